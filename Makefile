@@ -1,0 +1,90 @@
+# The two commands: `make report` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# What narrows or widens a run; see `make help`.
+DATA ?=
+WEIGHTS ?=
+PROFILE ?=
+NOTEBOOKS ?=
+MODELS ?=
+RECIPES ?=
+SEED ?=
+
+# Only the options that were given reach the command line, which holds the defaults.
+option = $(if $(2),--$(1) '$(2)')
+OPTIONS := $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE)) \
+           $(call option,notebooks,$(NOTEBOOKS)) $(call option,models,$(MODELS)) \
+           $(call option,recipes,$(RECIPES)) $(call option,seed,$(SEED)) \
+           $(if $(SKIP_UNREADABLE),--skip-unreadable) $(if $(TRACEBACK),--traceback)
+
+ifdef RUNS
+export TINYIMAGE_RUNS := $(abspath $(RUNS))
+endif
+ifdef CACHE
+export TINYIMAGE_CACHE := $(abspath $(CACHE))
+endif
+
+.PHONY: help setup report test html lab tensorboard bench data lint lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
+	@echo
+	@echo 'Options of `make report`:'
+	@echo '  DATA=<zip or folder>    TinyImage in the Kaggle or the Tiny ImageNet-200 layout (default: the demo data)'
+	@echo '  PROFILE=<name>          smoke, demo, quick or full (default: demo, or quick with DATA)'
+	@echo '  WEIGHTS=<file>          ImageNet weights of MobileNetV2, `imagenet` to fetch them, `none` to do without'
+	@echo '  NOTEBOOKS=04 MODELS=mobilenetv2 RECIPES=improved    only these (several: separated by commas)'
+	@echo '  SEED=<n>                the first seed of the runs (default 0)'
+	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'
+	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
+	@echo '  TRACEBACK=1             show the traceback of an error'
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "This project needs Python 3.11, 3.12 or 3.13 (TensorFlow has no package for %d.%d). Name one: make PYTHON=python3.12 report" % v[:2])'
+	@echo 'Setting up $(VENV) (once; about 2 GB)'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(VENV)/.ready ## install the locked environment into .venv
+
+report: setup ## run the series and build the HTML report
+	@$(BIN)/python -m helpers.series report $(OPTIONS)
+
+test: setup ## check style and run every test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/python -m pytest $(PYTEST)
+
+html: setup ## build the HTML report from the last run
+	@$(BIN)/python -m helpers.series html $(call option,profile,$(PROFILE))
+
+lab: setup ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab --notebook-dir=.
+
+tensorboard: setup ## browse the logs of all runs, the report's own curves among them
+	@$(BIN)/python -m helpers.series logs
+	@$(BIN)/tensorboard --logdir '$(or $(TINYIMAGE_RUNS),runs)'
+
+bench: setup ## measure speed against the report's way (not a test)
+	@$(BIN)/python -m benchmarks.run $(OPTIONS)
+
+data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
+	@$(BIN)/python -m helpers.series data
+
+lint: setup ## format and check the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: setup ## resolve requirements.lock again from pyproject.toml
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove the environment, the HTML report and the figures of demo, smoke and quick (runs and data stay)
+	rm -rf $(VENV) build figures/demo figures/smoke figures/quick *.egg-info
