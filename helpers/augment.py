@@ -11,7 +11,18 @@ import tensorflow as tf
 from helpers.config import Augmentation
 
 # What may be drawn for an image, in the terms of ImageDataGenerator.apply_transform.
-PARAMETERS = ("theta", "tx", "ty", "shear", "zx", "zy", "flip_horizontal", "flip_vertical", "contrast", "brightness")
+PARAMETERS = (
+    "theta",
+    "tx",
+    "ty",
+    "shear",
+    "zx",
+    "zy",
+    "flip_horizontal",
+    "flip_vertical",
+    "contrast",
+    "brightness",
+)
 
 
 def draw(augmentation: Augmentation, n_images: int, image_size: int, key: tf.Tensor) -> dict[str, tf.Tensor]:

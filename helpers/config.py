@@ -223,9 +223,17 @@ RECIPES: tuple[Recipe, ...] = (
         "improved",
         network="mobilenetv2_improved",
         phases=(
-            Phase(20, "adamw", 2e-3, "cosine", weight_decay=0.01, trainable="head", frozen_below="global_average"),
             Phase(
-                4,
+                20,
+                "adamw",
+                2e-3,
+                "cosine",
+                weight_decay=0.01,
+                trainable="head",
+                frozen_below="global_average",
+            ),
+            Phase(
+                6,
                 "adamw",
                 3e-4,
                 "cosine",
@@ -315,7 +323,7 @@ PROFILES: dict[str, Profile] = {
     for profile in (
         Profile(
             "smoke",
-            demo=DemoData(images_per_class=10, test_images_per_class=1),
+            demo=DemoData(images_per_class=12, test_images_per_class=1),
             epochs={(recipe.model, recipe.name): (1,) * len(recipe.phases) for recipe in RECIPES},
             batch_size={(recipe.model, recipe.name): 50 for recipe in RECIPES},
             input_size=64,

@@ -18,7 +18,20 @@ from helpers.config import DEMO, DemoData
 
 IMAGE_SIZE = 64
 TEXTURES = ("plain", "striped", "checked", "dotted", "ringed")
-HUE_NAMES = ("red", "orange", "yellow", "lime", "green", "jade", "cyan", "azure", "blue", "violet", "magenta", "rose")
+HUE_NAMES = (
+    "red",
+    "orange",
+    "yellow",
+    "lime",
+    "green",
+    "jade",
+    "cyan",
+    "azure",
+    "blue",
+    "violet",
+    "magenta",
+    "rose",
+)
 CORNER_NAMES = {3: "three", 4: "four", 5: "five", 6: "six", 7: "seven"}
 
 
@@ -234,7 +247,13 @@ def _boxes(mask: np.ndarray) -> np.ndarray:
     rows, columns = mask.any(2), mask.any(1)
     last = IMAGE_SIZE - 1
     return np.stack(
-        [columns.argmax(1), rows.argmax(1), last - columns[:, ::-1].argmax(1), last - rows[:, ::-1].argmax(1)], axis=1
+        [
+            columns.argmax(1),
+            rows.argmax(1),
+            last - columns[:, ::-1].argmax(1),
+            last - rows[:, ::-1].argmax(1),
+        ],
+        axis=1,
     )
 
 

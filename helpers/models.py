@@ -1,14 +1,24 @@
 """Build the networks. Every network takes pixels and gives logits; scaling and resizing happen inside it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import tensorflow as tf
 from keras import layers
 
 from helpers.config import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
+from helpers.networks import deep_cnn, mobilenetv2, shallow_cnn
+from helpers.networks.blocks import penalties
 
 LOGITS = "logits"
+
+Network = Callable[[keras.KerasTensor, Recipe], keras.KerasTensor]
+
+# By name; from images scaled as the recipe says to what the output layer reads.
+NETWORKS: dict[str, Network] = {
+    network.__name__: network for family in (shallow_cnn, deep_cnn, mobilenetv2) for network in family.NETWORKS
+}
 
 
 def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
@@ -28,24 +38,13 @@ def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pixels")
     x = _scale(pixels, recipe)
     x = NETWORKS[recipe.network](x, recipe)
-    outputs = layers.Dense(num_classes, name=LOGITS, **_penalties(recipe, output=True))(x)
+    # Code: L2 on all layers but the output of the deep CNN.
+    regularised = {} if recipe.network == "deep_reported" else penalties(recipe)
+    outputs = layers.Dense(num_classes, name=LOGITS, **regularised)(x)
     return keras.Model(pixels, outputs, name=f"{recipe.model}_{recipe.name}")
 
 
-def mobilenetv2(x: keras.KerasTensor, width: float) -> keras.KerasTensor:
-    """The convolutional part of MobileNetV2 on images scaled to -1..1 (Sandler et al. 2018), not yet trained.
-
-    Args:
-        x: float32 (n, size, size, 3), any size from 32.
-        width: multiplier alpha of the number of channels.
-
-    Returns:
-        float32 (n, size / 32, size / 32, 1280). 2,257,984 parameters at width 1.0.
-    """
-    return keras.applications.MobileNetV2(input_tensor=x, include_top=False, weights=None, alpha=width).output
-
-
-def load_base_weights(model: keras.Model, width: float, file: str) -> None:
+def load_base_weights(model: keras.Model, width: float, file: Path) -> None:
     """Give a network's MobileNetV2 part pretrained weights; other layers are left as they are.
 
     Args:
@@ -102,6 +101,18 @@ def trunk(model: keras.Model, cut: str) -> keras.Model:
     return keras.Model(model.input, model.get_layer(cut).output, name=f"up_to_{cut}")
 
 
+def between(model: keras.Model, below: str, above: str) -> keras.Model:
+    """The part of a network from the output of one layer to the output of another, sharing its weights."""
+    name = f"{below}_to_{above}"
+    return keras.Model(model.get_layer(below).output, model.get_layer(above).output, name=name)
+
+
+def lowest_layer(model: keras.Model, names: list[str]) -> str:
+    """Of these layers, the one nearest to the image; empty names are passed over."""
+    order = [layer.name for layer in model.layers]
+    return min((name for name in names if name), key=order.index)
+
+
 def n_trainable(model: keras.Model) -> int:
     """How many numbers of a network its next compiled training step may change."""
     return sum(int(tf.size(weight.value)) for weight in model.trainable_weights)
@@ -113,142 +124,3 @@ def _scale(pixels: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
     if recipe.input_size != IMAGE_SIZE:
         x = layers.Resizing(recipe.input_size, recipe.input_size, interpolation="bicubic", name="resize")(x)
     return layers.Rescaling((high - low) / 255, low, name="scale")(x)
-
-
-def _penalties(recipe: Recipe, output: bool = False) -> dict:
-    """Keras arguments for the recipe's regularisation of a layer."""
-    if output and recipe.network == "deep_reported":
-        return {}  # code: L2 on all layers but the output
-    arguments = {}
-    if recipe.l2:
-        arguments["kernel_regularizer"] = keras.regularizers.L2(recipe.l2)
-    if recipe.activity_l1:
-        arguments["activity_regularizer"] = keras.regularizers.L1(recipe.activity_l1)
-    return arguments
-
-
-def _shallow(x: keras.KerasTensor, recipe: Recipe, coded: bool) -> keras.KerasTensor:
-    arguments = _penalties(recipe) | {"activation": "relu"}
-    if coded:
-        arguments["kernel_initializer"] = "he_uniform"
-    x = layers.Conv2D(32, 3, padding="same", name="conv_1", **arguments)(x)
-    x = layers.MaxPooling2D(2, name="pool_1")(x)
-    x = layers.Conv2D(64, 3, padding="same", name="conv_2", **arguments)(x)
-    if coded:
-        x = layers.ReLU(name="relu_2")(x)
-    x = layers.MaxPooling2D(2, name="pool_2")(x)
-    x = layers.Flatten(name="flatten")(x)
-    return layers.Dense(256, name="dense_1", **arguments)(x)
-
-
-def shallow_reported(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """Two convolutions (same padding) and a dense layer; 4,239,652 parameters with 100 classes, as the report says."""
-    return _shallow(x, recipe, coded=False)
-
-
-def shallow_coded(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """The released code's variant: He-uniform initialisation and a second ReLU, which changes nothing."""
-    return _shallow(x, recipe, coded=True)
-
-
-def shallow_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """Two convolutions, each normalised (Ioffe & Szegedy 2015), pooled to 4 x 4 and classified; 0.5 million parameters."""
-    x = layers.Conv2D(32, 5, strides=2, padding="same", use_bias=False, name="conv_1")(x)
-    x = _norm_relu(x, "1")
-    x = layers.Conv2D(256, 5, padding="same", use_bias=False, name="conv_2")(x)
-    x = layers.MaxPooling2D(2, name="pool_2")(x)
-    x = _norm_relu(x, "2")
-    x = layers.AveragePooling2D(4, name="pool_3")(x)
-    x = layers.Flatten(name="flatten")(x)
-    return layers.Dropout(recipe.dropout, name="dropout")(x)
-
-
-def deep_reported(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """Four convolutions (valid padding), each normalised, and two dense layers; 11,260,740 parameters in all."""
-    arguments = _penalties(recipe) | {"activation": "relu"}
-    for index, (filters, pool) in enumerate([(32, False), (32, True), (64, False), (128, True)], start=1):
-        x = layers.Conv2D(filters, 3, name=f"conv_{index}", **arguments)(x)
-        x = layers.BatchNormalization(name=f"norm_{index}")(x)
-        if pool:
-            x = layers.MaxPooling2D(2, name=f"pool_{index}")(x)
-        if index > 1:
-            x = layers.Dropout(0.25, name=f"dropout_{index}")(x)  # text: 25 % throughout (code: 50 % after dense)
-    x = layers.Flatten(name="flatten")(x)
-    for index, units in enumerate([512, 128], start=1):
-        x = layers.Dense(units, name=f"dense_{index}", **arguments)(x)
-        x = layers.BatchNormalization(name=f"norm_dense_{index}")(x)
-        x = layers.Dropout(0.25, name=f"dropout_dense_{index}")(x)
-    return x
-
-
-def deep_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """A small residual network (He et al. 2016) with pre-activation; 2.8 million parameters.
-
-    A stride of 2 in the first convolution and four stages keep it at about 65 million multiply-adds an image.
-    """
-    x = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="conv_1")(x)
-    for stage, (filters, blocks) in enumerate([(32, 1), (64, 2), (128, 2), (256, 2)], start=1):
-        for block in range(1, blocks + 1):
-            stride = 2 if stage > 1 and block == 1 else 1
-            x = _residual(x, filters, stride, f"{stage}_{block}")
-    x = _norm_relu(x, "last")
-    x = layers.GlobalAveragePooling2D(name="global_average")(x)
-    return layers.Dropout(recipe.dropout, name="dropout")(x)
-
-
-def mobilenetv2_reported(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """The text's head: global max pooling and 1,024 units; 3,672,228 parameters at width 1.0."""
-    x = mobilenetv2(x, recipe.width)
-    x = layers.GlobalMaxPooling2D(name="global_max")(x)
-    return layers.Dense(1024, activation="relu", name="dense_1")(x)
-
-
-def mobilenetv2_coded(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """The released code's head: a convolution, batch normalisation, dropout, global average pooling."""
-    x = mobilenetv2(x, recipe.width)
-    x = layers.Conv2D(512, 3, padding="same", activation="relu", name="head_conv")(x)
-    x = layers.BatchNormalization(name="head_norm")(x)
-    x = layers.Dropout(0.1, name="head_dropout")(x)
-    return layers.GlobalAveragePooling2D(name="global_average")(x)
-
-
-def mobilenetv2_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """Global average pooling as in pretraining, dropout, and nothing else below the output layer."""
-    x = mobilenetv2(x, recipe.width)
-    x = layers.GlobalAveragePooling2D(name="global_average")(x)
-    return layers.Dropout(recipe.dropout, name="dropout")(x)
-
-
-def _norm_relu(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    x = layers.BatchNormalization(momentum=0.9, name=f"norm_{name}")(x)
-    return layers.ReLU(name=f"relu_{name}")(x)
-
-
-def _residual(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:
-    arguments = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-    y = _norm_relu(x, f"{name}a")
-    shortcut = x
-    if stride > 1 or x.shape[-1] != filters:
-        pooled = layers.AveragePooling2D(2, name=f"shortcut_pool_{name}")(y) if stride > 1 else y
-        shortcut = layers.Conv2D(filters, 1, use_bias=False, name=f"shortcut_{name}")(pooled)
-    y = layers.Conv2D(filters, 3, strides=stride, name=f"conv_{name}a", **arguments)(y)
-    y = _norm_relu(y, f"{name}b")
-    y = layers.Conv2D(filters, 3, name=f"conv_{name}b", **arguments)(y)
-    return layers.Add(name=f"add_{name}")([shortcut, y])
-
-
-Network = Callable[[keras.KerasTensor, Recipe], keras.KerasTensor]
-
-NETWORKS: dict[str, Network] = {
-    network.__name__: network
-    for network in (
-        shallow_reported,
-        shallow_coded,
-        shallow_improved,
-        deep_reported,
-        deep_improved,
-        mobilenetv2_reported,
-        mobilenetv2_coded,
-        mobilenetv2_improved,
-    )
-}

@@ -4,7 +4,6 @@ Its recipe is `config.PRETRAINING`. The result is shipped as data/demo_mobilenet
 with `python -m helpers.pretraining` to remake it (about 40 minutes on two cores).
 """
 
-
 import keras
 import numpy as np
 
@@ -52,9 +51,7 @@ def pretrain(pretraining: Pretraining = PRETRAINING) -> keras.Model:
         images[is_training], labels[is_training], recipe, pretraining.num_classes, pretraining.seed
     )
     held_out = images[~is_training], keras.utils.to_categorical(labels[~is_training], pretraining.num_classes)
-    model.fit(
-        training, epochs=pretraining.epochs, steps_per_epoch=steps, validation_data=held_out, verbose=2
-    )
+    model.fit(training, epochs=pretraining.epochs, steps_per_epoch=steps, validation_data=held_out, verbose=2)
     base = keras.applications.MobileNetV2(
         input_shape=(64, 64, 3), include_top=False, weights=None, alpha=pretraining.width
     )

@@ -1,0 +1,72 @@
+"""What decides a run, and the key that tells whether it was made before."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from helpers import paths, provenance
+from helpers.config import AUGMENTATIONS, Recipe
+from helpers.dataset import Dataset, Split
+from helpers.models import NETWORKS
+from helpers.weights import BaseWeights
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides one run.
+
+    Attributes:
+        recipe: resolved for the profile and the weights.
+        seed: of initialisation, order and augmentation.
+        profile: name of the profile.
+        dataset, split: what to train and judge on.
+        weights: of the pretrained base; None for a network trained from scratch.
+    """
+
+    recipe: Recipe
+    seed: int
+    profile: str
+    dataset: Dataset
+    split: Split
+    weights: BaseWeights | None
+
+    def config(self) -> dict[str, Any]:
+        """The plan as plain values, with its key; the profile's name is no part of the key, nor is the git commit."""
+        versions = provenance.versions()
+        parts = {
+            "recipe": self.recipe.as_dict(),
+            "augmentation": vars(AUGMENTATIONS[self.recipe.augmentation]),
+            "seed": self.seed,
+            "data_fingerprint": self.dataset.fingerprint,
+            "split_fingerprint": self.split.fingerprint,
+            "weights_sha256": self.weights.sha256 if self.weights else "",
+            "tensorflow": versions["tensorflow"],
+            "keras": versions["keras"],
+            "code_hash": provenance.code_hash(*self._modules()),
+        }
+        return parts | {"key": provenance.digest(parts), "profile": self.profile}
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        name = f"{self.recipe.model}_{self.recipe.name}_{self.seed}_{self.config()['key'][:10]}"
+        return paths.runs() / self.profile / name
+
+    def _modules(self) -> list[str]:
+        """The modules that compute this run; those that it does not use may change without a new run."""
+        family = NETWORKS[self.recipe.network].__module__.removeprefix("helpers.").replace(".", "/")
+        modules = ["batches", "models", "networks/blocks", family, "training"]
+        if self.recipe.augmentation != "none" or self.recipe.mix:
+            modules.append("augment")
+        if any(phase.frozen_below for phase in self.recipe.phases):
+            modules.append("features")
+        return modules
+
+
+def make_plan(
+    recipe: Recipe, seed: int, profile: str, dataset: Dataset, split: Split, weights: BaseWeights | None
+) -> Plan:
+    """A plan whose recipe fits the weights: their width for MobileNetV2, no weights for networks from scratch."""
+    if not recipe.network.startswith("mobilenetv2"):
+        return Plan(recipe, seed, profile, dataset, split, None)
+    return Plan(replace(recipe, width=weights.width), seed, profile, dataset, split, weights)

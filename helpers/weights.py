@@ -1,0 +1,84 @@
+"""Find the pretrained weights of MobileNetV2 that a run asks for, and say where they come from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from helpers import paths, provenance
+from helpers.config import PRETRAINING
+from helpers.errors import InputError
+
+# The file that keras.applications.MobileNetV2(weights="imagenet", include_top=False) fetches at 224 px.
+IMAGENET_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+)
+
+
+@dataclass(frozen=True)
+class BaseWeights:
+    """Weights for the MobileNetV2 part of a network.
+
+    Attributes:
+        origin: words for the results table.
+        file: None for none.
+        sha256: of the file; "" for none.
+        width: multiplier alpha of the network that they fit.
+    """
+
+    origin: str
+    file: Path | None
+    sha256: str
+    width: float
+
+
+def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeights:
+    """The weights that `WEIGHTS=` names.
+
+    Args:
+        name: path of a file, "imagenet", "none", or "" for the demo's own weights with the demo data and for
+            "imagenet" with real data.
+        is_demo: the data are the demo.
+        url: where "imagenet" is fetched from.
+
+    Raises:
+        InputError: no such file, a file that does not fit, or no way to fetch it.
+    """
+    if name == "none":
+        return BaseWeights("none (random initialisation)", None, "", PRETRAINING.width if is_demo else 1.0)
+    if name == "" and is_demo:
+        origin = "this project's procedural pretraining"
+        file, width = paths.DEMO_WEIGHTS, PRETRAINING.width
+    elif name in ("", "imagenet"):
+        origin, file, width = "ImageNet (Keras)", _fetch(url), 1.0
+    else:
+        file, width = Path(name).expanduser().resolve(), 1.0
+        origin = f"file {file.name}"
+    if not file.is_file():
+        raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")
+    _check_fit(file, width)
+    return BaseWeights(origin, file, provenance.file_hash(file), width)
+
+
+def _fetch(url: str) -> Path:
+    name = f"mobilenet_v2_{url.rsplit('/', 1)[-1]}"
+    print(f"ImageNet weights of MobileNetV2 (9 MB): {url}", flush=True)
+    try:
+        return Path(keras.utils.get_file(name, url, cache_subdir="models"))
+    except Exception as error:  # Keras raises a bare Exception here
+        raise InputError(
+            f"The ImageNet weights of MobileNetV2 cannot be fetched ({error}); name a file with WEIGHTS=<file>, or ask "
+            "for a network without pretraining with WEIGHTS=none."
+        ) from error
+
+
+def _check_fit(file: Path, width: float) -> None:
+    base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
+    try:
+        base.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        raise InputError(
+            f"{file} does not hold weights of MobileNetV2 (alpha {width}, without its classification layer): "
+            f"{str(error).splitlines()[0]}; name another file with WEIGHTS=<file>."
+        ) from error
