@@ -413,6 +413,20 @@ def find_recipe(model: str, name: str, profile: Profile | None = None) -> Recipe
     )
 
 
+def check_names(models: tuple[str, ...], recipes: tuple[str, ...]) -> None:
+    """Check names that narrow a run.
+
+    Raises:
+        InputError: a model or recipe of that name does not exist.
+    """
+    known_models = dict.fromkeys(recipe.model for recipe in RECIPES)
+    known_recipes = dict.fromkeys(recipe.name for recipe in RECIPES)
+    for kind, names, known in (("model", models, known_models), ("recipe", recipes, known_recipes)):
+        for name in names:
+            if name not in known:
+                raise InputError(f"There is no {kind} {name!r}; choose from {', '.join(known)}.")
+
+
 @dataclass(frozen=True)
 class Reported:
     """What the report says of a model, with where it says it.

@@ -136,7 +136,7 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
     Raises:
         InputError: the source cannot be used; the message says what is wrong with it, where, and what to do.
     """
-    path = Path(source).expanduser().resolve()
+    path = paths.resolve(source)
     cache = paths.cache()
     cache.mkdir(parents=True, exist_ok=True)
     pointer = cache / f"{_signature(path)}-{int(skip_unreadable)}.source"

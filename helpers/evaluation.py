@@ -65,6 +65,25 @@ def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[f
     return float(interval.low), float(interval.high)
 
 
+def mean_interval(values: list[float], n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of a mean accuracy: over seeds where there are several (Student's t), else over images (Wilson).
+
+    Args:
+        values: accuracies of runs that differ in their seed.
+        n: number of images.
+        confidence: of the interval.
+
+    Returns:
+        Its lower and upper end, fractions in [0, 1].
+    """
+    if len(values) == 1:
+        return accuracy_interval(values[0], n, confidence)
+    if np.ptp(values) == 0:
+        return values[0], values[0]
+    low, high = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
+    return float(max(low, 0)), float(min(high, 1))
+
+
 def summarise(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """The numbers of a row of the results table.
 

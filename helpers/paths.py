@@ -24,6 +24,19 @@ def cache() -> Path:
     return Path(os.environ.get("TINYIMAGE_CACHE") or DATA / "cache")
 
 
+def resolve(name: str | Path) -> Path:
+    """A path as a user may give it: `~`, relative to the working folder, or else to the project."""
+    path = Path(name).expanduser()
+    return (path if path.is_absolute() or path.exists() else ROOT / path).resolve()
+
+
+def from_root(name: str) -> str:
+    """The same path relative to the project, so that a notebook anywhere finds it; words that name no file stay."""
+    if not name or (name in ("imagenet", "none") and not Path(name).exists()):
+        return name
+    return Path(os.path.relpath(Path(name).expanduser().resolve(), ROOT)).as_posix()
+
+
 def shown(path: Path) -> str:
     """The path as a reader should see it: relative to the project where it lies inside."""
     path = Path(path)

@@ -97,6 +97,10 @@ class Run:
         """Bool (n,): whether the most probable class of each image is the true one."""
         return self.predictions[f"{split}_probabilities"].argmax(axis=1) == self.predictions[f"{split}_labels"]
 
+    def has_unlabelled(self) -> bool:
+        """Whether unlabelled images were predicted: records do not keep these."""
+        return "unlabelled_probabilities" in self.predictions
+
     def has_model(self) -> bool:
         """Whether the network itself is here: records do not have it."""
         return (self.folder / "model.keras").exists()

@@ -207,7 +207,7 @@ class _Training:
                         "tensorflow",
                     )
                 ),
-                provenance.code_hash("models", "features"),
+                provenance.code_hash("models", "networks/mobilenetv2", "features"),
                 # Random base weights depend on the seed.
                 None if key["weights_sha256"] else self.plan.seed,
             ]

@@ -53,7 +53,7 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
     elif name in ("", "imagenet"):
         origin, file, width = "ImageNet (Keras)", _fetch(url), 1.0
     else:
-        file, width = Path(name).expanduser().resolve(), 1.0
+        file, width = paths.resolve(name), 1.0
         origin = f"file {file.name}"
     if not file.is_file():
         raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")

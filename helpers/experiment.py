@@ -1,0 +1,165 @@
+"""What a notebook works with: its data, split, weights and folders, opened from the five parameters."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import display
+
+from helpers import config, paths, plans, provenance, results, runs, training
+from helpers.config import Profile, Recipe
+from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
+from helpers.runs import Run
+from helpers.style import Plot
+from helpers.weights import BaseWeights, find_weights
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One profile on one source of data.
+
+    Attributes:
+        profile: how much of everything.
+        dataset: the data, decoded.
+        split: training, validation, test.
+        weights: of MobileNetV2's base; None where they were not asked for.
+        output: folder of figures and tables.
+        seed: the first seed.
+        models: names of the models to train; empty for all.
+        recipes: names of the recipes to train; empty for all.
+    """
+
+    profile: Profile
+    dataset: Dataset
+    split: Split
+    weights: BaseWeights | None
+    output: Path
+    seed: int
+    models: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """What figures are made from, for their captions: "demo data, profile demo"."""
+        return f"{self.dataset.description}, profile {self.profile.name}"
+
+    def recipe(self, model: str, recipe: str) -> Recipe:
+        """A recipe as this profile runs it."""
+        return config.find_recipe(model, recipe, self.profile)
+
+    def train(self, model: str, recipe: str) -> list[Run]:
+        """Runs of a recipe, one for each seed of the profile; those that exist are not trained again.
+
+        Returns:
+            The runs; none where MODELS or RECIPES leave this one out.
+        """
+        if (self.models and model not in self.models) or (self.recipes and recipe not in self.recipes):
+            print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
+            return []
+        made = [self._train(self.recipe(model, recipe), self.seed + index) for index in range(self.profile.n_seeds)]
+        if made[0].has_unlabelled():
+            results.write_submission(self.output, made[0], self.dataset.unlabelled_names)
+        results.write_tables(self.output, self.finished(), results.other_versions(*self._where()))
+        return made
+
+    def finished(self) -> list[Run]:
+        """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
+        return results.gather(*self._where())
+
+    def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
+        """The table of a small experiment, computed once.
+
+        Args:
+            name: of the experiment.
+            compute: makes the table, called with the settings; None to read the newest one of that name.
+            settings: plain values that decide the result beside data, split, seed and weights.
+
+        Returns:
+            The table; empty where it was to be read and is not there.
+        """
+        folder = paths.runs() / self.profile.name / "tables"
+        if compute is None:
+            found = sorted(folder.glob(f"{name}_{self._data_key()}_*.csv"), key=lambda file: file.stat().st_mtime)
+            return pd.read_csv(found[-1]) if found else pd.DataFrame()
+        key = provenance.digest(
+            [repr(settings), self.seed, provenance.code_hash("probes", "models"), self._weights_key()]
+        )
+        file = folder / f"{name}_{self._data_key()}_{key}.csv"
+        if not file.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(".partial")
+            compute(**settings).to_csv(partial, index=False)
+            partial.rename(file)
+        return pd.read_csv(file)
+
+    def show(self, plot: Plot, name: str) -> None:
+        """Display a figure and save it; photographs of real data are shown here and not saved."""
+        if self.dataset.is_demo or not plot.has_photographs:
+            plot.save(self.output, name)
+        display(plot)
+
+    def _train(self, recipe: Recipe, seed: int) -> Run:
+        plan = plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights)
+        was_there = runs.is_complete(plan.folder)
+        run = training.train(plan)
+        if was_there:
+            print(
+                f"{recipe.model} {recipe.name}, seed {seed}: finished before, test accuracy {run.result()['accuracy']:.3f}"
+            )
+        else:
+            results.log_test_evaluation(self.output, run)
+        if self.profile.name == "full":
+            runs.write_record(run, self.output / "records")
+        return run
+
+    def _where(self) -> tuple[list[Path], str, str]:
+        folders = [paths.runs() / self.profile.name, self.output / "records"]
+        return folders, self.dataset.fingerprint, self.split.fingerprint
+
+    def _data_key(self) -> str:
+        return provenance.digest([self.dataset.fingerprint, self.split.fingerprint])[:8]
+
+    def _weights_key(self) -> str:
+        return self.weights.sha256 if self.weights else ""
+
+
+def open_experiment(
+    profile: str, data: str, weights: str | None, output: str, seed: int, skip_unreadable: bool | None = None
+) -> Experiment:
+    """Open what the five parameters of a notebook name.
+
+    MODELS and RECIPES of the command line, and its SKIP_UNREADABLE, arrive through the environment.
+
+    Args:
+        profile: name of a profile.
+        data: path of a zip or folder; "" for the demo data.
+        weights: see `weights.find_weights`; None where the notebook needs none.
+        output: folder of figures and tables; "" for `figures/<profile>`.
+        seed: the first seed.
+        skip_unreadable: leave out images that cannot be decoded; None for what the environment says.
+
+    Raises:
+        InputError: one of them cannot be used.
+    """
+    if skip_unreadable is None:
+        skip_unreadable = bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))
+    settings = config.find_profile(profile)
+    dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
+    models, recipes = (_listed(f"TINYIMAGE_{name}") for name in ("MODELS", "RECIPES"))
+    config.check_names(models, recipes)
+    return Experiment(
+        profile=settings,
+        dataset=dataset,
+        split=make_split(dataset, settings.images_per_class),
+        weights=None if weights is None else find_weights(weights, dataset.is_demo),
+        output=paths.resolve(output) if output else paths.FIGURES / profile,
+        seed=seed,
+        models=models,
+        recipes=recipes,
+    )
+
+
+def _listed(variable: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in os.environ.get(variable, "").split(",") if part.strip())

@@ -1,0 +1,671 @@
+"""Every figure of results and data, one function each: data in, a `Plot` out."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from helpers import evaluation
+from helpers.config import REPORTED
+from helpers.runs import Run
+from helpers.style import (
+    COLUMN,
+    FAINT,
+    INK,
+    MODEL_COLOURS,
+    MODEL_NAMES,
+    PAGE,
+    RECIPE_MARKERS,
+    RECIPE_NAMES,
+    SEQUENTIAL,
+    Plot,
+    chance_line,
+    name_of,
+    new_figure,
+    note,
+    percent_axis,
+    theme,
+)
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+
+def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: int = 10) -> Plot:
+    """One image a class, with its name.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        titles: a name for each.
+        source: what the images are.
+        columns: of the grid.
+    """
+    rows = -(-len(images) // columns)
+    with theme():
+        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.22, rows, columns)
+        for axis in axes.flat:
+            axis.axis("off")
+        for axis, image, title in zip(axes.flat, images, titles, strict=False):
+            axis.imshow(image, interpolation="nearest")
+            axis.set_title(_short(title, 13), fontsize=6.5, pad=2)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"One image of each of {len(images)} classes ({source}).",
+        f"A grid of {len(images)} small images, one a class, with class names above them.",
+        has_photographs=True,
+    )
+
+
+def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, source: str) -> Plot:
+    """The average of all training images, and mean and spread of each channel."""
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.4, 1, 2, width_ratios=[1, 1.6])
+        left.imshow(mean_image, interpolation="nearest")
+        left.set_title("Mean training image")
+        left.axis("off")
+        colours = ["#D55E00", "#029E73", "#0173B2"]
+        right.bar(statistics.index, statistics["mean"], yerr=statistics["std"], color=colours, capsize=3, width=0.6)
+        right.set(ylim=(0, 1), ylabel="pixel value, 0 to 1", title="Mean and standard deviation")
+        note(figure, source)
+    means = ", ".join(f"{name} {value:.2f}" for name, value in statistics["mean"].items())
+    return Plot(
+        figure,
+        f"The mean of all training images, and mean (bar) and standard deviation (line) of each channel ({source}).",
+        f"The mean image is a soft blur without a recognisable object; channel means are {means}.",
+    )
+
+
+def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
+    """Histograms of the images' brightness and contrast.
+
+    Args:
+        statistics: of `exploration.brightness_and_contrast`.
+        source: what the images are.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 2.2, 1, 2, sharey=True)
+        for axis, name in zip(axes, ("brightness", "contrast"), strict=True):
+            axis.hist(statistics[name], bins=40, color=MODEL_COLOURS["shallow_cnn"])
+            low, high = statistics[name].quantile([0.05, 0.95])
+            for edge in (low, high):
+                axis.axvline(edge, color=INK, linestyle="--", linewidth=1)
+            axis.set(xlabel=f"{name} of an image, 0 to 1", title=f"90 % lie between {low:.2f} and {high:.2f}")
+        axes[0].set_ylabel("images")
+        note(figure, f"{source}, n = {len(statistics):,} training images")
+    return Plot(
+        figure,
+        f"Brightness (mean grey value) and contrast (its standard deviation) of the training images ({source}); dashed "
+        "lines hold 90 % of them.",
+        "Two histograms: brightness spreads widely around the middle, contrast around a fifth of the range.",
+    )
+
+
+def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
+    """How large the objects are, and where in the image they lie."""
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
+        left.hist(boxes["area"], bins=40, range=(0, 1), color=MODEL_COLOURS["deep_cnn"])
+        left.axvline(boxes["area"].median(), color=INK, linestyle="--", linewidth=1)
+        left.set(
+            xlabel="share of the image inside the box", ylabel="images", title=f"Median {boxes['area'].median():.0%}"
+        )
+        picture = right.imshow(coverage, cmap=SEQUENTIAL, vmin=0, vmax=1)
+        right.set(title="Share of boxes over each pixel", xticks=[], yticks=[])
+        figure.colorbar(picture, ax=right, format=lambda value, _: f"{value:.0%}")
+        note(figure, f"{source}, n = {len(boxes):,} boxes")
+    return Plot(
+        figure,
+        f"Size of the objects by their bounding boxes, and how often each pixel lies inside one ({source}).",
+        f"The median box covers {boxes['area'].median():.0%} of the image; the centre is covered by "
+        f"{coverage.max():.0%} of the boxes, the corners by {coverage[[0, 0, -1, -1], [0, -1, 0, -1]].mean():.0%}.",
+    )
+
+
+def nearest_pairs(left: np.ndarray, right: np.ndarray, titles: Sequence[str], source: str) -> Plot:
+    """Pairs of images side by side.
+
+    Args:
+        left: uint8 (n, height, width, 3), shown in the upper row.
+        right: the other image of each pair, in the lower row.
+        titles: a line above each pair.
+        source: what the images are.
+    """
+    n = len(left)
+    with theme():
+        figure, axes = new_figure(PAGE, 2 * PAGE / max(n, 5) * 1.15, 2, n, squeeze=False)
+        for column in range(n):
+            for row, images in enumerate((left, right)):
+                axes[row, column].imshow(images[column], interpolation="nearest")
+                axes[row, column].axis("off")
+            axes[0, column].set_title(titles[column], fontsize=7)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Pairs of images, one above the other ({source}).",
+        f"{n} pairs of images; above each pair stands {titles[0]!r} or the like.",
+        has_photographs=True,
+    )
+
+
+def correlation_spread(correlation: pd.Series, threshold: float, source: str) -> Plot:
+    """How like its nearest training image each test image is."""
+    above = int((correlation > threshold).sum())
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.2)
+        axis.hist(correlation, bins=50, color=MODEL_COLOURS["shallow_cnn"])
+        axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
+        axis.set(xlabel="correlation with the nearest training image", ylabel="test images", yscale="log")
+        note(figure, f"{source}, n = {len(correlation):,}")
+    return Plot(
+        figure,
+        f"Correlation of each test image with the training image most like it, at 16 x 16 grey values ({source}). "
+        f"{above} of {len(correlation):,} lie above {threshold}.",
+        f"A histogram: most test images correlate with some training image between {correlation.quantile(0.05):.2f} and "
+        f"{correlation.quantile(0.95):.2f}; {above} lie above the dashed line at {threshold}.",
+    )
+
+
+def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
+    """What each transform does to one image.
+
+    Args:
+        rows: by name of the transform, float (n, height, width, 3), 0 to 255: the image, then variants.
+        source: what the image is.
+    """
+    n = max(len(images) for images in rows.values())
+    with theme():
+        figure, axes = new_figure(PAGE, len(rows) * 0.8, len(rows), n + 1, width_ratios=[2.2] + [1] * n)
+        for axis in axes.flat:
+            axis.axis("off")
+        for row, (name, images) in zip(axes, rows.items(), strict=True):
+            row[0].text(0, 0.5, name, va="center", fontsize=8, transform=row[0].transAxes)
+            for axis, image in zip(row[1:], images, strict=False):
+                axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"One image under each transform alone at its limits and drawn at random, then all together ({source}).",
+        f"Rows for {', '.join(rows)}: shear at 0.3 degrees cannot be told from the image itself.",
+        has_photographs=True,
+    )
+
+
+def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str], source: str, shown: int = 5) -> Plot:
+    """Images as points, like ones together; the classes that lie together best in colour.
+
+    Args:
+        places: float (n, 2).
+        labels: integer (n,).
+        class_names: of the labels.
+        source: what the images are.
+        shown: how many classes are coloured.
+    """
+    spread = pd.DataFrame(places).groupby(labels).std().mean(axis=1)
+    chosen = spread.nsmallest(shown).index
+    with theme():
+        figure, axis = new_figure(PAGE, 4.6)
+        axis.scatter(*places.T, s=4, color="#C9C9C9", linewidths=0)
+        for label, colour, marker in zip(chosen, MODEL_COLOURS.values(), "osv^D", strict=False):
+            axis.scatter(
+                *places[labels == label].T, s=16, color=colour, marker=marker, label=class_names[label], linewidths=0
+            )
+        axis.set(xticks=[], yticks=[])
+        axis.axis("off")
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        note(figure, f"{source}, n = {len(places):,} images")
+    names = ", ".join(class_names[label] for label in chosen)
+    return Plot(
+        figure,
+        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes that lie closest "
+        "together. Distances between far groups mean little.",
+        f"Points scattered over the plane; images of {names} form tight groups of their own.",
+    )
+
+
+# --- networks -------------------------------------------------------------------------------------------------------
+
+
+def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
+    """Every layer that changes the shape of what flows through the three networks: height for size, text for shape."""
+    with theme():
+        figure, axes = new_figure(PAGE, 1.75 * len(networks), len(networks), 1)
+        for axis, (model, network) in zip(np.atleast_1d(axes), networks.items(), strict=True):
+            _draw_network(axis, network, MODEL_COLOURS[model])
+            axis.set_title(f"{MODEL_NAMES[model]}: {network.count_params():,} parameters", loc="left")
+        note(figure, source)
+    counts = "; ".join(f"{MODEL_NAMES[m]} {n.count_params():,} parameters" for m, n in networks.items())
+    return Plot(
+        figure,
+        "The three networks as reported, from the image (left) to the 100 classes (right). Height shows the side of the "
+        "feature maps, the numbers side x side x channels, or units. MobileNetV2's blocks of like shape are drawn as one.",
+        f"Three rows of boxes that shrink from left to right. {counts}.",
+    )
+
+
+def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
+    """First-layer filters as small colour images.
+
+    Args:
+        kernels: by run, float (height, width, 3, n).
+        source: what they were trained on.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 1.25 * len(kernels) + 0.2, len(kernels), 1, squeeze=False)
+        for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
+            low, high = kernel.min(), kernel.max()
+            tiles = np.moveaxis((kernel - low) / max(high - low, 1e-9), 3, 0)
+            tiles = np.pad(tiles, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)[:32]
+            axis.imshow(np.vstack([np.hstack(tiles[i : i + 16]) for i in range(0, len(tiles), 16)]))
+            axis.set_title(name, loc="left")
+            axis.axis("off")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"The filters of the first convolution after training, each scaled to the range of its layer ({source}).",
+        f"Rows of small coloured squares for {', '.join(kernels)}: the more a network has learned, the more stripes, "
+        "edges and colour blobs replace noise.",
+    )
+
+
+def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
+    """Share of dead units, and how much a layer's output differs between images.
+
+    Args:
+        tables: by run, of `probes.layer_activity`.
+        source: what they were trained on.
+    """
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
+        styles = zip(tables.items(), ("#0173B2", "#D55E00", "#029E73", "#CC78BC"), "os^D", strict=False)
+        for (name, table), colour, marker in styles:
+            left.plot(table["layer"], table["dead_share"], marker=marker, color=colour, label=name)
+            right.plot(table["layer"], table["spread_over_images"].clip(lower=1e-6), marker=marker, color=colour)
+        left.set(ylim=(-0.03, 1.03), title="Units that never fire")
+        percent_axis(left)
+        right.set(yscale="log", title="Spread of a unit over images")
+        for axis in (left, right):
+            axis.tick_params(axis="x", rotation=60)
+        figure.legend(loc="outside lower center", ncols=len(tables))
+        note(figure, source)
+    worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
+    return Plot(
+        figure,
+        f"What comes out of each rectified layer on images of the validation set ({source}): left, units that are zero for "
+        "every image; right, how much a unit's mean differs from image to image (logarithmic).",
+        f"Dead units are most frequent in {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
+    )
+
+
+def _draw_network(axis: Axes, network: keras.Model, colour: str) -> None:
+    shapes: list[tuple[int, ...]] = []
+    for layer in network.layers:
+        output = layer.output[0] if isinstance(layer.output, list) else layer.output
+        shape = tuple(output.shape[1:])
+        is_inside_block = len(network.layers) > 60 and not layer.name.endswith(("_project_BN", "pixels", "out_relu"))
+        if is_inside_block and len(shape) == 3:
+            continue
+        if not shapes or shape != shapes[-1]:
+            shapes.append(shape)
+    for place, shape in enumerate(shapes):
+        height = (shape[0] / 64) ** 0.6 if len(shape) == 3 else 0.16
+        axis.add_patch(Rectangle((place - 0.3, -height / 2), 0.6, height, facecolor=colour, alpha=0.85, linewidth=0))
+        words = f"{shape[0]}x{shape[1]}\nx{shape[2]}" if len(shape) == 3 else f"{shape[0]:,}"
+        axis.text(place, -0.56, words, ha="center", va="top", fontsize=6.5)
+        if place:
+            axis.plot([place - 0.68, place - 0.32], [0, 0], color=FAINT, linewidth=0.8)
+    axis.set(xlim=(-0.6, len(shapes) - 0.4), ylim=(-0.95, 0.55))
+    axis.axis("off")
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | None = None) -> Plot:
+    """Accuracy left, loss right; training dashed, validation solid.
+
+    Args:
+        runs: of one family of model; several seeds of a recipe share a colour.
+        source: what they were trained on.
+        reported: logged curves of the report (`mobilenetv2_reported_curves.csv`), drawn in black.
+    """
+    colours = _run_colours(runs)
+    with theme():
+        figure, axes = new_figure(PAGE, 3.1, 1, 2)
+        for run in runs:
+            options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe], "markevery": 0.2}
+            for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
+                epochs = run.history["epoch"]
+                label = name_of(run.model, run.recipe) if run.seed == min(r.seed for r in runs) else None
+                axis.plot(epochs, run.history[f"validation_{column}"], label=label, **options)
+                axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
+                if len(runs) == 1 or reported is not None:
+                    for border in _phase_borders(run):
+                        axis.axvline(border, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+        if reported is not None:
+            _draw_reported_curves(axes, reported)
+        elif REPORTED[runs[0].model].accuracy is not None:
+            axes[0].axhline(
+                REPORTED[runs[0].model].accuracy, color=INK, linewidth=1, linestyle="-.", label="report, table 1"
+            )
+        chance_line(axes[0], runs[0].predictions["test_probabilities"].shape[1])
+        axes[0].set(ylabel="accuracy", xlabel="epoch", ylim=(0, None))
+        percent_axis(axes[0])
+        top = min(_highest_loss(runs), 12.0)
+        axes[1].set(ylabel="loss: cross-entropy, nats", xlabel="epoch", ylim=(0, top))
+        for axis in axes:
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        note(figure, source)
+    finals = "; ".join(
+        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_accuracy'].iloc[-1]:.1%}" for run in runs
+    )
+    return Plot(
+        figure,
+        f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
+        "values are measured while the network changes, under augmentation and dropout. Dotted: a guess.",
+        f"Validation accuracy by epoch: {finals}.",
+    )
+
+
+def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, source: str) -> Plot:
+    """Loss and accuracy after a few steps at several learning rates.
+
+    Args:
+        sweep: of `probes.learning_rate_sweep`.
+        marked: the report's learning rate.
+        num_classes: for the loss of a guess.
+        source: what was trained on, and how long.
+    """
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.6, 1, 2)
+        colour = MODEL_COLOURS["shallow_cnn"]
+        left.plot(
+            sweep["learning_rate"], sweep["training_loss"].clip(upper=3 * np.log(num_classes)), marker="o", color=colour
+        )
+        left.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
+        left.set(ylabel="training loss at the end, nats")
+        right.plot(sweep["learning_rate"], sweep["validation_accuracy"], marker="o", color=colour)
+        chance_line(right, num_classes)
+        right.set(ylabel="validation accuracy", ylim=(0, None))
+        percent_axis(right)
+        for axis in (left, right):
+            axis.axvline(marked, color=INK, linestyle="--", linewidth=1)
+            axis.set(xscale="log", xlabel="learning rate")
+        note(figure, source)
+    best = sweep.loc[sweep["validation_accuracy"].idxmax()]
+    at_mark = sweep.loc[(sweep["learning_rate"] - marked).abs().idxmin()]
+    return Plot(
+        figure,
+        f"The same network after the same steps at several learning rates ({source}). Dashed: the report's rate. Dotted: the "
+        f"loss ln {num_classes} and the accuracy of a guess.",
+        f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
+        f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}.",
+    )
+
+
+def _run_colours(runs: Sequence[Run]) -> dict[str, str]:
+    """The model's colour; recipes of one model differ by marker and, where they share a panel, by shade."""
+    shades = {"as_reported": 1.0, "as_coded": 0.62, "improved": 1.0}
+    extra = {"improved": "#8A4B00"} if len({run.model for run in runs}) == 1 else {}
+    return {run.label: extra.get(run.recipe, _shade(MODEL_COLOURS[run.model], shades[run.recipe])) for run in runs}
+
+
+def _shade(colour: str, factor: float) -> str:
+    return "#" + "".join(f"{round(int(colour[i : i + 2], 16) * factor):02X}" for i in (1, 3, 5))
+
+
+def _phase_borders(run: Run) -> list[float]:
+    phases = run.history["phase"]
+    return (run.history["epoch"][phases.diff() > 0] - 0.5).tolist()
+
+
+def _highest_loss(runs: Sequence[Run]) -> float:
+    highest = max(run.history[["loss", "validation_loss"]].max().max() for run in runs)
+    return float(np.nan_to_num(highest, nan=12.0, posinf=12.0)) * 1.05
+
+
+def _draw_reported_curves(axes: Sequence[Axes], reported: pd.DataFrame) -> None:
+    epochs = np.arange(1, len(reported) + 1)
+    for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
+        axis.plot(epochs, reported[f"validation_{column}"], color=INK, marker="x", label="the report's log")
+        axis.plot(epochs, reported[f"train_{column}"], color=INK, linestyle="--", linewidth=1, alpha=0.7)
+
+
+# --- results --------------------------------------------------------------------------------------------------------
+
+
+def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
+    """A table of text as a figure."""
+    with theme():
+        figure, axis = new_figure(PAGE, 0.55 + 0.26 * len(frame))
+        axis.axis("off")
+        drawn = axis.table(
+            cellText=frame.astype(str).values,
+            colLabels=frame.columns,
+            loc="center",
+            cellLoc="center",
+            edges="horizontal",
+        )
+        drawn.auto_set_font_size(False)
+        drawn.set_fontsize(8)
+        drawn.scale(1, 1.35)
+        drawn.auto_set_column_width(range(len(frame.columns)))
+        axis.set_title(title, loc="left")
+        note(figure, source)
+    lines = "; ".join(
+        ", ".join(f"{c} {v}" for c, v in zip(frame.columns, row, strict=True)) for row in frame.to_numpy()
+    )
+    return Plot(figure, f"{title} ({source}).", lines)
+
+
+def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
+    """Accuracy of every run with its interval, the report's value beside it."""
+    labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))
+    with theme():
+        figure, axis = new_figure(PAGE, 0.7 + 0.32 * len(labels))
+        for place, (model, recipe) in enumerate(reversed(labels)):
+            group = [run.result(split)["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
+            n = runs[0].result(split)["n"]
+            low, high = evaluation.mean_interval(group, n)
+            mean = float(np.mean(group))
+            axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
+            axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
+            axis.text(max(high, 0.012) + 0.008, place, f"{mean:.1%}", va="center")
+            reported = REPORTED[model].accuracy
+            if reported is not None:
+                axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
+        axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
+        chance_line(axis, runs[0].predictions["test_probabilities"].shape[1], horizontal=False)
+        axis.set(xlabel=f"accuracy on {split}", xlim=(0, None))
+        axis.margins(x=0.12)
+        percent_axis(axis, "x")
+        note(figure, f"{source}, n = {runs[0].result(split)['n']:,} images")
+    best = max(runs, key=lambda run: run.result(split)["accuracy"])
+    return Plot(
+        figure,
+        f"Accuracy on the {split} images with 95 % intervals ({source}). Thick marks: the report's table 1, measured on "
+        "other images. Dotted: a guess.",
+        f"The best is {name_of(best.model, best.recipe)} with {best.result(split)['accuracy']:.1%}.",
+    )
+
+
+def cost(runs: Sequence[Run], source: str) -> Plot:
+    """Accuracy against seconds of training and against parameters."""
+    with theme():
+        figure, axes = new_figure(PAGE, 2.8, 1, 2, sharey=True)
+        for run in runs:
+            value = run.result()["accuracy"]
+            for axis, x in zip(axes, (run.record["train_seconds"], run.record["parameters"]), strict=True):
+                axis.plot(x, value, RECIPE_MARKERS[run.recipe], color=MODEL_COLOURS[run.model], markersize=7)
+        for axis, words in zip(axes, ("seconds of training epochs", "parameters"), strict=True):
+            axis.set(xscale="log", xlabel=words)
+        axes[0].set(ylabel="test accuracy", ylim=(0, None))
+        percent_axis(axes[0])
+        models = {run.model for run in runs}
+        for model in [model for model in MODEL_COLOURS if model in models]:
+            axes[1].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
+        for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in {run.recipe for run in runs}]:
+            axes[1].plot([], [], RECIPE_MARKERS[recipe], color=FAINT, label=RECIPE_NAMES[recipe])
+        figure.legend(loc="outside right center")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Test accuracy against the seconds spent in training epochs on this machine and against the size of the network "
+        f"({source}). Pretraining and the computing of frozen features are not in the seconds.",
+        "; ".join(
+            f"{name_of(r.model, r.recipe)}: {r.result()['accuracy']:.1%} after {r.record['train_seconds']:.0f} s"
+            for r in runs
+        ),
+    )
+
+
+def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
+    """The confusion matrix as shares of each true class.
+
+    Args:
+        counts: integer (n_classes, n_classes), true class by row.
+        run_name: whose mistakes.
+        source: what was judged.
+    """
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    with theme():
+        figure, axis = new_figure(4.6, 4.1)
+        picture = axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
+        axis.set(xlabel="predicted class (label number)", ylabel="true class (label number)", title=run_name)
+        bar = figure.colorbar(picture, ax=axis, shrink=0.85)
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        note(figure, f"{source}, n = {counts.sum():,}")
+    right = np.trace(counts) / counts.sum()
+    return Plot(
+        figure,
+        f"Which class is taken for which, as a share of each true class: {run_name} ({source}). The diagonal is right.",
+        f"{right:.1%} of the images lie on the diagonal; the rest is spread over many pairs of classes.",
+    )
+
+
+def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown: int = 10) -> Plot:
+    """The classes that are recognised best and worst, with intervals.
+
+    Args:
+        per_class: of `evaluation.class_accuracy`.
+        run_name: whose accuracy.
+        source: what was judged.
+        shown: how many at either end.
+    """
+    chosen = pd.concat([per_class.head(shown), per_class.tail(shown)]).iloc[::-1]
+    with theme():
+        figure, axis = new_figure(PAGE, 0.8 + 0.2 * len(chosen))
+        places = np.arange(len(chosen)) + (np.arange(len(chosen)) >= min(shown, len(chosen) - shown)) * 0.8
+        low, high = chosen["accuracy"] - chosen["low"], chosen["high"] - chosen["accuracy"]
+        axis.errorbar(
+            chosen["accuracy"],
+            places,
+            xerr=[low.clip(lower=0), high.clip(lower=0)],
+            fmt="o",
+            color=MODEL_COLOURS["deep_cnn"],
+            capsize=2,
+        )
+        axis.set_yticks(places, [_short(name, 34) for name in chosen["class_name"]])
+        axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
+        percent_axis(axis, "x")
+        note(figure, f"{source}, n = {per_class['n'].min()} to {per_class['n'].max()} images a class")
+    return Plot(
+        figure,
+        f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
+        f"Best: {per_class['class_name'].iloc[0]} at {per_class['accuracy'].iloc[0]:.0%}. Worst: "
+        f"{per_class['class_name'].iloc[-1]} at {per_class['accuracy'].iloc[-1]:.0%}.",
+    )
+
+
+def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
+    """What input size and input range are worth.
+
+    Args:
+        sweep: of `probes.input_sweep`.
+        source: what was judged.
+    """
+    markers = iter("os^")
+    with theme():
+        figure, axis = new_figure(PAGE * 0.7, 2.7)
+        colours = iter((INK, MODEL_COLOURS["mobilenetv2"], MODEL_COLOURS["shallow_cnn"]))
+        for span, group in sweep.groupby("input_range", sort=False):
+            errors = [group["accuracy"] - group["low"], group["high"] - group["accuracy"]]
+            axis.errorbar(
+                group["input_size"],
+                group["accuracy"],
+                yerr=errors,
+                marker=next(markers),
+                color=next(colours),
+                capsize=3,
+                label=f"pixels scaled {span}",
+            )
+        axis.set_xticks(sorted(sweep["input_size"].unique()))
+        axis.set(xlabel="input size, pixels (enlarged from 64)", ylabel="validation accuracy", ylim=(0, None))
+        percent_axis(axis)
+        axis.legend()
+        note(figure, f"{source}, n = {sweep['n'].iloc[0]:,} validation images")
+    low, high = sweep.loc[sweep["accuracy"].idxmin()], sweep.loc[sweep["accuracy"].idxmax()]
+    return Plot(
+        figure,
+        f"A linear classifier on frozen MobileNetV2 features, by input size and by the range pixels are scaled to, with 95 % "
+        f"intervals ({source}).",
+        f"From {low['accuracy']:.1%} at {low['input_size']:.0f} px ({low['input_range']}) to {high['accuracy']:.1%} at "
+        f"{high['input_size']:.0f} px ({high['input_range']}).",
+    )
+
+
+def folds(frame: pd.DataFrame, source: str) -> Plot:
+    """Accuracy of each fold with its interval over images.
+
+    Args:
+        frame: of `probes.cross_validation`.
+        source: what was judged.
+    """
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.3)
+        errors = [frame["accuracy"] - frame["low"], frame["high"] - frame["accuracy"]]
+        axis.errorbar(
+            frame["fold"], frame["accuracy"], yerr=errors, fmt="o", color=MODEL_COLOURS["mobilenetv2"], capsize=3
+        )
+        axis.axhline(frame["accuracy"].mean(), color=INK, linestyle="--", linewidth=1)
+        axis.set(xlabel="fold", ylabel="accuracy of the fold", xticks=frame["fold"], ylim=(0, None))
+        percent_axis(axis)
+        note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images a fold")
+    return Plot(
+        figure,
+        f"Cross-validation of a linear classifier on frozen features ({source}); lines are 95 % intervals over images, dashed "
+        "is the mean.",
+        f"{len(frame)} folds between {frame['accuracy'].min():.1%} and {frame['accuracy'].max():.1%}.",
+    )
+
+
+def improvements(steps: pd.DataFrame, source: str) -> Plot:
+    """What each change brought, as steps from the report's recipe to the improved one.
+
+    Args:
+        steps: columns `model`, `step`, `accuracy`, in order.
+        source: what was judged.
+    """
+    with theme():
+        figure, axis = new_figure(PAGE, 0.8 + 0.3 * len(steps))
+        for place, row in enumerate(steps.iloc[::-1].itertuples()):
+            axis.barh(place, row.accuracy, color=MODEL_COLOURS[row.model], height=0.6)
+            axis.text(row.accuracy + 0.005, place, f"{row.accuracy:.1%}", va="center")
+        axis.set_yticks(range(len(steps)), steps["step"].iloc[::-1])
+        axis.set(xlabel="validation accuracy", xlim=(0, None))
+        axis.margins(x=0.12)
+        percent_axis(axis, "x")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"From the report's recipe to the improved one, step by step, on validation ({source}).",
+        "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
+    )
+
+
+def _short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -1,0 +1,297 @@
+"""Small experiments that explain a result: each trains for moments, or looks inside a trained network."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from helpers import batches, evaluation, features, models, provenance, training
+from helpers.config import Phase, Recipe
+from helpers.dataset import Dataset, Split
+from helpers.weights import BaseWeights
+
+
+def learning_rate_sweep(
+    recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
+) -> pd.DataFrame:
+    """Train a recipe for a few steps at several constant learning rates.
+
+    Args:
+        recipe: a network trained from scratch; its optimizer is kept, its learning rate replaced.
+        rates: learning rates to try.
+        steps: optimizer steps of each trial.
+        dataset: the data.
+        split: its split; accuracy is measured on validation.
+        seed: of every trial.
+
+    Returns:
+        Columns `learning_rate`, `training_loss` (mean of the last fifth of the steps), `validation_loss`,
+        `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU).
+    """
+    rows = []
+    images, labels = dataset.images[split.train], dataset.labels[split.train]
+    validation, truth = dataset.part(split, "validation")
+    for rate in rates:
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        model = models.build(recipe, dataset.num_classes)
+        phase = replace(recipe.phases[0], learning_rate=rate)
+        training.compiled(model, phase, steps, recipe.label_smoothing)
+        stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
+        losses = [_step_loss(model, *next(stream)) for _ in range(steps)]
+        scores = training.predict(model, validation)
+        activity = layer_activity(model, validation[:200])
+        dead = activity.loc[activity["layer"] == "dense_1", "dead_share"]
+        rows.append(
+            {
+                "learning_rate": rate,
+                "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
+                "validation_loss": evaluation.cross_entropy(scores, truth),
+                "validation_accuracy": evaluation.accuracy(scores, truth),
+                "dead_share": float(dead.iloc[0]) if len(dead) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:
+    """What comes out of every layer with a ReLU.
+
+    Args:
+        model: any of the networks.
+        images: uint8 (n, 64, 64, 3); a few hundred are enough.
+
+    Returns:
+        Columns `layer`, `units` (channels or neurons), `dead_share` (units that are zero for every image and place),
+        `active_share` (outputs above zero), `spread_over_images` (standard deviation over images of each unit's mean,
+        averaged: near zero where every image looks the same to the layer).
+    """
+    rectified = [layer for layer in model.layers if _is_rectified(layer)]
+    outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict(images, verbose=0)
+    rows = []
+    for layer, values in zip(rectified, outputs if len(rectified) > 1 else [outputs], strict=True):
+        per_image = values.reshape(len(values), -1, values.shape[-1])
+        rows.append(
+            {
+                "layer": layer.name,
+                "units": values.shape[-1],
+                "dead_share": float(np.mean(per_image.max((0, 1)) <= 0)),
+                "active_share": float(np.mean(values > 0)),
+                "spread_over_images": float(per_image.mean(1).std(0).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def penalty_share(recipe: Recipe, num_classes: int, seed: int) -> dict[str, float]:
+    """How large the penalties of a fresh network are beside the cross-entropy of a uniform guess.
+
+    Returns:
+        `penalty` and `cross_entropy`, both in nats.
+    """
+    keras.utils.set_random_seed(seed)
+    model = models.build(recipe, num_classes)
+    penalty = sum(float(loss) for loss in model.losses)
+    return {"penalty": penalty, "cross_entropy": float(np.log(num_classes))}
+
+
+def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, steps: int, seed: int) -> pd.DataFrame:
+    """What a second phase changes that sets `trainable` with and without compiling again.
+
+    Args:
+        recipe: a MobileNetV2 recipe.
+        weights: of its base.
+        dataset: a few of its images are trained on.
+        steps: optimizer steps of each phase.
+        seed: of everything.
+
+    Returns:
+        One row a way of going on: `second_phase`, `trainable_weights` as the model says, `base_tensors_changed`.
+    """
+    rows = []
+    images = keras.ops.convert_to_tensor(dataset.images[: recipe.batch_size], "float32")
+    targets = keras.utils.to_categorical(dataset.labels[: recipe.batch_size], dataset.num_classes)
+    for compile_again in (False, True):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        model = models.build(replace(recipe, width=weights.width), dataset.num_classes)
+        if weights.file:
+            models.load_base_weights(model, weights.width, weights.file)
+        head = replace(recipe.phases[0], trainable="head")
+        models.set_trainable(model, head)
+        training.compiled(model, head, steps)
+        for _ in range(steps):
+            model.train_on_batch(images, targets)
+        everything = replace(recipe.phases[-1], trainable="")
+        models.set_trainable(model, everything)
+        if compile_again:
+            training.compiled(model, everything, steps)
+        before = _base_weights(model)
+        for _ in range(steps):
+            model.train_on_batch(images, targets)
+        changed = sum(not np.array_equal(a, b) for a, b in zip(before, _base_weights(model), strict=True))
+        rows.append(
+            {
+                "second_phase": "compiled again" if compile_again else "not compiled again",
+                "trainable_weights": models.n_trainable(model),
+                "base_tensors": len(before),
+                "base_tensors_changed": changed,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def frozen_features(
+    recipe: Recipe, weights: BaseWeights, dataset: Dataset, indices: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Globally averaged features of the frozen MobileNetV2 of a recipe, kept in the cache.
+
+    Args:
+        recipe: input size and input range are read.
+        weights: of the base.
+        dataset: the data.
+        indices: of labelled images.
+        seed: of a base without pretrained weights.
+
+    Returns:
+        float16 (n, 1280), memory-mapped.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    recipe = replace(recipe, network="mobilenetv2_improved", width=weights.width)
+    model = models.build(recipe, dataset.num_classes)
+    if weights.file:
+        models.load_base_weights(model, weights.width, weights.file)
+    key = [recipe.input_size, recipe.input_range, recipe.width, dataset.fingerprint, indices.tolist()]
+    key += [weights.sha256 or seed, provenance.code_hash("models", "features", "networks/mobilenetv2")]
+    return features.activations(
+        models.trunk(model, "global_average"), dataset.images[indices], f"probe_{provenance.digest(key)}"
+    )
+
+
+def probe_indices(dataset: Dataset, split: Split, images_per_class: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many training images of each class, and all of validation.
+
+    Returns:
+        int64 indices into the labelled images: training, validation.
+    """
+    labels = pd.Series(dataset.labels[split.train])
+    chosen = labels.groupby(labels).cumcount() < images_per_class
+    return split.train[chosen.to_numpy()], split.validation
+
+
+def linear_probe(
+    train_features: np.ndarray, train_labels: np.ndarray, features: np.ndarray, labels: np.ndarray
+) -> dict[str, float]:
+    """Accuracy of a regularised logistic regression on features of a frozen network.
+
+    Args:
+        train_features: float (n, d).
+        train_labels: integer (n,).
+        features: float (m, d) of other images.
+        labels: integer (m,).
+
+    Returns:
+        `n`, `accuracy`, `low`, `high`.
+    """
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=100, tol=1e-3))
+    classifier.fit(np.asarray(train_features, np.float32), train_labels)
+    value = float(classifier.score(np.asarray(features, np.float32), labels))
+    low, high = evaluation.accuracy_interval(value, len(labels))
+    return {"n": len(labels), "accuracy": value, "low": low, "high": high}
+
+
+def input_sweep(
+    recipe: Recipe,
+    weights: BaseWeights,
+    dataset: Dataset,
+    split: Split,
+    sizes: Sequence[int],
+    ranges: Sequence[tuple[float, float]],
+    images_per_class: int,
+) -> pd.DataFrame:
+    """What input size and input range are worth: a linear probe on frozen features for each.
+
+    Returns:
+        Columns `input_size`, `input_range`, `n`, `accuracy`, `low`, `high`; accuracy on validation.
+    """
+    train, validation = probe_indices(dataset, split, images_per_class)
+    rows = []
+    for size in sizes:
+        for span in ranges if size == min(sizes) else ranges[-1:]:
+            settings = replace(recipe, input_size=size, input_range=span)
+            found = [frozen_features(settings, weights, dataset, part) for part in (train, validation)]
+            result = linear_probe(found[0], dataset.labels[train], found[1], dataset.labels[validation])
+            rows.append({"input_size": size, "input_range": f"{span[0]:g} to {span[1]:g}", **result})
+    return pd.DataFrame(rows)
+
+
+def cross_validation(features: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
+    """Accuracy of a linear probe on each of several folds (the k-fold cross-validation that the report left out).
+
+    Args:
+        features: float (n, d) of a frozen network.
+        labels: integer (n,).
+        folds: number of folds.
+        seed: of the division.
+
+    Returns:
+        Columns `fold`, `n`, `accuracy`, `low`, `high`.
+    """
+    rows = []
+    division = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    for fold, (train, held_out) in enumerate(division.split(labels, labels), start=1):
+        result = linear_probe(features[train], labels[train], features[held_out], labels[held_out])
+        rows.append({"fold": fold, **result})
+    return pd.DataFrame(rows)
+
+
+def gradient_noise(
+    recipe: Recipe, batch_sizes: Sequence[int], dataset: Dataset, split: Split, seed: int, repeats: int = 8
+) -> pd.DataFrame:
+    """How much gradients of single batches differ from their mean, by batch size.
+
+    Returns:
+        Columns `batch_size`, `relative_noise`: root mean square distance from the mean gradient, over its length.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = training.compiled(models.build(recipe, dataset.num_classes), Phase(1, "sgd", 0.0), 1)
+    before = [np.asarray(weight) for weight in model.trainable_weights]
+    model.optimizer.learning_rate = 1.0  # then a step is minus the gradient
+    rng = np.random.default_rng(seed)
+    rows = []
+    for size in batch_sizes:
+        gradients = []
+        for _ in range(repeats):
+            chosen = rng.choice(split.train, size, replace=False)
+            targets = keras.utils.to_categorical(dataset.labels[chosen], dataset.num_classes)
+            model.train_on_batch(dataset.images[chosen].astype(np.float32), targets)
+            after = [np.asarray(weight) for weight in model.trainable_weights]
+            gradients.append(np.concatenate([(b - a).ravel() for a, b in zip(after, before, strict=True)]))
+            for weight, value in zip(model.trainable_weights, before, strict=True):
+                weight.assign(value)
+        mean = np.mean(gradients, axis=0)
+        noise = np.sqrt(np.mean([np.sum((gradient - mean) ** 2) for gradient in gradients]))
+        rows.append({"batch_size": size, "relative_noise": float(noise / np.linalg.norm(mean))})
+    return pd.DataFrame(rows)
+
+
+def _step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.KerasTensor) -> float:
+    model.reset_metrics()
+    return model.train_on_batch(inputs, targets, return_dict=True)["cross_entropy"]
+
+
+def _is_rectified(layer: keras.Layer) -> bool:
+    activation = getattr(layer, "activation", None)
+    return isinstance(layer, keras.layers.ReLU) or activation is keras.activations.relu
+
+
+def _base_weights(model: keras.Model) -> list[np.ndarray]:
+    return [np.array(weight) for layer in models.base_layers(model) for weight in layer.weights]

@@ -1,0 +1,261 @@
+"""The notebooks through papermill, in order; the command line of the project."""
+
+import os
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import nbformat
+import papermill
+import typer
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from helpers import config, paths
+from helpers.errors import InputError
+from helpers.progress import duration
+
+NOTEBOOKS = (
+    "01_data_exploration",
+    "02_shallow_cnn",
+    "03_deep_cnn",
+    "04_mobilenetv2_transfer",
+    "05_result_comparison",
+)
+CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Run the TinyImage report series.")
+
+
+@app.command()
+def report(
+    data: Annotated[str, typer.Option(help="zip or folder of TinyImage; the demo data if not given")] = "",
+    weights: Annotated[str, typer.Option(help="weights file of MobileNetV2, `imagenet` or `none`")] = "",
+    profile: Annotated[str, typer.Option(help="smoke, demo, quick or full")] = "",
+    notebooks: Annotated[str, typer.Option(help="numbers, separated by commas; all if not given")] = "",
+    models: Annotated[str, typer.Option(help="models to train, separated by commas")] = "",
+    recipes: Annotated[str, typer.Option(help="recipes to train, separated by commas")] = "",
+    seed: Annotated[int, typer.Option(help="the first seed")] = 0,
+    output: Annotated[str, typer.Option(help="folder of figures and tables")] = "",
+    skip_unreadable: Annotated[bool, typer.Option(help="leave out images that cannot be read")] = False,
+    html: Annotated[bool, typer.Option(help="build the HTML report at the end")] = True,
+    show_traceback: Annotated[bool, typer.Option("--traceback", help="show the traceback of an error")] = False,
+) -> None:
+    """Run the notebooks in order and build the HTML report."""
+    started = time.perf_counter()
+    name = profile or ("quick" if data else "demo")
+    config.find_profile(name)
+    config.check_names(_listed(models), _listed(recipes))
+    chosen = choose(notebooks)
+    data, weights, output = (paths.from_root(value) for value in (data, weights, output))
+    check_input(data, weights, needs_weights=any(n.startswith(("01", "04")) for n in chosen), skip=skip_unreadable)
+    environment = {
+        "TINYIMAGE_MODELS": models,
+        "TINYIMAGE_RECIPES": recipes,
+        "TINYIMAGE_SKIP_UNREADABLE": "1" if skip_unreadable else "",
+    }
+    os.environ.update(environment)
+    folder = paths.resolve(output) if output else paths.FIGURES / name
+    parameters = {"profile": name, "data": data, "weights": weights, "output": output, "seed": seed}
+    for notebook in chosen:
+        run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed_folder(name), parameters)
+    if html:
+        build_html(name)
+    print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
+
+
+@app.command(name="html")
+def html_command(
+    profile: Annotated[str, typer.Option(help="whose executed notebooks; the newest if not given")] = "",
+) -> None:
+    """Build the HTML report from executed notebooks."""
+    build_html(profile or newest_profile())
+
+
+@app.command()
+def logs() -> None:
+    """Write the report's own logged curves where TensorBoard finds them beside the runs."""
+    from helpers.reported import write_tensorboard
+
+    print(f"The report's curves: {paths.shown(write_tensorboard(paths.runs() / 'reported'))}")
+
+
+@app.command()
+def data() -> None:
+    """Download the official Tiny ImageNet-200 archive; its first 100 classes are TinyImage's."""
+    from helpers.download import download_official
+
+    print(f"Ready: make report DATA={paths.shown(download_official(paths.DATA))}")
+
+
+def choose(numbers: str) -> list[str]:
+    """Notebooks by their numbers.
+
+    Args:
+        numbers: such as "04" or "2,3"; "" for all.
+
+    Raises:
+        InputError: a number has no notebook.
+    """
+    wanted = [f"{number:0>2}" for number in _listed(numbers)]
+    known = {name[:2]: name for name in NOTEBOOKS}
+    for number in wanted:
+        if number not in known:
+            raise InputError(f"There is no notebook {number!r}; NOTEBOOKS takes numbers from 01 to {max(known)}.")
+    return [name for number, name in known.items() if not wanted or number in wanted]
+
+
+def check_input(data: str, weights: str, needs_weights: bool, skip: bool) -> None:
+    """Open data and weights once before anything runs, so that what is wrong with them is said at once.
+
+    It happens in another process: TensorFlow's memory must not stay in this one.
+
+    Raises:
+        InputError: they cannot be used.
+    """
+    call = (
+        "import sys; from helpers import series; series.main(lambda: series.open_input"
+        f"({data!r}, {weights!r}, {needs_weights}, {skip}))"
+    )
+    done = subprocess.run([sys.executable, "-c", call], cwd=paths.ROOT)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def open_input(data: str, weights: str, needs_weights: bool, skip: bool) -> None:
+    """Decode the data into the cache and find the weights.
+
+    Raises:
+        InputError: they cannot be used.
+    """
+    from helpers.dataset import open_source
+    from helpers.weights import find_weights
+
+    if data:
+        open_source(data, skip)
+    if needs_weights:
+        find_weights(weights, is_demo=not data)
+
+
+def executed_folder(profile: str) -> Path:
+    """Where executed notebooks of a profile are kept."""
+    return paths.runs() / profile / "notebooks"
+
+
+def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int]) -> Path:
+    """Run one notebook and keep its executed copy, also where it fails.
+
+    Args:
+        notebook: the source.
+        folder: for the executed copy.
+        parameters: values of its parameters cell; exactly its names.
+
+    Returns:
+        The executed copy.
+
+    Raises:
+        InputError: the parameters are not the notebook's, or a cell failed or never ran; the message names the cell
+            and the copy.
+    """
+    known = papermill.inspect_notebook(str(notebook))
+    if set(known) != set(parameters):
+        odd = ", ".join(sorted(set(known).symmetric_difference(parameters)))
+        raise InputError(f"{notebook.name} and the parameters given disagree about {odd}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / notebook.name
+    with _Progress(notebook.stem) as progress:
+        try:
+            papermill.execute_notebook(
+                str(notebook),
+                str(target),
+                parameters,
+                kernel_name="python3",
+                progress_bar=False,
+                log_output=False,
+                stdout_file=progress,
+                cwd=str(paths.NOTEBOOKS),
+                execution_timeout=CELL_TIMEOUT,
+            )
+        except PapermillExecutionError as error:
+            reason = f"{error.ename}: {error.evalue}".splitlines()[0]
+            raise InputError(
+                f"{notebook.name} failed in cell {error.exec_count}: {reason}; its executed copy is "
+                f"{target}, results so far are kept, and the next call goes on from there."
+            ) from error
+    unrun = [c for c in nbformat.read(target, 4).cells if c.cell_type == "code" and c.source and not c.execution_count]
+    if unrun:
+        raise InputError(f"{notebook.name} stopped before {unrun[0].source.splitlines()[0]!r}; see {target}.")
+    return target
+
+
+class _Progress:
+    """Shows what a running notebook prints: a live bar on a terminal, plain lines elsewhere."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> "_Progress":
+        self.started = time.perf_counter()
+        self.bar = tqdm(total=1, bar_format="{desc} [{elapsed}] {postfix}", file=sys.stderr, disable=None)
+        self.bar.set_description_str(self.name)
+        if self.bar.disable:
+            print(f"{self.name}: started", flush=True)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()
+        took = duration(time.perf_counter() - self.started)
+        print(f"{self.name}: {'failed' if error[0] else 'done'} after {took}", flush=True)
+
+    def write(self, text: str) -> None:
+        for line in filter(None, text.splitlines()):
+            if self.bar.disable:
+                print(f"{self.name}: {line}", flush=True)
+            else:
+                self.bar.set_postfix_str(line[:100])
+
+    def flush(self) -> None:
+        self.bar.refresh()
+
+
+def newest_profile() -> str:
+    """The profile whose notebooks ran last.
+
+    Raises:
+        InputError: none has run.
+    """
+    found = sorted(paths.runs().glob("*/notebooks/*.ipynb"), key=lambda file: file.stat().st_mtime)
+    if not found:
+        raise InputError("No notebook has been run yet; call `make report` first.")
+    return found[-1].parent.parent.name
+
+
+def build_html(profile: str) -> Path:
+    """Build the HTML report from the executed notebooks of a profile; see `site.build`."""
+    from helpers import site
+
+    page = site.build(executed_folder(profile), NOTEBOOKS, profile)
+    print(f"HTML report: {paths.shown(page)}", flush=True)
+    return page
+
+
+def main(command: object = app) -> None:
+    """Run the command line; an error of the user's is one sentence on stderr and status 2."""
+    try:
+        command()
+    except InputError as error:
+        if "--traceback" in sys.argv:
+            traceback.print_exc()
+        print(f"Error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+if __name__ == "__main__":
+    main()

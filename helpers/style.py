@@ -1,0 +1,149 @@
+"""The one theme of all figures, and the form in which a figure is shown and saved."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLUMN, PAGE = 3.35, 7.0  # inches: 85 mm, and a page
+
+# From seaborn's "colorblind" palette, those that reach a contrast of 3:1 against white.
+MODEL_COLOURS = {
+    "shallow_cnn": "#0173B2",
+    "shallow_cnn_l2": "#949494",
+    "deep_cnn": "#029E73",
+    "deep_cnn_l2": "#CC78BC",
+    "mobilenetv2": "#D55E00",
+}
+RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
+MODEL_NAMES = {
+    "shallow_cnn": "Shallow CNN",
+    "shallow_cnn_l2": "Shallow CNN, L2",
+    "deep_cnn": "Deep CNN",
+    "deep_cnn_l2": "Deep CNN, L2",
+    "mobilenetv2": "MobileNetV2",
+}
+RECIPE_NAMES = {"as_reported": "as reported", "as_coded": "as coded", "improved": "improved"}
+INK, FAINT = "#222222", "#767676"
+SEQUENTIAL = "viridis"
+
+_THEME = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "tinyimage",  # the same figure gives the same file
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """The theme for the figures made inside; what was set before comes back after it."""
+    with mpl.rc_context(), sns.axes_style("ticks"):
+        mpl.rcParams.update(_THEME)
+        yield
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its words.
+
+    Attributes:
+        figure: made under `theme`.
+        caption: what to look at, which run, which data.
+        alt: the finding, for one who cannot see it.
+        has_photographs: shows images from which one of the data set can be recognised.
+    """
+
+    figure: Figure
+    caption: str
+    alt: str
+    has_photographs: bool = False
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with theme():
+            self.figure.savefig(folder / f"{name}.png", metadata={"Software": None})
+            self.figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        words = {"caption": self.caption, "alt": self.alt}
+        (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
+        """How notebooks and the HTML report show it: picture, alt text and caption together."""
+        buffer = io.BytesIO()
+        with theme():
+            self.figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+        picture = base64.b64encode(buffer.getvalue()).decode()
+        width = round(self.figure.get_size_inches()[0] * 110)
+        plt.close(self.figure)
+        return {
+            "text/html": (
+                f'<figure style="margin:0"><img src="data:image/png;base64,{picture}" alt="{html.escape(self.alt)}" '
+                f'style="width:{width}px;max-width:100%;height:auto"/>'
+                f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            ),
+            "text/plain": self.alt,
+        }
+
+
+def new_figure(
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    **options: Any,  # noqa: ANN401 - for plt.subplots
+) -> tuple[Figure, Any]:
+    """Figure and axes (one, or an array) of a size in inches. Call under `theme`."""
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
+    plt.close(figure)  # shown by Plot, not a second time by the notebook
+    return figure, axes
+
+
+def note(figure: Figure, text: str) -> None:
+    """Say inside the picture what it was made from."""
+    figure.supxlabel(text, x=0.995, ha="right", fontsize=7, color=FAINT)
+
+
+def percent_axis(axis: Axes, which: str = "y") -> None:
+    """Show fractions as per cent."""
+    target = axis.yaxis if which == "y" else axis.xaxis
+    target.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=None))
+
+
+def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
+    """The accuracy of a guess."""
+    draw = axis.axhline if horizontal else axis.axvline
+    draw(1 / num_classes, color=FAINT, linestyle=":", linewidth=1)
+
+
+def name_of(model: str, recipe: str) -> str:
+    """For example "Deep CNN, improved"."""
+    return f"{MODEL_NAMES[model]}, {RECIPE_NAMES[recipe]}"

@@ -1,0 +1,61 @@
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything loads TensorFlow
+
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image
+
+from helpers import dataset
+from helpers.config import DemoData
+from helpers.demo import write_demo
+
+settings.register_profile("tests", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYIMAGE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="session")
+def kaggle_folder(tmp_path_factory):
+    """6 classes of 12 images, two of them copies, and 12 test images; wnids.txt is not in alphabetical order."""
+    folder = write_demo(
+        tmp_path_factory.mktemp("sources") / "kaggle",
+        DemoData(num_classes=6, images_per_class=12, test_images_per_class=2, duplicate_pairs=1, seed=1),
+    )
+    wnids = (folder / "wnids.txt").read_text().split()
+    (folder / "wnids.txt").write_text("".join(f"{wnids[index]}\n" for index in (3, 0, 5, 1, 4, 2)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def official_folder(kaggle_folder, tmp_path_factory):
+    """The same images in the official layout, and 18 validation images whose grey level is 40 times their label."""
+    folder = tmp_path_factory.mktemp("sources") / "official"
+    shutil.copytree(kaggle_folder / "train" / "train", folder / "train")
+    for name in ("wnids.txt", "words.txt"):
+        shutil.copy(kaggle_folder / name, folder / name)
+    wnids = (folder / "wnids.txt").read_text().split()
+    (folder / "val" / "images").mkdir(parents=True)
+    lines = []
+    for number, label in enumerate(np.random.default_rng(0).permutation(np.repeat(np.arange(6), 3))):
+        image = Image.new("RGB", (64, 64), (40 * int(label),) * 3)
+        image.save(folder / "val" / "images" / f"val_{number}.JPEG")
+        lines.append(f"val_{number}.JPEG\t{wnids[label]}\t0\t0\t63\t63\n")
+    (folder / "val" / "val_annotations.txt").write_text("".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(kaggle_folder, tmp_path_factory):
+    """The Kaggle source, opened."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYIMAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return dataset.open_source(kaggle_folder)

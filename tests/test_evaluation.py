@@ -1,0 +1,166 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics
+
+from helpers import evaluation
+
+
+@st.composite
+def judged(draw):
+    """Probabilities and labels of a few images."""
+    n, n_classes = draw(st.integers(1, 60)), draw(st.integers(3, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 10_000)))
+    scores = rng.normal(size=(n, n_classes)) * 2
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    return probabilities, rng.integers(0, n_classes, n)
+
+
+@given(judged())
+def test_accuracy_is_that_of_scikit_learn(case):
+    probabilities, labels = case
+    assert evaluation.accuracy(probabilities, labels) == pytest.approx(
+        metrics.accuracy_score(labels, probabilities.argmax(axis=1))
+    )
+
+
+@given(judged(), st.integers(1, 12))
+def test_top_k_accuracy_is_that_of_scikit_learn(case, k):
+    probabilities, labels = case
+    n_classes = probabilities.shape[1]
+    k = min(k, n_classes)
+    if k == n_classes:
+        assert evaluation.top_k_accuracy(probabilities, labels, k) == 1
+        return
+    expected = metrics.top_k_accuracy_score(labels, probabilities, k=k, labels=range(n_classes))
+    assert evaluation.top_k_accuracy(probabilities, labels, k) == pytest.approx(expected)
+
+
+@given(judged())
+def test_top_1_is_accuracy(case):
+    assert evaluation.top_k_accuracy(*case, k=1) == evaluation.accuracy(*case)
+
+
+def test_a_network_that_gives_every_class_the_same_gets_no_credit():
+    assert evaluation.top_k_accuracy(np.full((10, 100), 0.01), np.zeros(10, int), 5) == 0
+
+
+@pytest.mark.parametrize(("n_labels", "k"), [(3, 5), (4, 0), (4, 7), (5, 1)])
+def test_top_k_accuracy_refuses_what_does_not_fit(n_labels, k):
+    with pytest.raises(ValueError, match=rf"4 labels and k from 1 to 6, got {n_labels} labels and k={k}"):
+        evaluation.top_k_accuracy(np.zeros((4, 6)), np.zeros(n_labels, int), k)
+
+
+@given(judged())
+def test_cross_entropy_is_that_of_scikit_learn(case):
+    probabilities, labels = case
+    expected = metrics.log_loss(labels, probabilities, labels=range(probabilities.shape[1]))
+    assert evaluation.cross_entropy(np.log(probabilities), labels) == pytest.approx(expected)
+
+
+def test_a_uniform_guess_has_the_entropy_of_the_classes():
+    log_probabilities = np.full((10, 100), -math.log(100), np.float32)
+    assert evaluation.cross_entropy(log_probabilities, np.arange(10)) == pytest.approx(math.log(100), rel=1e-6)
+
+
+def test_cross_entropy_of_a_certain_mistake_is_finite():
+    log_probabilities = np.array([[0.0, -500.0]], np.float32)
+    assert evaluation.cross_entropy(log_probabilities, np.array([1])) == 500
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [
+        (0, 10, 0.0, 0.27753),
+        (5, 10, 0.23659, 0.76341),
+        (10, 10, 0.72247, 1.0),
+        (2280, 5000, 0.44224, 0.46983),
+    ],
+)
+def test_intervals_have_wilson_s_values(right, n, low, high):
+    assert evaluation.accuracy_interval(right / n, n) == pytest.approx((low, high), abs=1e-5)
+
+
+@given(st.integers(1, 6000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_intervals_follow_wilson_s_formula(case):
+    right, n = case
+    p, z = right / n, stats.norm.ppf(0.975)
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    low, high = evaluation.accuracy_interval(p, n)
+    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-9)
+    assert 0 <= low <= p <= high <= 1
+
+
+def test_more_confidence_and_fewer_images_widen_an_interval():
+    def width(*arguments):
+        low, high = evaluation.accuracy_interval(*arguments)
+        return high - low
+
+    assert width(0.5, 100, 0.99) > width(0.5, 100) > width(0.5, 1000)
+
+
+@given(judged())
+def test_the_summary_is_made_of_its_parts(case):
+    probabilities, labels = case
+    scores = np.log(probabilities)
+    summary = evaluation.summarise(scores, labels)
+    low, high = evaluation.accuracy_interval(summary["accuracy"], len(labels))
+    assert summary == {
+        "n": len(labels),
+        "accuracy": evaluation.accuracy(probabilities, labels),
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "top5_accuracy": evaluation.top_k_accuracy(scores, labels, min(5, scores.shape[1])),
+        "loss": evaluation.cross_entropy(scores, labels),
+    }
+
+
+def right(both, only_first, only_second, neither):
+    first = [True] * both + [True] * only_first + [False] * only_second + [False] * neither
+    second = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
+    return np.array(first), np.array(second)
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p_value"),
+    [(0, 0, 1.0), (1, 5, 14 / 64), (5, 1, 14 / 64), (0, 10, 2 / 1024), (3, 3, 1.0)],
+)
+def test_mcnemar_has_the_exact_values(only_first, only_second, p_value):
+    assert evaluation.mcnemar(*right(7, only_first, only_second, 4)) == pytest.approx(p_value)
+
+
+@given(*[st.integers(0, 30)] * 4)
+def test_mcnemar_ignores_where_both_agree_and_the_order(both, only_first, only_second, neither):
+    p_value = evaluation.mcnemar(*right(both, only_first, only_second, neither))
+    first, second = right(0, only_first, only_second, 0)
+    assert p_value == pytest.approx(evaluation.mcnemar(first.astype(bool), second.astype(bool)))
+    assert p_value == pytest.approx(evaluation.mcnemar(*right(both, only_second, only_first, neither)))
+    assert 0 < p_value <= 1
+
+
+@given(judged())
+def test_confusion_is_that_of_scikit_learn(case):
+    probabilities, labels = case
+    n_classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
+    counts = evaluation.confusion(predicted, labels, n_classes)
+    assert np.array_equal(counts, metrics.confusion_matrix(labels, predicted, labels=range(n_classes)))
+
+
+def test_class_accuracy_is_listed_best_first_without_empty_classes():
+    labels, predicted = np.array([0, 0, 0, 0, 1, 1, 3]), np.array([0, 1, 1, 0, 1, 1, 0])
+    frame = evaluation.class_accuracy(predicted, labels, ["a", "b", "c", "d"])
+    assert frame[["class_name", "n", "accuracy"]].to_numpy().tolist() == [["b", 2, 1.0], ["a", 4, 0.5], ["d", 1, 0.0]]
+    assert tuple(frame.loc[1, ["low", "high"]]) == pytest.approx(evaluation.accuracy_interval(0.5, 4))
+
+
+def test_confused_pairs_count_both_directions():
+    counts = np.array([[9, 2, 0, 1], [3, 9, 0, 0], [0, 0, 9, 4], [0, 0, 4, 9]])
+    frame = evaluation.confused_pairs(counts, ["a", "b", "c", "d"])
+    assert frame.to_numpy().tolist() == [["c", "d", 8], ["a", "b", 5], ["a", "d", 1]]
+    assert len(evaluation.confused_pairs(counts, ["a", "b", "c", "d"], most=2)) == 2
+    assert len(evaluation.confused_pairs(np.diag([3, 4]), ["a", "b"])) == 0

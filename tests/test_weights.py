@@ -1,0 +1,163 @@
+import functools
+import http.server
+import socket
+import threading
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.src.legacy.saving import legacy_h5_format
+
+from helpers import paths, provenance, weights
+from helpers.config import PRETRAINING
+from helpers.errors import InputError
+from helpers.weights import find_weights
+
+FILE = weights.IMAGENET_URL.rsplit("/", 1)[-1]
+
+
+def mobilenet(width):
+    keras.utils.set_random_seed(0)
+    return keras.applications.MobileNetV2((224, 224, 3), width, include_top=False, weights=None)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A folder with weights of the full width in the old format, as Keras publishes them."""
+    folder = tmp_path_factory.mktemp("served")
+    with h5py.File(folder / FILE, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, mobilenet(1.0))
+    return folder
+
+
+@pytest.fixture
+def serve():
+    """Serve a folder; gives its address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    def serve(folder):
+        handler = functools.partial(Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def keras_home(tmp_path, monkeypatch):
+    """Downloads go here, and nothing that was downloaded before is found."""
+    home = tmp_path / "keras"
+    home.mkdir()
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(home))
+    return home
+
+
+def test_the_demo_has_weights_of_its_own():
+    found = find_weights("", is_demo=True)
+    assert found.file == paths.DEMO_WEIGHTS and found.width == PRETRAINING.width
+    assert found.sha256 == provenance.file_hash(paths.DEMO_WEIGHTS)
+    assert "procedural" in found.origin
+
+
+@pytest.mark.parametrize(("is_demo", "width"), [(True, PRETRAINING.width), (False, 1.0)])
+def test_none_must_be_asked_for_and_says_so(is_demo, width):
+    found = find_weights("none", is_demo)
+    assert (found.file, found.sha256, found.width) == (None, "", width)
+    assert found.origin.startswith("none")
+
+
+@pytest.mark.parametrize("is_demo", [True, False])
+def test_a_missing_file_is_named(is_demo, tmp_path):
+    with pytest.raises(InputError, match=r"nowhere\.h5.*WEIGHTS.*`imagenet` or `none`"):
+        find_weights(str(tmp_path / "nowhere.h5"), is_demo)
+
+
+def test_a_folder_is_no_weights_file(tmp_path):
+    with pytest.raises(InputError, match="no weights file"):
+        find_weights(str(tmp_path), is_demo=False)
+
+
+def test_a_file_of_another_width_does_not_fit():
+    with pytest.raises(InputError, match=rf"{paths.DEMO_WEIGHTS.name} does not hold.*alpha 1\.0.*WEIGHTS=<file>"):
+        find_weights(str(paths.DEMO_WEIGHTS), is_demo=False)
+
+
+@pytest.mark.parametrize("name", ["odd.h5", "odd.weights.h5", "odd.txt"])
+def test_a_file_of_something_else_does_not_fit(name, tmp_path):
+    (tmp_path / name).write_bytes(b"no weights" * 100)
+    with pytest.raises(InputError, match=rf"{name} does not hold.*WEIGHTS=<file>"):
+        find_weights(str(tmp_path / name), is_demo=False)
+
+
+def test_a_user_s_file_is_named_by_its_file_name(served):
+    found = find_weights(str(served / FILE), is_demo=False)
+    assert found.origin == f"file {FILE}" and found.width == 1.0
+    assert found.sha256 == provenance.file_hash(served / FILE)
+
+
+@pytest.mark.parametrize("name", ["", "imagenet"])
+def test_real_data_fetch_imagenet_and_announce_it(name, served, serve, keras_home, capsys):
+    url = f"{serve(served)}/{FILE}"
+    found = find_weights(name, is_demo=False, url=url)
+    assert found.origin == "ImageNet (Keras)" and found.width == 1.0
+    assert found.file.is_relative_to(keras_home)
+    assert found.sha256 == provenance.file_hash(served / FILE)
+    assert url in capsys.readouterr().out
+
+
+def test_fetched_weights_are_the_network_s(served):
+    base = keras.applications.MobileNetV2((64, 64, 3), include_top=False, weights=None)
+    base.load_weights(served / FILE)
+    expected = mobilenet(1.0).get_layer("Conv1").get_weights()[0]
+    assert np.array_equal(base.get_layer("Conv1").get_weights()[0], expected)
+
+
+def test_what_was_fetched_is_not_fetched_again(served, serve, tmp_path):
+    url = f"{serve(served)}/{FILE}"
+    first = find_weights("imagenet", is_demo=False, url=url)
+    again = find_weights("imagenet", is_demo=False, url=f"{serve(tmp_path)}/{FILE}")
+    assert again == first
+
+
+def unreachable():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}/{FILE}"
+
+
+@pytest.mark.parametrize("name", ["", "imagenet"])
+def test_an_unreachable_server_is_an_error_that_says_what_to_do(name, keras_home):
+    with pytest.raises(InputError, match=r"cannot be fetched.*WEIGHTS=<file>.*WEIGHTS=none"):
+        find_weights(name, is_demo=False, url=unreachable())
+    assert not [file for file in keras_home.rglob("*") if file.is_file()]
+
+
+def test_a_missing_page_is_an_error_that_says_what_to_do(serve, tmp_path, keras_home):
+    with pytest.raises(InputError, match=r"cannot be fetched.*404"):
+        find_weights("imagenet", is_demo=False, url=f"{serve(tmp_path)}/{FILE}")
+    assert not [file for file in keras_home.rglob("*") if file.is_file()]
+
+
+@pytest.mark.xfail(strict=True, raises=InputError, reason="a fetched file that does not fit is kept and found again")
+def test_a_bad_download_is_not_kept(served, serve, tmp_path):
+    (tmp_path / FILE).write_text("<html>Please log in</html>")
+    with pytest.raises(InputError, match="does not hold"):
+        find_weights("imagenet", is_demo=False, url=f"{serve(tmp_path)}/{FILE}")
+    assert find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}").width == 1.0
+
+
+@pytest.mark.xfail(strict=True, raises=InputError, reason="the name in the cache is not the one that Keras uses")
+def test_a_file_that_keras_fetched_before_is_used(served, keras_home):
+    (keras_home / "models").mkdir()
+    (keras_home / "models" / FILE).write_bytes((served / FILE).read_bytes())
+    assert find_weights("imagenet", is_demo=False, url=unreachable()).width == 1.0
