@@ -51,7 +51,7 @@ def max_pooling() -> Plot:
     """A map of edges before and after two poolings."""
     grey = example_image().mean(axis=2)[None, :, :, None].astype(np.float32)
     kernel = EDGES["vertical edges"][:, :, None, None]
-    maps = [np.maximum(np.asarray(keras.ops.conv(grey, kernel, padding="same")), 0)]
+    maps = [np.maximum(np.asarray(keras.ops.conv(grey, kernel, padding="valid")), 0)]
     for _ in range(2):
         maps.append(np.asarray(keras.ops.max_pool(maps[-1], 2)))
     with theme():
@@ -64,7 +64,7 @@ def max_pooling() -> Plot:
         figure,
         "Max pooling keeps the largest of each 2 x 2 values: a quarter of the numbers, the strong edges still there, their "
         "place known less exactly. It comes after a convolution, and it has no parameters.",
-        "Three pictures of the same edges, each half the side of the one before.",
+        "Three pictures of the same edges, each with half the side of the one before.",
     )
 
 

@@ -6,7 +6,9 @@ import keras
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers import evaluation
 from helpers.config import REPORTED
@@ -335,7 +337,11 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
     with theme():
         figure, axes = new_figure(PAGE, 3.1, 1, 2)
         for run in runs:
-            options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe], "markevery": 0.2}
+            options = {
+                "color": colours[run.label],
+                "marker": RECIPE_MARKERS[run.recipe],
+                "markevery": max(1, len(run.history) // 6),
+            }
             for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
                 epochs = run.history["epoch"]
                 label = name_of(run.model, run.recipe) if run.seed == min(r.seed for r in runs) else None
@@ -408,14 +414,14 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, source:
 
 
 def _run_colours(runs: Sequence[Run]) -> dict[str, str]:
-    """The model's colour; recipes of one model differ by marker and, where they share a panel, by shade."""
-    shades = {"as_reported": 1.0, "as_coded": 0.62, "improved": 1.0}
-    extra = {"improved": "#8A4B00"} if len({run.model for run in runs}) == 1 else {}
-    return {run.label: extra.get(run.recipe, _shade(MODEL_COLOURS[run.model], shades[run.recipe])) for run in runs}
+    """The model's own colour for `improved`, a darker and a lighter shade of it for the other recipes."""
+    shades = {"as_reported": ("black", 0.45), "as_coded": ("white", 0.4), "improved": ("white", 0.0)}
+    return {run.label: _blend(MODEL_COLOURS[run.model], *shades[run.recipe]) for run in runs}
 
 
-def _shade(colour: str, factor: float) -> str:
-    return "#" + "".join(f"{round(int(colour[i : i + 2], 16) * factor):02X}" for i in (1, 3, 5))
+def _blend(colour: str, other: str, share: float) -> str:
+    mixed = (1 - share) * np.array(to_rgb(colour)) + share * np.array(to_rgb(other))
+    return to_hex(mixed)
 
 
 def _phase_borders(run: Run) -> list[float]:
@@ -503,6 +509,9 @@ def cost(runs: Sequence[Run], source: str) -> Plot:
                 axis.plot(x, value, RECIPE_MARKERS[run.recipe], color=MODEL_COLOURS[run.model], markersize=7)
         for axis, words in zip(axes, ("seconds of training epochs", "parameters"), strict=True):
             axis.set(xscale="log", xlabel=words)
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axis.xaxis.set_minor_formatter(NullFormatter())
         axes[0].set(ylabel="test accuracy", ylim=(0, None))
         percent_axis(axes[0])
         models = {run.model for run in runs}

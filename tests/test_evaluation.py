@@ -123,7 +123,7 @@ def test_the_summary_is_made_of_its_parts(case):
 def right(both, only_first, only_second, neither):
     first = [True] * both + [True] * only_first + [False] * only_second + [False] * neither
     second = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
-    return np.array(first), np.array(second)
+    return np.array(first, bool), np.array(second, bool)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_mcnemar_has_the_exact_values(only_first, only_second, p_value):
 def test_mcnemar_ignores_where_both_agree_and_the_order(both, only_first, only_second, neither):
     p_value = evaluation.mcnemar(*right(both, only_first, only_second, neither))
     first, second = right(0, only_first, only_second, 0)
-    assert p_value == pytest.approx(evaluation.mcnemar(first.astype(bool), second.astype(bool)))
+    assert p_value == pytest.approx(evaluation.mcnemar(first, second))
     assert p_value == pytest.approx(evaluation.mcnemar(*right(both, only_second, only_first, neither)))
     assert 0 < p_value <= 1
 

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import models, paths, provenance, runs
+from helpers import models, paths, provenance, runs, training
 from helpers.config import PRETRAINING, Phase, find_recipe
 from helpers.dataset import make_split
 from helpers.plans import make_plan
@@ -141,24 +141,21 @@ def test_a_finished_run_is_not_trained_again(finished, plan, monkeypatch):
     assert {file: file.stat().st_mtime_ns for file in run.folder.rglob("*")} == before
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize("epoch", [2, 3], ids=["within a phase", "between phases"])
 def test_an_interrupted_run_goes_on_to_the_same_result(epoch, finished, plan):
     with pytest.raises(KeyboardInterrupt):
         train(plan, interrupt_at(epoch))
     assert not runs.is_complete(plan.folder)
     lines = []
     run = train(plan, lines.append)
-    assert [f"going on after epoch {epoch - 1}" in lines[0], len(lines)] == [epoch > 1, 5 - epoch if epoch > 1 else 3]
+    assert f"going on after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
     assert_same(run, finished[0])
 
 
-def test_the_same_seed_gives_the_same_result_and_another_does_not(finished, plan):
-    assert_same(train(plan, quiet), finished[0])
+def test_another_seed_gives_another_result(finished, plan):
     other = train(replace(plan, seed=1), quiet)
     assert other.folder != plan.folder
-    assert not np.array_equal(
-        other.predictions["test_probabilities"], finished[0].predictions["test_probabilities"]
-    )
+    assert not np.array_equal(other.predictions["test_probabilities"], finished[0].predictions["test_probabilities"])
 
 
 def test_run_json_is_written_last(plan, monkeypatch):
@@ -176,7 +173,7 @@ def test_run_json_is_written_last(plan, monkeypatch):
     assert runs.LAST_FILE not in there
 
 
-def test_a_run_cut_off_while_finishing_is_finished_without_training(plan, finished, monkeypatch):
+def test_the_same_seed_gives_the_same_result_also_when_cut_off_while_finishing(plan, finished, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
@@ -231,8 +228,9 @@ def test_averaging_over_the_mirror_image_averages_probabilities(tiny):
     assert not np.allclose(plain, turned, atol=1e-4)
 
 
-@pytest.mark.parametrize("n", [1, 250, 251])
-def test_predictions_are_complete_for_any_number_of_images(n):
+@pytest.mark.parametrize("n", [1, 4, 5])
+def test_predictions_are_complete_for_any_number_of_images(n, monkeypatch):
+    monkeypatch.setattr(training, "_EVALUATION_BATCH", 4)
     keras.utils.set_random_seed(0)
     model = models.build(SCRATCH, 6)
     images = np.random.default_rng(0).integers(0, 256, (n, 64, 64, 3), np.uint8)
@@ -276,6 +274,8 @@ def test_weight_decay_spares_biases_and_normalisation():
     before = {weight.path: weight.numpy() for weight in model.trainable_weights}
     model.train_on_batch(np.zeros((2, 64, 64, 3), np.float32), np.eye(2, dtype=np.float32))
     shrunk = {
-        weight.path for weight in model.trainable_weights if not np.allclose(weight.numpy(), before[weight.path], atol=1e-6)
+        weight.path
+        for weight in model.trainable_weights
+        if not np.allclose(weight.numpy(), before[weight.path], atol=1e-6)
     }
     assert shrunk == {path for path in before if path.endswith("kernel")}

@@ -87,6 +87,7 @@ def test_a_folder_is_no_weights_file(tmp_path):
         find_weights(str(tmp_path), is_demo=False)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
 def test_a_file_of_another_width_does_not_fit():
     with pytest.raises(InputError, match=rf"{paths.DEMO_WEIGHTS.name} does not hold.*alpha 1\.0.*WEIGHTS=<file>"):
         find_weights(str(paths.DEMO_WEIGHTS), is_demo=False)
@@ -97,6 +98,20 @@ def test_a_file_of_something_else_does_not_fit(name, tmp_path):
     (tmp_path / name).write_bytes(b"no weights" * 100)
     with pytest.raises(InputError, match=rf"{name} does not hold.*WEIGHTS=<file>"):
         find_weights(str(tmp_path / name), is_demo=False)
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.parametrize("network", ["dense", "convolution", "half"])
+def test_weights_of_another_network_do_not_fit(network, tmp_path):
+    base = mobilenet(1.0)
+    networks = {
+        "dense": lambda: keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]),
+        "convolution": lambda: keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Conv2D(32, 3, use_bias=False)]),
+        "half": lambda: keras.Model(base.input, base.get_layer("block_8_add").output),
+    }
+    networks[network]().save_weights(tmp_path / "odd.weights.h5")
+    with pytest.raises(InputError, match=r"odd\.weights\.h5 does not hold"):
+        find_weights(str(tmp_path / "odd.weights.h5"), is_demo=False)
 
 
 def test_a_user_s_file_is_named_by_its_file_name(served):
