@@ -118,12 +118,16 @@ class Dataset:
 
 def open_demo(demo: DemoData) -> Dataset:
     """The demo data set, made first where it is not there yet."""
+    return replace(open_source(demo_folder(demo)), is_demo=True)
+
+
+def demo_folder(demo: DemoData) -> Path:
+    """Folder of the demo data set in the Kaggle layout, made first where it is not there yet."""
     key = provenance.digest([vars(demo), provenance.code_hash("demo")])
     folder = paths.cache() / f"demo_{key}"
     paths.cache().mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        write_demo(folder, demo)
-    return replace(open_source(folder), is_demo=True)
+        return write_demo(folder, demo)
 
 
 def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:

@@ -1,12 +1,20 @@
 """Facts about the images themselves, before any network is trained. Arrays in, numbers out."""
 
+import math
+
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
-from helpers.dataset import Dataset, Split
+from helpers import augment
+from helpers.config import AUGMENTATIONS, Augmentation
+from helpers.dataset import SPLITS, Dataset, Split
+
+# A shear "by 30 %" moves a row sideways by 0.3 of its distance from the middle: this angle, in degrees.
+SHEAR_OF_30_PERCENT = math.degrees(math.atan(0.3))
 
 _CHUNK = 2000
 
@@ -18,8 +26,9 @@ def split_counts(dataset: Dataset, split: Split) -> pd.DataFrame:
         One row a split: `split`, `images`, `fewest_in_a_class`, `most_in_a_class`.
     """
     rows = []
-    for name in ("train", "validation", "test"):
-        _, labels = dataset.part(split, name)
+    for name in SPLITS:
+        is_official = name == "test" and split.test_source == "official_val"
+        labels = (dataset.official_labels if is_official else dataset.labels)[getattr(split, name)]
         counts = np.bincount(labels, minlength=dataset.num_classes)
         rows.append((name, len(labels), int(counts.min()), int(counts.max())))
     unlabelled = len(dataset.unlabelled_names)
@@ -27,6 +36,45 @@ def split_counts(dataset: Dataset, split: Split) -> pd.DataFrame:
         rows.append(("unlabelled", unlabelled, None, None))
     frame = pd.DataFrame(rows, columns=["split", "images", "fewest_in_a_class", "most_in_a_class"])
     return frame.astype({"fewest_in_a_class": "Int64", "most_in_a_class": "Int64"})
+
+
+def class_table(dataset: Dataset, columns: int = 5) -> pd.DataFrame:
+    """Label number and name of every class, set in columns.
+
+    Args:
+        dataset: its `class_names` are the first synonyms in words.txt.
+        columns: of the table.
+
+    Returns:
+        Text such as "0 goldfish", read down the columns; "" where the last column ends early.
+    """
+    words = [f"{label} {name}" for label, name in enumerate(dataset.class_names)]
+    rows = -(-len(words) // columns)
+    words += [""] * (rows * columns - len(words))
+    return pd.DataFrame(np.array(words, object).reshape(columns, rows).T)
+
+
+def examples(dataset: Dataset, split: Split) -> np.ndarray:
+    """The first training image of each class, one in colour where there is one.
+
+    Returns:
+        int64 (n_classes,), indices into the labelled images, in the order of the labels.
+    """
+    colour_first = split.train[np.argsort(dataset.is_grey[split.train], kind="stable")]
+    return colour_first[np.unique(dataset.labels[colour_first], return_index=True)[1]]
+
+
+def sides(dataset: Dataset, split: Split) -> np.ndarray:
+    """Which split each labelled image is in.
+
+    Returns:
+        Text (n,): "train", "validation", "test", or "unused" where the profile takes a part of the images.
+    """
+    found = np.full(len(dataset.labels), "unused", dtype=object)
+    for name in SPLITS:
+        if name != "test" or split.test_source == "split_off":
+            found[getattr(split, name)] = name
+    return found
 
 
 def channel_statistics(images: np.ndarray) -> pd.DataFrame:
@@ -54,6 +102,21 @@ def channel_statistics(images: np.ndarray) -> pd.DataFrame:
 def mean_image(images: np.ndarray) -> np.ndarray:
     """Average of all images, float64 (height, width, 3), 0 to 1."""
     return sum(chunk.sum(0, dtype=np.float64) for chunk in _chunks(images)) / len(images) / 255
+
+
+def mirror_differences(mean: np.ndarray) -> dict[str, float]:
+    """How much a mean image differs from itself mirrored, and from itself upside down.
+
+    Args:
+        mean: float (height, width, 3), 0 to 1.
+
+    Returns:
+        `left_right` and `upside_down`: mean absolute difference of a pixel, 0 to 1.
+    """
+    return {
+        "left_right": float(np.abs(mean - mean[:, ::-1]).mean()),
+        "upside_down": float(np.abs(mean - mean[::-1]).mean()),
+    }
 
 
 def brightness_and_contrast(images: np.ndarray) -> pd.DataFrame:
@@ -127,6 +190,59 @@ def nearest_in_training(dataset: Dataset, split: Split, part: str = "test", side
     return frame.sort_values("correlation", ascending=False, ignore_index=True, kind="stable")
 
 
+def augmentation_rows(image: np.ndarray, seed: int, draws: int = 4) -> dict[str, np.ndarray]:
+    """One image under each of the report's transforms alone, at its limits, and under whole augmentations at random.
+
+    Args:
+        image: uint8 (height, width, 3).
+        seed: of the random draws.
+        draws: random variants in a row.
+
+    Returns:
+        By words for the row, float32 (1 + variants, height, width, 3), 0 to 255: the image itself, then its variants.
+    """
+    copies = np.repeat(image[None], draws, axis=0)
+    rows = {
+        name: augment.transform(np.repeat(image[None], len(next(iter(values.values()))), axis=0), _tensors(values))
+        for name, values in _limits(AUGMENTATIONS["report"], image.shape[0]).items()
+    }
+    for words, name in (("report, at random", "report"), ("improved, at random", "mild")):
+        rows[words] = augment.augment(copies, AUGMENTATIONS[name], tf.constant([seed, 0]))
+    return {name: np.concatenate([image[None], np.asarray(variants)]) for name, variants in rows.items()}
+
+
+def augmentation_changes(images: np.ndarray) -> pd.DataFrame:
+    """How far each of the report's transforms, alone and at its limits, changes an image.
+
+    Args:
+        images: uint8 (n, height, width, 3); a few hundred are enough.
+
+    Returns:
+        Columns `transform`, `mean_change`: mean absolute difference of a pixel value, 0 to 255, over images and limits.
+    """
+    rows = []
+    for name, values in _limits(AUGMENTATIONS["report"], images.shape[1]).items():
+        ends = [dict(zip(values, end, strict=True)) for end in zip(*values.values(), strict=True)]
+        changes = [
+            np.abs(augment.transform(images, _tensors({k: [v] * len(images) for k, v in end.items()})) - images).mean()
+            for end in ends
+        ]
+        rows.append((name, float(np.mean(changes))))
+    return pd.DataFrame(rows, columns=["transform", "mean_change"])
+
+
+def neighbour_agreement(vectors: np.ndarray, labels: np.ndarray) -> float:
+    """Share of images whose nearest other image, by the angle between their vectors, is of the same class.
+
+    Args:
+        vectors: numbers (n, ...), pixels or features; flattened.
+        labels: integer (n,).
+    """
+    flat = np.asarray(vectors, np.float32).reshape(len(vectors), -1)
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute", metric="cosine").fit(flat)
+    return float(np.mean(labels[search.kneighbors(return_distance=False)[:, 0]] == labels))
+
+
 def embedding_map(features: np.ndarray, seed: int) -> np.ndarray:
     """Places in the plane such that images with like features lie together (t-SNE, van der Maaten & Hinton 2008).
 
@@ -139,6 +255,25 @@ def embedding_map(features: np.ndarray, seed: int) -> np.ndarray:
     """
     reduced = PCA(min(50, *features.shape), random_state=seed).fit_transform(np.asarray(features, np.float32))
     return TSNE(init="pca", perplexity=min(30, len(features) / 4), random_state=seed).fit_transform(reduced)
+
+
+def _limits(augmentation: Augmentation, size: int) -> dict[str, dict[str, list[float]]]:
+    """Parameters for `augment.transform` that hold each transform alone at its limits, by words for it."""
+    a, far, near = augmentation, 1 + augmentation.zoom, 1 - augmentation.zoom
+    pixels = a.shift * size
+    return {
+        f"rotation, {a.rotation_degrees:g} degrees": {"theta": [-a.rotation_degrees, a.rotation_degrees]},
+        f"shift, {a.shift:.0%}": {"tx": [-pixels, pixels, 0, 0], "ty": [0, 0, -pixels, pixels]},
+        f"zoom, {a.zoom:.0%}": {"zx": [near, far, near, far], "zy": [near, far, far, near]},
+        f"shear, {a.shear_degrees:g} degrees": {"shear": [-a.shear_degrees, a.shear_degrees]},
+        f"shear, 30 % ({SHEAR_OF_30_PERCENT:.1f} degrees)": {"shear": [-SHEAR_OF_30_PERCENT, SHEAR_OF_30_PERCENT]},
+        "flip, horizontal": {"flip_horizontal": [1]},
+        "flip, vertical": {"flip_vertical": [1]},
+    }
+
+
+def _tensors(values: dict[str, list[float]]) -> dict[str, tf.Tensor]:
+    return {name: tf.constant(numbers, tf.float32) for name, numbers in values.items()}
 
 
 def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:

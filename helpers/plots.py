@@ -1,5 +1,6 @@
 """Every figure of results and data, one function each: data in, a `Plot` out."""
 
+import textwrap
 from collections.abc import Sequence
 
 import keras
@@ -46,12 +47,12 @@ def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: 
     """
     rows = -(-len(images) // columns)
     with theme():
-        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.22, rows, columns)
+        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.3, rows, columns)
         for axis in axes.flat:
             axis.axis("off")
         for axis, image, title in zip(axes.flat, images, titles, strict=False):
             axis.imshow(image, interpolation="nearest")
-            axis.set_title(_short(title, 13), fontsize=6.5, pad=2)
+            axis.set_title(_two_lines(title, 14), fontsize=6.5, pad=2, linespacing=0.95)
         note(figure, source)
     return Plot(
         figure,
@@ -101,7 +102,9 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
         figure,
         f"Brightness (mean grey value) and contrast (its standard deviation) of the training images ({source}); dashed "
         "lines hold 90 % of them.",
-        "Two histograms: brightness spreads widely around the middle, contrast around a fifth of the range.",
+        f"Two histograms: the median image has brightness {statistics['brightness'].median():.2f} and contrast "
+        f"{statistics['contrast'].median():.2f}; brightness spreads over {_span(statistics['brightness'])}, contrast over "
+        f"{_span(statistics['contrast'])}.",
     )
 
 
@@ -126,14 +129,21 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
     )
 
 
-def nearest_pairs(left: np.ndarray, right: np.ndarray, titles: Sequence[str], source: str) -> Plot:
-    """Pairs of images side by side.
+def nearest_pairs(
+    left: np.ndarray,
+    right: np.ndarray,
+    titles: Sequence[str],
+    source: str,
+    caption: str = "Pairs of images, one above the other",
+) -> Plot:
+    """Pairs of images, one above the other.
 
     Args:
         left: uint8 (n, height, width, 3), shown in the upper row.
         right: the other image of each pair, in the lower row.
-        titles: a line above each pair.
+        titles: a line or more above each pair.
         source: what the images are.
+        caption: what the pairs are.
     """
     n = len(left)
     with theme():
@@ -146,8 +156,8 @@ def nearest_pairs(left: np.ndarray, right: np.ndarray, titles: Sequence[str], so
         note(figure, source)
     return Plot(
         figure,
-        f"Pairs of images, one above the other ({source}).",
-        f"{n} pairs of images; above each pair stands {titles[0]!r} or the like.",
+        f"{caption} ({source}).",
+        f"{n} pairs of images, one above the other; above the first stands {' '.join(titles[0].split())!r}.",
         has_photographs=True,
     )
 
@@ -189,8 +199,9 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
         note(figure, source)
     return Plot(
         figure,
-        f"One image under each transform alone at its limits and drawn at random, then all together ({source}).",
-        f"Rows for {', '.join(rows)}: shear at 0.3 degrees cannot be told from the image itself.",
+        f"One image (first column) under each transform alone at its limits, then under all together, drawn at random "
+        f"({source}).",
+        f"Rows for {'; '.join(rows)}. Shear at 0.3 degrees cannot be told from the image itself.",
         has_photographs=True,
     )
 
@@ -410,6 +421,75 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, source:
         f"loss ln {num_classes} and the accuracy of a guess.",
         f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
         f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}.",
+    )
+
+
+def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot:
+    """Seconds of each epoch, beside those of the report's log.
+
+    Args:
+        runs: of MobileNetV2.
+        reported: of `reported.epoch_seconds`.
+        source: what was trained on.
+    """
+    colours = _run_colours(runs)
+    with theme():
+        figure, axis = new_figure(PAGE * 0.8, 3)
+        log_epochs = np.arange(1, len(reported) + 1)
+        axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
+        for run in runs:
+            options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe]}
+            label = name_of(run.model, run.recipe) if run.seed == min(r.seed for r in runs) else None
+            for number, phase in run.history.groupby("phase"):
+                axis.plot(phase["epoch"], phase["seconds"], label=label if number == 1 else None, **options)
+        axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+        axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        figure.legend(loc="outside lower center", ncols=2)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Seconds of each epoch, logarithmic ({source}); a gap in a line is the border between its phases, the dotted line that "
+        "of the report's log. The log is of another machine and other data; only its shape compares. An epoch that begins a phase "
+        "also builds the graph.",
+        f"The report's log passes from {reported.iloc[4]:.0f} s in the last epoch of its first phase to "
+        f"{reported.iloc[5]:.0f} s in the first of its second, without a jump.",
+    )
+
+
+def logged_weights(frame: pd.DataFrame) -> Plot:
+    """How many different histograms the report's log holds of each weight tensor.
+
+    Args:
+        frame: of `reported.logged_weights`.
+    """
+    colours = {"pretrained base": MODEL_COLOURS["shallow_cnn"], "new head": MODEL_COLOURS["mobilenetv2"]}
+    with theme():
+        figure, axis = new_figure(PAGE * 0.8, 2.4)
+        for (part, group), marker in zip(frame.groupby("part", sort=False), "o^", strict=False):
+            axis.plot(
+                group.index + 1,
+                group["distinct_histograms"],
+                marker,
+                color=colours[part],
+                label=f"{part}, {len(group)} tensors",
+            )
+        epochs = int(frame["epochs_logged"].max())
+        axis.set(
+            xlabel="weight tensor, from the image to the classes",
+            ylabel="different histograms",
+            ylim=(0, epochs + 1),
+            yticks=[1, epochs],
+        )
+        axis.legend(loc="center left")
+        note(figure, "the report's TensorBoard log")
+    counts = frame.groupby("part", sort=False)["changed"].agg(["sum", "size"])
+    words = "; ".join(f"{part}: {row['sum']} of {row['size']} tensors changed" for part, row in counts.iterrows())
+    return Plot(
+        figure,
+        f"Different histograms of each weight tensor in the {epochs} epochs of the report's logged run: 1 is a tensor that "
+        "never changed.",
+        f"{words}.",
     )
 
 
@@ -674,6 +754,17 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
         f"From the report's recipe to the improved one, step by step, on validation ({source}).",
         "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
     )
+
+
+def _two_lines(text: str, width: int) -> str:
+    """Words wrapped to two lines at most, shortened where they are longer."""
+    lines = textwrap.wrap(text, width) or [""]
+    return "\n".join([*lines[:1], _short(" ".join(lines[1:]), width)])
+
+
+def _span(values: pd.Series) -> str:
+    low, high = values.quantile([0.05, 0.95])
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _short(text: str, length: int) -> str:

@@ -1,7 +1,10 @@
 """Small experiments that explain a result: each trains for moments, or looks inside a trained network."""
 
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -101,8 +104,57 @@ def penalty_share(recipe: Recipe, num_classes: int, seed: int) -> dict[str, floa
     return {"penalty": penalty, "cross_entropy": float(np.log(num_classes))}
 
 
+def pretrained(recipe: Recipe, weights: BaseWeights, num_classes: int, seed: int) -> keras.Model:
+    """The network of a MobileNetV2 recipe before training: pretrained base, new head.
+
+    Args:
+        recipe: a MobileNetV2 recipe; its width is replaced by that of the weights.
+        weights: of the base; without a file the base is random too.
+        num_classes: width of the output layer.
+        seed: of what is random.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = models.build(replace(recipe, width=weights.width), num_classes)
+    if weights.file:
+        models.load_base_weights(model, weights.width, weights.file)
+    return model
+
+
+def trainable_by_phase(recipe: Recipe, weights: BaseWeights, num_classes: int) -> pd.DataFrame:
+    """How many numbers of a network each phase of a recipe may change.
+
+    Args:
+        recipe: a MobileNetV2 recipe.
+        weights: of its base; the width is read.
+        num_classes: width of the output layer.
+
+    Returns:
+        One row a phase: `recipe`, `phase`, `epochs`, `learning_rate` (the peak), `trainable_in_base`,
+        `trainable_in_head`, `trainable_share` (of all parameters).
+    """
+    model = models.build(replace(recipe, width=weights.width), num_classes)
+    rows = []
+    for number, phase in enumerate(recipe.phases, start=1):
+        models.set_trainable(model, phase)
+        total = models.n_trainable(model)
+        in_base = sum(int(np.prod(w.shape)) for layer in models.base_layers(model) for w in layer.trainable_weights)
+        rows.append(
+            {
+                "recipe": recipe.name,
+                "phase": number,
+                "epochs": phase.epochs,
+                "learning_rate": phase.learning_rate,
+                "trainable_in_base": in_base,
+                "trainable_in_head": total - in_base,
+                "trainable_share": total / model.count_params(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, steps: int, seed: int) -> pd.DataFrame:
-    """What a second phase changes that sets `trainable` with and without compiling again.
+    """What a second phase changes that sets `trainable` without compiling again, with it, or after save and load.
 
     Args:
         recipe: a MobileNetV2 recipe.
@@ -112,17 +164,14 @@ def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, ste
         seed: of everything.
 
     Returns:
-        One row a way of going on: `second_phase`, `trainable_weights` as the model says, `base_tensors_changed`.
+        One row a way of going on: `second_phase`, `trainable_weights` as the model says, `base_tensors`,
+        `base_tensors_changed`.
     """
     rows = []
     images = keras.ops.convert_to_tensor(dataset.images[: recipe.batch_size], "float32")
     targets = keras.utils.to_categorical(dataset.labels[: recipe.batch_size], dataset.num_classes)
-    for compile_again in (False, True):
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(seed)
-        model = models.build(replace(recipe, width=weights.width), dataset.num_classes)
-        if weights.file:
-            models.load_base_weights(model, weights.width, weights.file)
+    for second_phase in ("not compiled again", "compiled again", "not compiled again, but saved and loaded"):
+        model = pretrained(recipe, weights, dataset.num_classes, seed)
         head = replace(recipe.phases[0], trainable="head")
         models.set_trainable(model, head)
         training.compiled(model, head, steps)
@@ -130,15 +179,17 @@ def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, ste
             model.train_on_batch(images, targets)
         everything = replace(recipe.phases[-1], trainable="")
         models.set_trainable(model, everything)
-        if compile_again:
+        if second_phase == "compiled again":
             training.compiled(model, everything, steps)
+        elif second_phase.endswith("loaded"):
+            model = _saved_and_loaded(model)
         before = _base_weights(model)
         for _ in range(steps):
             model.train_on_batch(images, targets)
         changed = sum(not np.array_equal(a, b) for a, b in zip(before, _base_weights(model), strict=True))
         rows.append(
             {
-                "second_phase": "compiled again" if compile_again else "not compiled again",
+                "second_phase": second_phase,
                 "trainable_weights": models.n_trainable(model),
                 "base_tensors": len(before),
                 "base_tensors_changed": changed,
@@ -148,9 +199,14 @@ def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, ste
 
 
 def frozen_features(
-    recipe: Recipe, weights: BaseWeights, dataset: Dataset, indices: np.ndarray, seed: int = 0
+    recipe: Recipe,
+    weights: BaseWeights,
+    dataset: Dataset,
+    indices: np.ndarray,
+    seed: int = 0,
+    pooling: str = "global_average",
 ) -> np.ndarray:
-    """Globally averaged features of the frozen MobileNetV2 of a recipe, kept in the cache.
+    """Globally pooled features of the frozen MobileNetV2 of a recipe, kept in the cache.
 
     Args:
         recipe: input size and input range are read.
@@ -158,20 +214,17 @@ def frozen_features(
         dataset: the data.
         indices: of labelled images.
         seed: of a base without pretrained weights.
+        pooling: "global_average" or "global_max".
 
     Returns:
         float16 (n, 1280), memory-mapped.
     """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    recipe = replace(recipe, network="mobilenetv2_improved", width=weights.width)
-    model = models.build(recipe, dataset.num_classes)
-    if weights.file:
-        models.load_base_weights(model, weights.width, weights.file)
-    key = [recipe.input_size, recipe.input_range, recipe.width, dataset.fingerprint, indices.tolist()]
+    network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
+    model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, seed)
+    key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
     key += [weights.sha256 or seed, provenance.code_hash("models", "features", "networks/mobilenetv2")]
     return features.activations(
-        models.trunk(model, "global_average"), dataset.images[indices], f"probe_{provenance.digest(key)}"
+        models.trunk(model, pooling), dataset.images[indices], f"probe_{provenance.digest(key)}"
     )
 
 
@@ -232,6 +285,30 @@ def input_sweep(
     return pd.DataFrame(rows)
 
 
+def pooling_comparison(
+    recipe: Recipe, weights: BaseWeights, dataset: Dataset, split: Split, images_per_class: int
+) -> pd.DataFrame:
+    """What a linear probe reads from the frozen network's last maps by their largest value and by their mean.
+
+    Args:
+        recipe: input size and input range are read.
+        weights: of the base.
+        dataset: the data.
+        split: its split; accuracy is measured on validation.
+        images_per_class: training images of each class.
+
+    Returns:
+        Columns `pooling`, `n`, `accuracy`, `low`, `high`.
+    """
+    train, validation = probe_indices(dataset, split, images_per_class)
+    rows = []
+    for pooling in ("global_max", "global_average"):
+        found = [frozen_features(recipe, weights, dataset, part, pooling=pooling) for part in (train, validation)]
+        result = linear_probe(found[0], dataset.labels[train], found[1], dataset.labels[validation])
+        rows.append({"pooling": pooling, **result})
+    return pd.DataFrame(rows)
+
+
 def cross_validation(features: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
     """Accuracy of a linear probe on each of several folds (the k-fold cross-validation that the report left out).
 
@@ -242,13 +319,14 @@ def cross_validation(features: np.ndarray, labels: np.ndarray, folds: int, seed:
         seed: of the division.
 
     Returns:
-        Columns `fold`, `n`, `accuracy`, `low`, `high`.
+        Columns `fold`, `n`, `accuracy`, `low`, `high`, `seconds` (of the fold).
     """
     rows = []
     division = StratifiedKFold(folds, shuffle=True, random_state=seed)
     for fold, (train, held_out) in enumerate(division.split(labels, labels), start=1):
+        begin = time.perf_counter()
         result = linear_probe(features[train], labels[train], features[held_out], labels[held_out])
-        rows.append({"fold": fold, **result})
+        rows.append({"fold": fold, **result, "seconds": time.perf_counter() - begin})
     return pd.DataFrame(rows)
 
 
@@ -291,6 +369,13 @@ def _step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.Ker
 def _is_rectified(layer: keras.Layer) -> bool:
     activation = getattr(layer, "activation", None)
     return isinstance(layer, keras.layers.ReLU) or activation is keras.activations.relu
+
+
+def _saved_and_loaded(model: keras.Model) -> keras.Model:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        model.save(file)
+        return keras.models.load_model(file)
 
 
 def _base_weights(model: keras.Model) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ import pandas as pd
 import tensorflow as tf
 
 from helpers import paths
+from helpers.config import REPORTED
 
 
 def curves() -> pd.DataFrame:
@@ -18,14 +19,24 @@ def curves() -> pd.DataFrame:
     return pd.read_csv(paths.REPORTED_CURVES)
 
 
+def epoch_seconds() -> pd.Series:
+    """Seconds of each epoch of that run, float (10,): between the ends of epochs, the first from the known total."""
+    ends = curves()["epoch_end_unix_s"]
+    seconds = ends.diff()
+    return seconds.fillna(REPORTED["mobilenetv2"].seconds - (ends.iloc[-1] - ends.iloc[0]))
+
+
 def logged_weights() -> pd.DataFrame:
     """How many different histograms each weight tensor of that run has over its ten epochs.
 
     Returns:
-        Columns `tensor`, `epochs_logged`, `distinct_histograms`, `changed`.
+        Columns `tensor`, `epochs_logged`, `distinct_histograms`, `changed`, `part` (pretrained base or new head),
+        in the order from the image to the classes.
     """
     frame = pd.read_csv(paths.LOGGED_WEIGHTS)
-    return frame.assign(changed=frame["distinct_histograms"] > 1)
+    is_head = frame["tensor"].str.split("/").str[0].isin(["conv2d", "batch_normalization", "dense"])
+    part = is_head.map({True: "new head", False: "pretrained base"})
+    return frame.assign(changed=frame["distinct_histograms"] > 1, part=part)
 
 
 def write_tensorboard(folder: Path) -> Path:

@@ -63,7 +63,7 @@ def report(
     for notebook in chosen:
         run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed_folder(name), parameters)
     if html:
-        build_html(name)
+        build_html(name, folder)
     print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
 
 
@@ -233,11 +233,11 @@ def newest_profile() -> str:
     return found[-1].parent.parent.name
 
 
-def build_html(profile: str) -> Path:
+def build_html(profile: str, figures: Path | None = None) -> Path:
     """Build the HTML report from the executed notebooks of a profile; see `site.build`."""
     from helpers import site
 
-    page = site.build(executed_folder(profile), NOTEBOOKS, profile)
+    page = site.build(executed_folder(profile), NOTEBOOKS, profile, figures)
     print(f"HTML report: {paths.shown(page)}", flush=True)
     return page
 

@@ -38,13 +38,14 @@ says, explain with evidence why its numbers came out as they did, and do better 
 """
 
 
-def build(executed: Path, names: tuple[str, ...], profile: str) -> Path:
+def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | None = None) -> Path:
     """Build the HTML report.
 
     Args:
         executed: folder of executed notebooks.
         names: of the notebooks, in order; those that are not there are left out.
         profile: what they were run with.
+        figures: folder of its figures and results; None for `figures/<profile>`.
 
     Returns:
         Its front page.
@@ -61,7 +62,7 @@ def build(executed: Path, names: tuple[str, ...], profile: str) -> Path:
     source.mkdir(parents=True)
     for name in present:
         shutil.copy2(executed / f"{name}.ipynb", source)
-    (source / "index.md").write_text(_front_page(source, profile, present))
+    (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
     warnings = io.StringIO()
     builder = Sphinx(
         source, None, target, paths.BUILD / "doctrees", "html", confoverrides=_SETTINGS, status=None, warning=warnings
@@ -74,13 +75,13 @@ def build(executed: Path, names: tuple[str, ...], profile: str) -> Path:
     return target / "index.html"
 
 
-def _front_page(source: Path, profile: str, notebooks: list[str]) -> str:
+def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str]) -> str:
     """Markdown of the front page: the story, the real results where there are some, this run's, the notebooks."""
     parts = [_STORY]
     if profile != "full" and (paths.FIGURES / "full" / "results.md").exists():
-        parts += ["## Results on TinyImage", *_results(source, "full")]
+        parts += ["## Results on TinyImage", *_results(source, paths.FIGURES / "full", "full")]
     heading = "## Results on TinyImage" if profile == "full" else f"## Results of this run (profile {profile})"
-    parts += [heading, *_results(source, profile)]
+    parts += [heading, *_results(source, figures, profile)]
     parts += [
         f"## Notebooks\n\nThe pages below were made with the profile `{profile}`; every figure names its data.",
         "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(notebooks) + "\n```",
@@ -88,8 +89,7 @@ def _front_page(source: Path, profile: str, notebooks: list[str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _results(source: Path, profile: str) -> list[str]:
-    folder = paths.FIGURES / profile
+def _results(source: Path, folder: Path, profile: str) -> list[str]:
     parts = [(folder / "results.md").read_text()] if (folder / "results.md").exists() else []
     for name in MAIN_FIGURES:
         if (folder / f"{name}.png").exists():

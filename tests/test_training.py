@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import models, paths, provenance, runs, training
+from helpers import features, models, paths, provenance, runs, training
 from helpers.config import PRETRAINING, Phase, find_recipe
 from helpers.dataset import make_split
 from helpers.plans import make_plan
@@ -217,6 +217,30 @@ def test_transfer_leaves_what_lies_below_its_second_phase_untouched(finished_tra
 def test_transfer_names_the_origin_of_its_weights(finished_transfer):
     assert finished_transfer[0].record["weights"]["origin"] == "the demo's"
     assert finished_transfer[0].record["weights"]["sha256"] == provenance.file_hash(paths.DEMO_WEIGHTS)
+
+
+def test_kept_activations_depend_on_the_code_of_the_network(transfer_plan, monkeypatch):
+    class Named(Exception):
+        pass
+
+    names = []
+
+    def name_only(network, inputs, name, *others):
+        names.append(name)
+        raise Named
+
+    code_hash = provenance.code_hash
+    monkeypatch.setattr(features, "activations", name_only)
+    for version in ("", "changed"):
+        edited = {"networks/mobilenetv2": version}
+        monkeypatch.setattr(
+            provenance,
+            "code_hash",
+            lambda *modules, edited=edited: code_hash(*modules) + "".join(edited.get(name, "") for name in modules),
+        )
+        with pytest.raises(Named):
+            train(transfer_plan, quiet)
+    assert names[0] != names[1]
 
 
 def test_averaging_over_the_mirror_image_averages_probabilities(tiny):

@@ -1,0 +1,133 @@
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import papermill
+import pytest
+
+from helpers import paths, results, series, site
+
+NOTEBOOKS = [paths.NOTEBOOKS / f"{name}.ipynb" for name in series.NOTEBOOKS]
+NAMES = {"profile": "demo", "data": "", "weights": "", "output": "", "seed": 0}
+FIXED_FIGURES = (
+    "figure_1_architectures",
+    "figure_2_shallow_cnn",
+    "figure_3_deep_cnn",
+    "figure_4_mobilenetv2",
+    "table_1",
+)
+
+
+def code_cells(notebook):
+    return [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+
+
+def test_the_series_is_complete():
+    assert sorted(paths.NOTEBOOKS.glob("*.ipynb")) == NOTEBOOKS
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+class TestSource:
+    def test_is_committed_without_outputs(self, notebook):
+        assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(notebook))
+
+    def test_has_the_five_parameters_in_one_tagged_cell(self, notebook):
+        tagged = [c for c in nbformat.read(notebook, 4).cells if "parameters" in c.metadata.get("tags", [])]
+        assert len(tagged) == 1
+        values = {}
+        exec(tagged[0].source, values)
+        assert {name: values[name] for name in values if name != "__builtins__"} == NAMES
+        assert set(papermill.inspect_notebook(str(notebook))) == set(NAMES)
+
+    def test_reads_every_parameter(self, notebook):
+        rest = "\n".join(c.source for c in code_cells(notebook) if "parameters" not in c.metadata.get("tags", []))
+        assert all(re.search(rf"\b{name}\b", rest) for name in NAMES)
+
+    def test_has_the_kernel_of_any_environment_and_stable_ids(self, notebook):
+        content = nbformat.read(notebook, 4)
+        assert content.metadata.kernelspec.name == "python3"
+        ids = [cell.id for cell in content.cells]
+        assert len(set(ids)) == len(ids)
+
+    def test_holds_no_absolute_path_class_or_shell_line(self, notebook):
+        text = "\n".join(cell.source for cell in code_cells(notebook))
+        assert not re.search(r"""["'](/|~|[A-Z]:\\)""", text)
+        assert not re.search(r"^\s*(class |[!%])", text, re.MULTILINE)
+
+    def test_keeps_cells_small_and_begins_and_ends_in_prose(self, notebook):
+        cells = nbformat.read(notebook, 4).cells
+        assert max(len(cell.source.splitlines()) for cell in code_cells(notebook)) <= 20
+        assert cells[0].cell_type == cells[-1].cell_type == "markdown"
+        assert cells[0].source.startswith("# ")
+        assert "References" in cells[-1].source
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The whole series at `smoke`, as the command line runs it, in folders of its own."""
+    folder = tmp_path_factory.mktemp("series")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYIMAGE_RUNS", str(folder / "runs"))
+        patch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
+        patch.setattr(paths, "BUILD", folder / "build")
+        output = folder / "figures"
+        parameters = {"profile": "smoke", "data": "", "weights": "", "output": str(output), "seed": 3}
+        for notebook in NOTEBOOKS:
+            series.run_notebook(notebook, series.executed_folder("smoke"), parameters)
+        page = site.build(series.executed_folder("smoke"), series.NOTEBOOKS, "smoke", output)
+        yield {"output": output, "executed": series.executed_folder("smoke"), "page": page}
+
+
+def test_every_promised_figure_is_there_in_both_formats_with_its_words(finished):
+    for name in FIXED_FIGURES:
+        for ending in ("png", "svg", "json"):
+            assert (finished["output"] / f"{name}.{ending}").stat().st_size > 100, name
+    for words in finished["output"].glob("*.json"):
+        content = json.loads(words.read_text())
+        assert len(content["caption"]) > 20, words.name
+        assert len(content["alt"]) > 20, words.name
+
+
+def test_results_have_a_row_for_every_recipe_and_split(finished):
+    table = pd.read_csv(finished["output"] / "results.csv")
+    assert list(table.columns) == list(results.COLUMNS)
+    assert not table.duplicated(["model", "recipe", "seed", "split"]).any()
+    assert set(table["split"]) == {"validation", "test"}
+    assert set(table["test_source"]) == {"split_off"}
+    assert len(table) == 2 * 10
+    assert set(table["seed"]) == {3}
+    assert table["accuracy"].between(0, 1).all()
+    assert (finished["output"] / "results.md").read_text().count("Shallow CNN") >= 3
+
+
+def test_submissions_are_in_the_order_of_the_sample(finished):
+    table = pd.read_csv(finished["output"] / "submission_mobilenetv2_improved.csv")
+    assert list(table.columns) == ["img_id", "label"]
+    assert table["img_id"].str.len().eq(18).all()
+    assert table["label"].between(0, 99).all()
+
+
+def test_executed_notebooks_are_quiet(finished):
+    for notebook in finished["executed"].glob("*.ipynb"):
+        outputs = [out for cell in code_cells(notebook) for out in cell.outputs]
+        printed = "".join(out.text for out in outputs if out.output_type == "stream")
+        assert "\r" not in printed
+        assert "Warning" not in printed, notebook.name
+        assert len(printed.splitlines()) < 120, notebook.name
+
+
+def test_pages_have_alt_text_and_ask_no_other_host(finished):
+    pages = list(Path(finished["page"]).parent.glob("*.html"))
+    assert {page.stem for page in pages} >= {"index", *series.NOTEBOOKS}
+    for page in pages:
+        text = page.read_text()
+        assert not re.search(r"""<(script|link|img|iframe)[^>]+(src|href)=["'](https?:)?//""", text), page.name
+        assert not re.search(r"<img(?![^>]*\balt=)[^>]*>", text), page.name
+
+
+def test_result_comparison_trains_nothing():
+    source = "\n".join(cell.source for cell in code_cells(NOTEBOOKS[4]))
+    assert ".train(" not in source
+    assert ".fit(" not in source

@@ -1,0 +1,106 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from helpers import paths, series
+from helpers.errors import InputError
+
+BROKEN = Path(__file__).parent / "broken"
+PARAMETERS = {"profile": "smoke", "data": "", "weights": "", "output": "", "seed": 0}
+
+
+def call(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "helpers.series", *map(str, arguments)],
+        cwd=paths.ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_choose_takes_numbers_in_the_order_of_the_series():
+    assert series.choose("") == list(series.NOTEBOOKS)
+    assert series.choose("5, 02") == ["02_shallow_cnn", "05_result_comparison"]
+
+
+def test_choose_refuses_an_unknown_number():
+    with pytest.raises(InputError, match="no notebook '09'.*01 to 05"):
+        series.choose("09")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--profile", "huge"], ["'huge'", "smoke, demo, quick, full"]),
+        (["--models", "vgg16"], ["'vgg16'", "mobilenetv2"]),
+        (["--recipes", "best"], ["'best'", "improved"]),
+        (["--notebooks", "7"], ["'07'", "01 to 05"]),
+        (["--data", "no/such.zip"], ["no/such.zip", "DATA must name"]),
+        (["--weights", "no/such.h5"], ["no/such.h5", "WEIGHTS must name"]),
+    ],
+)
+def test_bad_input_is_one_sentence_and_a_status(arguments, words):
+    done = call("report", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words)
+
+
+def test_traceback_is_shown_when_asked_for():
+    done = call("report", "--profile", "huge", "--traceback")
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_path):
+    # Nothing answers at the proxy's address, so the weights cannot be fetched.
+    nowhere = "http://127.0.0.1:9"
+    done = call(
+        "report", "--data", kaggle_folder, KERAS_HOME=str(tmp_path), HOME=str(tmp_path),
+        http_proxy=nowhere, https_proxy=nowhere,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "WEIGHTS=<file>" in done.stderr
+    assert "WEIGHTS=none" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_notebook_that_fails_stops_with_its_copy_left(tmp_path):
+    with pytest.raises(InputError, match="raises.ipynb failed in cell 3.*ZeroDivisionError: a cell that fails"):
+        series.run_notebook(BROKEN / "raises.ipynb", tmp_path, PARAMETERS)
+    copy = nbformat.read(tmp_path / "raises.ipynb", 4)
+    errors = [out for cell in copy.cells for out in cell.get("outputs", []) if out.output_type == "error"]
+    assert errors[0].ename == "ZeroDivisionError"
+    assert any("raise ZeroDivisionError" in line for line in errors[0].traceback)
+
+
+def test_notebook_that_leaves_early_is_no_success(tmp_path):
+    with pytest.raises(InputError, match="leaves_early.ipynb"):
+        series.run_notebook(BROKEN / "leaves_early.ipynb", tmp_path, PARAMETERS)
+
+
+def test_misspelt_parameter_is_refused_before_anything_runs(tmp_path):
+    wrong = {("sede" if name == "seed" else name): value for name, value in PARAMETERS.items()}
+    with pytest.raises(InputError, match="sede, seed"):
+        series.run_notebook(BROKEN / "prints.ipynb", tmp_path, wrong)
+    assert not list(tmp_path.iterdir())
+
+
+def test_log_has_a_plain_line_for_each_line_of_the_notebook(tmp_path, capfd):
+    series.run_notebook(BROKEN / "prints.ipynb", tmp_path, PARAMETERS)
+    out = capfd.readouterr().out
+    assert [line for line in out.splitlines() if "epoch" in line] == [f"prints: run: epoch {n}/3" for n in (1, 2, 3)]
+    assert "\r" not in out
+
+
+def test_html_without_a_run_says_what_to_do(tmp_path):
+    done = call("html", TINYIMAGE_RUNS=str(tmp_path))
+    assert done.returncode == 2
+    assert "make report" in done.stderr
