@@ -2,5 +2,23 @@
 
 import os
 
-# TensorFlow's remarks about missing GPUs would fill the notebooks; errors of ours are exceptions, not log lines.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+def _import_tensorflow_quietly() -> None:
+    """Load TensorFlow without its remarks about missing GPUs, which would stand in every notebook and error.
+
+    TensorFlow 2.21 writes some of them before it reads its own log level, so standard error is closed to it meanwhile. What
+    goes wrong is raised as an exception all the same.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silence)
+
+
+_import_tensorflow_quietly()

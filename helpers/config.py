@@ -62,7 +62,7 @@ class Recipe:
         input_size: images are resized to this many pixels inside the network.
         input_range: what pixel values 0 to 255 become inside the network.
         width: MobileNetV2's multiplier alpha.
-        l2: factor of the squared kernel and bias weights added to the objective.
+        l2: factor of the squared kernel weights added to the objective.
         activity_l1: factor of the absolute outputs of every layer added to the objective.
         dropout: rate before the output layer of the improved networks.
         label_smoothing: share of the target spread over all classes.
@@ -298,7 +298,6 @@ class Profile:
         epochs: for a (model, recipe), epochs of its phases instead of the recipe's own.
         batch_size: for a (model, recipe), instead of the recipe's own.
         input_size: of `mobilenetv2` `improved`; None for the recipe's own.
-        width: MobileNetV2's multiplier where the demo's weights are used.
         sweep_sizes: input sizes of the resolution sweep.
         sweep_images_per_class: images of the sweep and of other probes.
         sweep_steps: optimizer steps of each small experiment (learning-rate sweep, fine-tuning trap).

@@ -7,6 +7,7 @@ zip is read where it lies; nothing is unpacked. Images are decoded once, into me
 import csv
 import io
 import json
+import os
 import shutil
 import zipfile
 import zlib
@@ -31,6 +32,7 @@ from helpers.errors import InputError
 SPLITS = ("train", "validation", "test")
 MOST_UNREADABLE = 0.01  # share of images that may be left out when the user says so
 
+_INDEX = "index.json"
 _CACHE_VERSION = 1  # raise it when what is kept changes
 
 
@@ -144,15 +146,18 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
     cache = paths.cache()
     cache.mkdir(parents=True, exist_ok=True)
     pointer = cache / f"{_signature(path)}-{int(skip_unreadable)}.source"
-    if pointer.exists() and (cache / pointer.read_text()).exists():
-        return _load(cache / pointer.read_text())
+    known = cache / pointer.read_text() if pointer.exists() else None
+    if known and (known / _INDEX).exists():
+        return _load(known)
     with _open_files(path) as files:
         fingerprint = files.fingerprint()
         folder = cache / f"images_{fingerprint}{'_skipped' if skip_unreadable else ''}_v{_CACHE_VERSION}"
         with FileLock(folder.with_suffix(".lock")):
             if not folder.exists():
                 _decode(files, fingerprint, folder, skip_unreadable)
-    pointer.write_text(folder.name)
+    partial = pointer.with_suffix(f".{os.getpid()}")
+    partial.write_text(folder.name)
+    partial.replace(pointer)
     return _load(folder)
 
 
@@ -252,7 +257,11 @@ class _Files:
         return provenance.digest(list(zip(self.names, self.checksums(), strict=True)))
 
     def lines(self, name: str) -> list[str]:
-        return self.read(name).decode("utf-8", "replace").splitlines()
+        """A text file, with or without a byte order mark."""
+        try:
+            return self.read(name).decode("utf-8-sig", "replace").splitlines()
+        except (zipfile.BadZipFile, zlib.error, OSError) as error:
+            raise InputError(f"{name} in {self.path} cannot be read ({error}); obtain it again.") from error
 
 
 class _ZipFiles(_Files):
@@ -354,8 +363,10 @@ def _contents(files: _Files) -> _Contents:
 def _official_test(files: _Files, label_of: dict[str, int]) -> tuple[list[str], list[int]]:
     """Labels come from val_annotations.txt: the order of the files says nothing."""
     if "val/val_annotations.txt" not in files.names:
+        if any(name.startswith("val/images/") for name in files.names):
+            raise InputError(f"{files.path} has val/images but no val/val_annotations.txt with their labels; add it.")
         return [], []
-    rows = [line.split("\t") for line in files.lines("val/val_annotations.txt") if line]
+    rows = [line.split("\t") for line in files.lines("val/val_annotations.txt") if "\t" in line]
     chosen = [(f"val/images/{row[0]}", label_of[row[1]]) for row in rows if row[1] in label_of]
     missing = {name for name, _ in chosen}.difference(files.names)
     if missing:
@@ -370,6 +381,8 @@ def _unlabelled(files: _Files) -> tuple[list[str], list[str]]:
     if "submission_sample.csv" not in files.names:
         raise InputError(f"{files.path} has test images but no submission_sample.csv, which gives their order.")
     rows = csv.DictReader(files.lines("submission_sample.csv"))
+    if "img_id" not in (rows.fieldnames or ()):
+        raise InputError(f"submission_sample.csv in {files.path} has no column img_id; obtain the data again.")
     names = [row["img_id"] for row in rows]
     if set(names) != set(present):
         odd = sorted(set(names).symmetric_difference(present))[0]
@@ -414,7 +427,7 @@ def _decode(files: _Files, fingerprint: str, folder: Path, skip_unreadable: bool
             "fingerprint": provenance.digest([fingerprint, sorted(bad)]) if bad else fingerprint,
             "unreadable": sorted(bad),
         }
-        (partial / "index.json").write_text(json.dumps(index))
+        (partial / _INDEX).write_text(json.dumps(index))
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -473,7 +486,7 @@ def _without(contents: _Contents, folder: Path, bad: dict[str, str], keep: np.nd
 
 
 def _load(folder: Path) -> Dataset:
-    index = json.loads((folder / "index.json").read_text())
+    index = json.loads((folder / _INDEX).read_text())
     arrays = np.load(folder / "labelled.npz")
     mapped = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("labelled", "official", "unlabelled")}
     return Dataset(

@@ -1,5 +1,7 @@
 """Metrics with intervals, and comparisons between runs on the same images. Arrays in, numbers out."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -106,6 +108,28 @@ def summarise(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, fl
     }
 
 
+def in_words(result: dict[str, float]) -> str:
+    """An accuracy with its interval for a sentence: "23.1 % (22.0 % to 24.3 %, n = 1,200)".
+
+    Args:
+        result: `accuracy`, `accuracy_low`, `accuracy_high` and `n`, as `summarise` gives them.
+    """
+    value, low, high = (f"{100 * result[name]:.1f} %" for name in ("accuracy", "accuracy_low", "accuracy_high"))
+    return f"{value} ({low} to {high}, n = {result['n']:,})"
+
+
+def versus_chance(value: float, n: int, num_classes: int) -> str:
+    """Whether an accuracy can be told from a guess: "above chance", "below chance" or "at chance".
+
+    Args:
+        value: the accuracy, a fraction.
+        n: number of images.
+        num_classes: a guess is right once in so many images.
+    """
+    low, high = accuracy_interval(value, n)
+    return "above chance" if low > 1 / num_classes else "below chance" if high < 1 / num_classes else "at chance"
+
+
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Exact p-value that two classifiers, judged on the same images, are equally often right (McNemar 1947).
 
@@ -117,6 +141,83 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     if only_first + only_second == 0:
         return 1.0
     return float(stats.binomtest(only_first, only_first + only_second).pvalue)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P-values corrected for their number, so that one false alarm among all of them is as rare as in one (Holm 1979).
+
+    Args:
+        p_values: float (n,), each of a test of its own.
+
+    Returns:
+        float (n,), never below the values given and at most 1; compare them with the same level, such as 0.05.
+    """
+    order = np.argsort(p_values, kind="stable")
+    stepwise = np.maximum.accumulate(np.asarray(p_values)[order] * np.arange(len(order), 0, -1))
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(stepwise, 1)
+    return corrected
+
+
+def compare(right: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Every pair of classifiers on the same images: McNemar's exact test, corrected for the number of pairs by Holm.
+
+    Args:
+        right: by name, bool (n,): whether it is right on each image; all in the same order of images.
+
+    Returns:
+        One row a pair: `first`, `second`, `difference` (accuracy of the first minus that of the second, a fraction),
+        `p_value`, `p_holm`.
+
+    Raises:
+        ValueError: the classifiers were judged on different numbers of images.
+    """
+    sizes = {name: len(values) for name, values in right.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(f"expected the same images for all, got these numbers of images: {sizes}")
+    rows = [
+        (first, second, float(right[first].mean() - right[second].mean()), mcnemar(right[first], right[second]))
+        for first, second in itertools.combinations(right, 2)
+    ]
+    frame = pd.DataFrame(rows, columns=["first", "second", "difference", "p_value"])
+    return frame.assign(p_holm=holm(frame["p_value"].to_numpy(float)))
+
+
+def disagreement(first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
+    """On how many images both, one or neither of two classifiers is right.
+
+    Args:
+        first: bool (n,), whether one is right on each image.
+        second: bool (n,), whether the other is.
+
+    Returns:
+        Rows `both`, `only the first`, `only the second`, `neither`; columns `right`, `images`, `share`.
+    """
+    counts = [np.sum(first & second), np.sum(first & ~second), np.sum(~first & second), np.sum(~first & ~second)]
+    names = ["both", "only the first", "only the second", "neither"]
+    return pd.DataFrame({"right": names, "images": counts, "share": np.array(counts) / len(first)})
+
+
+def class_disagreement(
+    first: np.ndarray, second: np.ndarray, labels: np.ndarray, class_names: list[str]
+) -> pd.DataFrame:
+    """Where the first of two classifiers is right and the second wrong, by class; the first's best classes on top.
+
+    Args:
+        first: bool (n,), whether one is right on each image.
+        second: bool (n,), whether the other is.
+        labels: integer (n,), the true classes.
+        class_names: of the labels.
+
+    Returns:
+        Columns `class_name`, `n`, `only_first`, `only_second`; classes without images are left out.
+    """
+    names = np.array(class_names)[labels]
+    frame = pd.DataFrame({"class_name": names, "only_first": first & ~second, "only_second": second & ~first})
+    groups = frame.groupby("class_name", sort=True)
+    table = groups.sum().assign(n=groups.size()).reset_index()[["class_name", "n", "only_first", "only_second"]]
+    order = (table["only_second"] - table["only_first"]).sort_values(kind="stable").index
+    return table.loc[order].reset_index(drop=True)
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:

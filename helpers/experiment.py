@@ -61,12 +61,16 @@ class Experiment:
         made = [self._train(self.recipe(model, recipe), self.seed + index) for index in range(self.profile.n_seeds)]
         if made[0].has_unlabelled():
             results.write_submission(self.output, made[0], self.dataset.unlabelled_names)
-        results.write_tables(self.output, self.finished(), results.other_versions(*self._where()))
+        results.write_tables(self.output, self.finished(), self.other_versions())
         return made
 
     def finished(self) -> list[Run]:
         """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
         return results.gather(*self._where())
+
+    def other_versions(self) -> list[Run]:
+        """Finished runs that `finished` passes over, since a newer one of the same recipe and seed exists."""
+        return results.other_versions(*self._where())
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
         """The table of a small experiment, computed once.

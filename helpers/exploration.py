@@ -51,7 +51,8 @@ def class_table(dataset: Dataset, columns: int = 5) -> pd.DataFrame:
     words = [f"{label} {name}" for label, name in enumerate(dataset.class_names)]
     rows = -(-len(words) // columns)
     words += [""] * (rows * columns - len(words))
-    return pd.DataFrame(np.array(words, object).reshape(columns, rows).T)
+    cells = np.array(words, object).reshape(columns, rows).T
+    return pd.DataFrame(cells, index=[""] * rows, columns=[""] * columns)
 
 
 def examples(dataset: Dataset, split: Split) -> np.ndarray:
@@ -263,8 +264,8 @@ def _limits(augmentation: Augmentation, size: int) -> dict[str, dict[str, list[f
     pixels = a.shift * size
     return {
         f"rotation, {a.rotation_degrees:g} degrees": {"theta": [-a.rotation_degrees, a.rotation_degrees]},
-        f"shift, {a.shift:.0%}": {"tx": [-pixels, pixels, 0, 0], "ty": [0, 0, -pixels, pixels]},
-        f"zoom, {a.zoom:.0%}": {"zx": [near, far, near, far], "zy": [near, far, far, near]},
+        f"shift, {100 * a.shift:g} %": {"tx": [-pixels, pixels, 0, 0], "ty": [0, 0, -pixels, pixels]},
+        f"zoom, {100 * a.zoom:g} %": {"zx": [near, far, near, far], "zy": [near, far, far, near]},
         f"shear, {a.shear_degrees:g} degrees": {"shear": [-a.shear_degrees, a.shear_degrees]},
         f"shear, 30 % ({SHEAR_OF_30_PERCENT:.1f} degrees)": {"shear": [-SHEAR_OF_30_PERCENT, SHEAR_OF_30_PERCENT]},
         "flip, horizontal": {"flip_horizontal": [1]},

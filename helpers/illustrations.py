@@ -8,7 +8,7 @@ import pandas as pd
 from keras import layers
 
 from helpers import models
-from helpers.config import DEMO
+from helpers.config import DEMO, Recipe
 from helpers.demo import object_classes, render
 from helpers.style import COLUMN, FAINT, INK, MODEL_COLOURS, PAGE, Plot, new_figure, theme
 
@@ -118,6 +118,53 @@ def to_dense(side: int = 16, channels: int = 64, units: int = 256) -> pd.DataFra
     return pd.DataFrame(rows, columns=["layer", "numbers_passed_on", "parameters_of_the_dense_layer"])
 
 
+def layer_table(network: keras.Model) -> pd.DataFrame:
+    """Every layer of a network from the image to the logits, with what it gives and what it learns.
+
+    Returns:
+        Columns `layer`, `kind`, `output` (height x width x channels, or units), `parameters`; a last row has the sum.
+    """
+    rows = [
+        (layer.name, type(layer).__name__, " x ".join(map(str, layer.output.shape[1:])), layer.count_params())
+        for layer in network.layers
+    ]
+    rows.append(("sum", "", "", network.count_params()))
+    return pd.DataFrame(rows, columns=["layer", "kind", "output", "parameters"])
+
+
+def recipe_differences(first: Recipe, second: Recipe) -> pd.DataFrame:
+    """The settings in which two recipes differ.
+
+    Returns:
+        Column `setting`, and one by the name of each recipe, as text; phases of training are numbered.
+    """
+    settings = [_flat(recipe) for recipe in (first, second)]
+    names = [name for name in dict.fromkeys([*settings[0], *settings[1]]) if name not in ("model", "name")]
+    rows = [(name, *(values.get(name, "") for values in settings)) for name in names]
+    return pd.DataFrame([row for row in rows if row[1] != row[2]], columns=["setting", first.name, second.name])
+
+
+def output_layers(num_classes: int = 100, n_images: int = 500, seed: int = 0) -> pd.DataFrame:
+    """The cross-entropy of one and the same dense layer behind a sigmoid, behind a softmax, and as logits.
+
+    Returns:
+        Columns `output`, `evaluated_by_keras` and `from_predictions` (the same loss of what `predict` gives), in nats.
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n_images, 32)).astype(np.float32)
+    y = keras.utils.to_categorical(rng.integers(num_classes, size=n_images), num_classes)
+    kernel = rng.normal(size=(32, num_classes)).astype(np.float32) / 3
+    rows = []
+    for output in ("sigmoid", "softmax", "linear"):
+        model = keras.Sequential([keras.Input((32,)), layers.Dense(num_classes, activation=output)])
+        model.layers[0].set_weights([kernel, np.zeros(num_classes)])
+        loss = keras.losses.CategoricalCrossentropy(from_logits=output == "linear")
+        model.compile(loss=loss)
+        by_keras = model.evaluate(x, y, verbose=0)
+        rows.append((output, float(by_keras), float(loss(y, model.predict(x, verbose=0)))))
+    return pd.DataFrame(rows, columns=["output", "evaluated_by_keras", "from_predictions"])
+
+
 def cross_entropy(num_classes: int = 100) -> Plot:
     """The loss of one image by the probability that its true class was given."""
     p = np.geomspace(0.001, 1, 200)
@@ -205,6 +252,14 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
         f"The noise falls from {first['relative_noise']:.1f} at {first['batch_size']:.0f} images to "
         f"{frame['relative_noise'].iloc[-1]:.1f} at {frame['batch_size'].iloc[-1]:.0f}.",
     )
+
+
+def _flat(recipe: Recipe) -> dict[str, str]:
+    values = recipe.as_dict()
+    for number, phase in enumerate(values.pop("phases"), start=1):
+        prefix = f"phase {number}, " if len(recipe.phases) > 1 else ""
+        values |= {f"{prefix}{name}": value for name, value in phase.items()}
+    return {name: str(value) for name, value in values.items()}
 
 
 def _descend(optimizer: keras.optimizers.Optimizer, scales: np.ndarray, steps: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
@@ -29,6 +30,7 @@ from helpers.style import (
     name_of,
     new_figure,
     note,
+    p_text,
     percent_axis,
     theme,
 )
@@ -47,12 +49,12 @@ def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: 
     """
     rows = -(-len(images) // columns)
     with theme():
-        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.3, rows, columns)
+        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.36, rows, columns)
         for axis in axes.flat:
             axis.axis("off")
         for axis, image, title in zip(axes.flat, images, titles, strict=False):
             axis.imshow(image, interpolation="nearest")
-            axis.set_title(_two_lines(title, 14), fontsize=6.5, pad=2, linespacing=0.95)
+            axis.set_title(_wrapped(title, 14, 3), fontsize=6.5, pad=2, linespacing=0.95)
         note(figure, source)
     return Plot(
         figure,
@@ -95,7 +97,10 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
             low, high = statistics[name].quantile([0.05, 0.95])
             for edge in (low, high):
                 axis.axvline(edge, color=INK, linestyle="--", linewidth=1)
-            axis.set(xlabel=f"{name} of an image, 0 to 1", title=f"90 % lie between {low:.2f} and {high:.2f}")
+            axis.locator_params(axis="x", nbins=6)
+            axis.set(
+                xlim=(0, None), xlabel=f"{name} of an image, 0 to 1", title=f"90 % lie between {low:.2f} and {high:.2f}"
+            )
         axes[0].set_ylabel("images")
         note(figure, f"{source}, n = {len(statistics):,} training images")
     return Plot(
@@ -134,6 +139,7 @@ def nearest_pairs(
     right: np.ndarray,
     titles: Sequence[str],
     source: str,
+    lower_titles: Sequence[str] = (),
     caption: str = "Pairs of images, one above the other",
 ) -> Plot:
     """Pairs of images, one above the other.
@@ -141,23 +147,28 @@ def nearest_pairs(
     Args:
         left: uint8 (n, height, width, 3), shown in the upper row.
         right: the other image of each pair, in the lower row.
-        titles: a line or more above each pair.
+        titles: words above each pair.
         source: what the images are.
+        lower_titles: words above each lower image.
         caption: what the pairs are.
     """
     n = len(left)
     with theme():
-        figure, axes = new_figure(PAGE, 2 * PAGE / max(n, 5) * 1.15, 2, n, squeeze=False)
+        side = PAGE / max(n, 5)
+        characters = int(PAGE / n * 18)  # of 7 points, in a column
+        figure, axes = new_figure(PAGE, 2 * side + 0.8, 2, n, squeeze=False)
         for column in range(n):
             for row, images in enumerate((left, right)):
                 axes[row, column].imshow(images[column], interpolation="nearest")
                 axes[row, column].axis("off")
-            axes[0, column].set_title(titles[column], fontsize=7)
+            for row, words in enumerate((titles, lower_titles)):
+                if len(words):
+                    axes[row, column].set_title(_wrapped(words[column], characters, 3), fontsize=7, pad=3)
         note(figure, source)
     return Plot(
         figure,
         f"{caption} ({source}).",
-        f"{n} pairs of images, one above the other; above the first stands {' '.join(titles[0].split())!r}.",
+        f"{n} pairs of images, one above the other; above the first stands {titles[0]!r}.",
         has_photographs=True,
     )
 
@@ -169,7 +180,11 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         figure, axis = new_figure(COLUMN, 2.2)
         axis.hist(correlation, bins=50, color=MODEL_COLOURS["shallow_cnn"])
         axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
-        axis.set(xlabel="correlation with the nearest training image", ylabel="test images", yscale="log")
+        axis.set(
+            xlabel="correlation with the nearest training image", ylabel="test images", yscale="log", ylim=(0.6, None)
+        )
+        axis.yaxis.set_major_formatter("{x:,.0f}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
         note(figure, f"{source}, n = {len(correlation):,}")
     return Plot(
         figure,
@@ -227,7 +242,7 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
             )
         axis.set(xticks=[], yticks=[])
         axis.axis("off")
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(loc="outside lower center", ncols=2)
         note(figure, f"{source}, n = {len(places):,} images")
     names = ", ".join(class_names[label] for label in chosen)
     return Plot(
@@ -294,14 +309,17 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
         figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
         styles = zip(tables.items(), ("#0173B2", "#D55E00", "#029E73", "#CC78BC"), "os^D", strict=False)
         for (name, table), colour, marker in styles:
-            left.plot(table["layer"], table["dead_share"], marker=marker, color=colour, label=name)
-            right.plot(table["layer"], table["spread_over_images"].clip(lower=1e-6), marker=marker, color=colour)
+            options = {"marker": marker, "color": colour, "label": name}
+            places = np.arange(1, len(table) + 1)
+            left.plot(places, table["dead_share"], **options)
+            right.plot(places, table["spread_over_images"].clip(lower=1e-6), **options)
         left.set(ylim=(-0.03, 1.03), title="Units that never fire")
         percent_axis(left)
         right.set(yscale="log", title="Spread of a unit over images")
         for axis in (left, right):
-            axis.tick_params(axis="x", rotation=60)
-        figure.legend(loc="outside lower center", ncols=len(tables))
+            axis.set_xlabel("rectified layer, counted from the image")
+            axis.xaxis.get_major_locator().set_params(integer=True)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(tables))
         note(figure, source)
     worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
     return Plot(
@@ -388,28 +406,30 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
     )
 
 
-def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, source: str) -> Plot:
-    """Loss and accuracy after a few steps at several learning rates.
+def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: str, source: str) -> Plot:
+    """Loss, accuracy and dead units after a few steps at several learning rates.
 
     Args:
         sweep: of `probes.learning_rate_sweep`.
         marked: the report's learning rate.
         num_classes: for the loss of a guess.
+        model: whose learning rates, for the colour.
         source: what was trained on, and how long.
     """
     with theme():
-        figure, (left, right) = new_figure(PAGE, 2.6, 1, 2)
-        colour = MODEL_COLOURS["shallow_cnn"]
-        left.plot(
-            sweep["learning_rate"], sweep["training_loss"].clip(upper=3 * np.log(num_classes)), marker="o", color=colour
-        )
-        left.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
-        left.set(ylabel="training loss at the end, nats")
-        right.plot(sweep["learning_rate"], sweep["validation_accuracy"], marker="o", color=colour)
-        chance_line(right, num_classes)
-        right.set(ylabel="validation accuracy", ylim=(0, None))
-        percent_axis(right)
-        for axis in (left, right):
+        figure, axes = new_figure(PAGE, 2.4, 1, 3)
+        shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=3 * np.log(num_classes)))
+        names = ("training_loss", "validation_accuracy", "dead_share")
+        for axis, name in zip(axes, names, strict=True):
+            axis.plot(shown["learning_rate"], shown[name], marker="o", color=MODEL_COLOURS[model])
+        axes[0].axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
+        axes[0].set(ylabel="training loss at the end, nats")
+        chance_line(axes[1], num_classes)
+        axes[1].set(ylabel="validation accuracy", ylim=(0, None))
+        axes[2].set(ylabel="dead units, first dense layer", ylim=(-0.03, 1.03))
+        for axis in axes[1:]:
+            percent_axis(axis)
+        for axis in axes:
             axis.axvline(marked, color=INK, linestyle="--", linewidth=1)
             axis.set(xscale="log", xlabel="learning rate")
         note(figure, source)
@@ -420,7 +440,8 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, source:
         f"The same network after the same steps at several learning rates ({source}). Dashed: the report's rate. Dotted: the "
         f"loss ln {num_classes} and the accuracy of a guess.",
         f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
-        f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}.",
+        f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}. Of the first dense layer's units "
+        f"{at_mark['dead_share']:.0%} are dead at the report's rate, {best['dead_share']:.0%} at the best one.",
     )
 
 
@@ -612,6 +633,88 @@ def cost(runs: Sequence[Run], source: str) -> Plot:
     )
 
 
+def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
+    """Differences in accuracy between all pairs, in colour where they are more than chance.
+
+    Args:
+        pairs: of `evaluation.compare`.
+        source: what was judged.
+        level: corrected p-values below it count as a difference.
+    """
+    names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
+    values = np.full((len(names), len(names)), np.nan)
+    words = np.full(values.shape, "", object)
+    for pair in pairs.itertuples():
+        place = names.index(pair.second), names.index(pair.first)
+        values[place] = -pair.difference if pair.p_holm < level else 0
+        words[place] = f"{-100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
+    values, words = values[1:, :-1], words[1:, :-1]
+    limit = max(np.nanmax(np.abs(values)), 0.01)
+    with theme():
+        figure, axis = new_figure(PAGE, 1.6 + 0.4 * len(words))
+        sns.heatmap(
+            values,
+            annot=words,
+            fmt="",
+            cmap="vlag",
+            vmin=-limit,
+            vmax=limit,
+            linewidths=1,
+            cbar=False,
+            ax=axis,
+            annot_kws={"fontsize": 8},
+        )
+        axis.set_yticks(np.arange(len(words)) + 0.5, names[1:], rotation=0)
+        axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
+        axis.tick_params(length=0)
+        note(figure, source)
+    n_clear = int((pairs["p_holm"] < level).sum())
+    return Plot(
+        figure,
+        f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). White: not told apart at {level:g}.",
+        f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
+    )
+
+
+def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
+    """Validation loss as Keras reports it, penalties included, beside the cross-entropy in it.
+
+    Args:
+        runs: with penalties.
+        num_classes: for the loss of a guess.
+        source: what they were trained on.
+    """
+    reported = REPORTED["shallow_cnn"].loss
+    with theme():
+        figure, axis = new_figure(PAGE, 2.7)
+        for run in runs:
+            options = {"color": MODEL_COLOURS[run.model], "marker": RECIPE_MARKERS[run.recipe]}
+            name = name_of(run.model, run.recipe)
+            history = run.history
+            axis.plot(history["epoch"], history["validation_objective"], label=f"{name}: with penalties", **options)
+            axis.plot(history["epoch"], history["validation_loss"], "--", label=f"{name}: cross-entropy", **options)
+        axis.axhline(reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1: {reported:g}")
+        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+        figure.legend(loc="outside right center")
+        note(figure, source)
+    ends = "; ".join(
+        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_objective'].iloc[-1]:.1f} with penalties, "
+        f"{run.history['validation_loss'].iloc[-1]:.1f} without"
+        for run in runs
+    )
+    return Plot(
+        figure,
+        f"Validation loss of the networks with penalties, logarithmic: solid as Keras reports it, dashed the cross-entropy "
+        f"in it ({source}). The report's 6.5 comes from other data.",
+        f"{ends}.",
+    )
+
+
 def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
     """The confusion matrix as shares of each true class.
 
@@ -756,10 +859,11 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
     )
 
 
-def _two_lines(text: str, width: int) -> str:
-    """Words wrapped to two lines at most, shortened where they are longer."""
-    lines = textwrap.wrap(text, width) or [""]
-    return "\n".join([*lines[:1], _short(" ".join(lines[1:]), width)])
+def _wrapped(text: str, width: int, most: int) -> str:
+    """Words wrapped to so many lines at most, shortened where they are longer."""
+    lines = textwrap.wrap(text, width)
+    kept = [*lines[: most - 1], *([_short(" ".join(lines[most - 1 :]), width)] if len(lines) >= most else [])]
+    return "\n".join(kept)
 
 
 def _span(values: pd.Series) -> str:

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -17,6 +19,8 @@ from sklearn.preprocessing import StandardScaler
 from helpers import batches, evaluation, features, models, provenance, training
 from helpers.config import Phase, Recipe
 from helpers.dataset import Dataset, Split
+from helpers.runs import Run
+from helpers.style import name_of
 from helpers.weights import BaseWeights
 
 
@@ -73,9 +77,11 @@ def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:
     Returns:
         Columns `layer`, `units` (channels or neurons), `dead_share` (units that are zero for every image and place),
         `active_share` (outputs above zero), `spread_over_images` (standard deviation over images of each unit's mean,
-        averaged: near zero where every image looks the same to the layer).
+        averaged: near zero where every image looks the same to the layer). A rectifier that stands behind a rectified
+        layer changes nothing and is left out.
     """
-    rectified = [layer for layer in model.layers if _is_rectified(layer)]
+    pairs = zip(model.layers[:-1], model.layers[1:], strict=True)
+    rectified = [layer for before, layer in pairs if _is_rectified(layer) and not _is_rectified(before)]
     outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict(images, verbose=0)
     rows = []
     for layer, values in zip(rectified, outputs if len(rectified) > 1 else [outputs], strict=True):
@@ -151,6 +157,57 @@ def trainable_by_phase(recipe: Recipe, weights: BaseWeights, num_classes: int) -
             }
         )
     return pd.DataFrame(rows)
+
+
+def penalty_pull(recipe: Recipe, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """Where the first step of a regularised network would go: the pull of the penalty beside that of the images.
+
+    Args:
+        recipe: one with an L2 factor.
+        dataset: the data.
+        split: its split; one batch of training images is used.
+        seed: of the weights and of the batch.
+
+    Returns:
+        One row a kernel: `layer`, `weights`, `penalty` (nats), `gradient_of_penalty` and `gradient_of_cross_entropy`
+        (root mean square over the weights), `ruled_by_penalty` (share of weights that the penalty pulls harder than
+        the images do).
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = models.build(recipe, dataset.num_classes)
+    chosen = np.random.default_rng(seed).choice(split.train, min(recipe.batch_size, len(split.train)), replace=False)
+    images = tf.constant(dataset.images[chosen], tf.float32)
+    targets = tf.one_hot(dataset.labels[chosen], dataset.num_classes)
+    penalised = [layer for layer in model.layers if getattr(layer, "kernel_regularizer", None) is not None]
+    with tf.GradientTape() as tape:
+        logits = model(images, training=True)
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+    rows = []
+    gradients = tape.gradient(loss, [layer.kernel for layer in penalised])
+    for layer, gradient in zip(penalised, gradients, strict=True):
+        kernel = np.asarray(layer.kernel)
+        by_penalty, by_images = 2 * recipe.l2 * np.abs(kernel), np.abs(gradient.numpy())
+        rows.append(
+            {
+                "layer": layer.name,
+                "weights": kernel.size,
+                "penalty": float(recipe.l2 * np.sum(kernel**2, dtype=np.float64)),
+                "gradient_of_penalty": float(np.sqrt(np.mean(by_penalty**2))),
+                "gradient_of_cross_entropy": float(np.sqrt(np.mean(by_images**2))),
+                "ruled_by_penalty": float(np.mean(by_penalty > by_images)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def trained_networks(runs: Sequence[Run]) -> dict[str, keras.Model]:
+    """The networks of runs, by a name for legends: the first seed of each recipe, where the run still has its model."""
+    chosen: dict[str, Run] = {}
+    for run in runs:
+        if run.has_model():
+            chosen.setdefault(name_of(run.model, run.recipe), run)
+    return {name: keras.models.load_model(run.folder / "model.keras", compile=False) for name, run in chosen.items()}
 
 
 def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, steps: int, seed: int) -> pd.DataFrame:
@@ -375,7 +432,10 @@ def _saved_and_loaded(model: keras.Model) -> keras.Model:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.keras"
         model.save(file)
-        return keras.models.load_model(file)
+        with warnings.catch_warnings():
+            # Keras says that the saved optimizer knew fewer weights than the loaded network trains: that is the trap.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.models.load_model(file)
 
 
 def _base_weights(model: keras.Model) -> list[np.ndarray]:

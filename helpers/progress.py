@@ -11,7 +11,7 @@ def epoch_line(name: str, done: int, epochs: int, row: dict[str, float]) -> str:
         row: `accuracy`, `validation_accuracy`, `seconds` of the epoch.
 
     Returns:
-        For example "deep_cnn improved, seed 0: epoch 3/15, accuracy 0.210, validation 0.251, 12 s, about 144 s left".
+        For example "deep_cnn improved, seed 0: epoch 3/15, accuracy 0.210, validation 0.251, 12 s, about 2 min left".
     """
     return (
         f"{name}: epoch {done}/{epochs}, accuracy {row['accuracy']:.3f}, validation {row['validation_accuracy']:.3f}, "

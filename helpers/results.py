@@ -1,7 +1,7 @@
-"""Run folders to tables, submissions and verdicts. Reads what runs left; trains nothing."""
+"""Run folders to tables and submissions. Reads what runs left; trains nothing."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,7 @@ import pandas as pd
 from helpers import evaluation
 from helpers.config import RECIPES, REPORTED
 from helpers.runs import Run, finished
-from helpers.style import MODEL_NAMES, RECIPE_NAMES
+from helpers.style import MODEL_NAMES, RECIPE_NAMES, name_of
 
 COLUMNS = [
     "model",
@@ -56,6 +56,128 @@ def other_versions(folders: Sequence[Path], data_fingerprint: str, split_fingerp
     runs = _on_same_data(folders, data_fingerprint, split_fingerprint)
     used = {run.key for run in _newest(runs)}
     return [run for run in runs if run.key not in used]
+
+
+def by_recipe(runs: Sequence[Run], seed: int | None = None) -> dict[tuple[str, str], Run]:
+    """One run of each recipe, by model and recipe: that of the seed named where there is one, else the first.
+
+    Args:
+        runs: what `gather` gives.
+        seed: preferred; None for the first of each recipe.
+    """
+    found: dict[tuple[str, str], Run] = {}
+    for run in runs:
+        if run.seed == seed:
+            found[run.model, run.recipe] = run
+        found.setdefault((run.model, run.recipe), run)
+    return found
+
+
+def best(runs: Iterable[Run]) -> Run | None:
+    """The run with the highest validation accuracy, since choices are made on validation; None where there is none."""
+    return max(runs, key=lambda run: run.result("validation")["accuracy"], default=None)
+
+
+def can_show(view: str, there: Sized, needs: str = "a finished run", at_least: int = 1) -> bool:
+    """Whether a view has what it needs; where it has not, one printed sentence says what is missing.
+
+    Args:
+        view: its name, within a sentence.
+        there: runs or rows that it is made from.
+        needs: what they are.
+        at_least: how many of them it takes.
+    """
+    if len(there) >= at_least:
+        return True
+    print(f"Not shown: {view}. It needs {needs}, and there is {'none' if not len(there) else f'only {len(there)}'}.")
+    return False
+
+
+def inventory(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row for every recipe of the series: which runs of it there are, or that there is none.
+
+    Returns:
+        Columns `Model`, `Recipe`, `Seeds`, `Read from`, `Code`, `Pretrained weights`, as text.
+    """
+    made = []
+    for model, recipe in _ORDER:
+        mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+        made.append(
+            {
+                "Model": MODEL_NAMES[model],
+                "Recipe": RECIPE_NAMES[recipe],
+                "Seeds": ", ".join(str(run.seed) for run in mine) or "not run",
+                "Read from": _joined("run folder" if run.has_model() else "record" for run in mine),
+                "Code": _joined(run.record["code_version"] for run in mine),
+                "Pretrained weights": _joined(run.record["weights"]["origin"] for run in mine),
+            }
+        )
+    return pd.DataFrame(made)
+
+
+def training_and_validation(runs: Sequence[Run]) -> pd.DataFrame:
+    """Accuracy on training images as `fit` shows it and as they are, beside validation.
+
+    Returns:
+        Columns `Model`, `Recipe`, `seed`, `fit` (last epoch, under augmentation and dropout, while the network changes),
+        `train_clean` (the same network after training, images as they are), `validation`, all fractions.
+    """
+    return pd.DataFrame(
+        [
+            {
+                **_named(run),
+                "fit": run.history["accuracy"].iloc[-1],
+                "train_clean": run.result("train_clean")["accuracy"],
+                "validation": run.result("validation")["accuracy"],
+            }
+            for run in runs
+        ],
+        columns=["Model", "Recipe", "seed", "fit", "train_clean", "validation"],
+    )
+
+
+def losses(runs: Sequence[Run]) -> pd.DataFrame:
+    """The last epoch's loss on validation as Keras reports it, the cross-entropy in it, and what the rest is.
+
+    Returns:
+        Columns `Model`, `Recipe`, `seed`, `objective`, `cross_entropy`, `rest` (nats), `rest_is`.
+    """
+    made = []
+    for run in runs:
+        last = run.history.iloc[-1]
+        objective, loss = last["validation_objective"], last["validation_loss"]
+        row = {"objective": objective, "cross_entropy": loss, "rest": objective - loss, "rest_is": _added(run)}
+        made.append(_named(run) | row)
+    return pd.DataFrame(made, columns=["Model", "Recipe", "seed", "objective", "cross_entropy", "rest", "rest_is"])
+
+
+def seconds_to(run: Run, accuracy: float) -> float | None:
+    """Seconds of training epochs until validation accuracy first reaches a value; None where it never does."""
+    reached = run.history["validation_accuracy"] >= accuracy
+    return float(run.history["seconds"].cumsum()[reached].iloc[0]) if reached.any() else None
+
+
+def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
+    """What each change brought, from the report's recipe to the improved one, family by family.
+
+    Args:
+        runs: what `by_recipe` chose.
+        sweep: of `probes.input_sweep`; may be empty.
+
+    Returns:
+        Columns `model`, `step`, `accuracy` (on validation), `gain` (over the step before it in its family).
+    """
+    made = []
+    for model in REPORTED_ROWS:
+        for recipe in RECIPE_NAMES:
+            if model == "mobilenetv2" and recipe == "improved":
+                made += [
+                    (model, f"linear probe, {r.input_size} px, {r.input_range}", r.accuracy) for r in sweep.itertuples()
+                ]
+            mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+            made += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in mine]
+    frame = pd.DataFrame(made, columns=["model", "step", "accuracy"])
+    return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
 
 
 def rows(runs: Sequence[Run]) -> pd.DataFrame:
@@ -123,10 +245,10 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
     """The report's table 1 with what was reproduced and what was improved beside it, as text.
 
     Returns:
-        Columns `Model`, then accuracy and loss `reported`, `reproduced` (the recipe as reported, else as coded) and
-        `improved`; "not run" where a run is missing.
+        Columns `Model`, `Reported`, `Reproduced: as reported`, `Reproduced: as coded`, `Improved`, each with accuracy and
+        loss, of the first seed where there are several; "not run" where a run is missing.
     """
-    by_recipe = {(run.model, run.recipe): run.result(split) for run in reversed(runs)}
+    found = by_recipe(runs)
     made = []
     for model in REPORTED_ROWS:
         reported = REPORTED[model]
@@ -136,8 +258,8 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
             ("Reproduced: as coded", "as_coded"),
             ("Improved", "improved"),
         ):
-            result = by_recipe.get((model, recipe))
-            row[column] = f"{result['accuracy']:.1%} / {result['loss']:.2f}" if result else "not run"
+            run = found.get((model, recipe))
+            row[column] = f"{run.result(split)['accuracy']:.1%} / {run.result(split)['loss']:.2f}" if run else "not run"
         made.append(row)
     frame = pd.DataFrame(made)
     frame.loc[frame["Model"] == MODEL_NAMES["deep_cnn"], "Reproduced: as coded"] = ""  # no such recipe
@@ -234,6 +356,17 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run]) -> str:
             for run in others
         ]
     return "\n".join(lines) + "\n"
+
+
+def _named(run: Run) -> dict[str, str | int]:
+    return {"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe], "seed": run.seed}
+
+
+def _added(run: Run) -> str:
+    """What a run's objective has beside the cross-entropy."""
+    recipe = run.config["recipe"]
+    names = {"l2": "L2 of the weights", "activity_l1": "L1 of the activity", "label_smoothing": "label smoothing"}
+    return ", ".join(words for name, words in names.items() if recipe.get(name)) or "nothing"
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """The notebooks through papermill, in order; the command line of the project."""
 
 import os
-import subprocess
+import re
 import sys
 import time
 import traceback
@@ -12,11 +12,17 @@ import nbformat
 import papermill
 import typer
 from papermill.exceptions import PapermillExecutionError
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from traitlets.config import Config
 
-from helpers import config, paths
+from helpers import config, paths, readme, site
+from helpers.dataset import open_source
+from helpers.download import download_official
 from helpers.errors import InputError
 from helpers.progress import duration
+from helpers.reported import write_tensorboard
+from helpers.weights import find_weights
 
 NOTEBOOKS = (
     "01_data_exploration",
@@ -25,6 +31,8 @@ NOTEBOOKS = (
     "04_mobilenetv2_transfer",
     "05_result_comparison",
 )
+# Sockets that only this user can open; TCP would be open to every user of the machine, and the kernel warns of it.
+_PRIVATE_KERNEL = Config(KernelManager={"transport": "ipc"}) if os.name == "posix" else Config()
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Run the TinyImage report series.")
@@ -51,7 +59,7 @@ def report(
     config.check_names(_listed(models), _listed(recipes))
     chosen = choose(notebooks)
     data, weights, output = (paths.from_root(value) for value in (data, weights, output))
-    check_input(data, weights, needs_weights=any(n.startswith(("01", "04")) for n in chosen), skip=skip_unreadable)
+    check_input(data, weights, chosen != [NOTEBOOKS[-1]], skip_unreadable)
     environment = {
         "TINYIMAGE_MODELS": models,
         "TINYIMAGE_RECIPES": recipes,
@@ -62,6 +70,8 @@ def report(
     parameters = {"profile": name, "data": data, "weights": weights, "output": output, "seed": seed}
     for notebook in chosen:
         run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed_folder(name), parameters)
+    if name == "full" and folder == paths.FIGURES / "full":
+        readme.update()
     if html:
         build_html(name, folder)
     print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
@@ -78,16 +88,12 @@ def html_command(
 @app.command()
 def logs() -> None:
     """Write the report's own logged curves where TensorBoard finds them beside the runs."""
-    from helpers.reported import write_tensorboard
-
     print(f"The report's curves: {paths.shown(write_tensorboard(paths.runs() / 'reported'))}")
 
 
 @app.command()
 def data() -> None:
     """Download the official Tiny ImageNet-200 archive; its first 100 classes are TinyImage's."""
-    from helpers.download import download_official
-
     print(f"Ready: make report DATA={paths.shown(download_official(paths.DATA))}")
 
 
@@ -108,34 +114,14 @@ def choose(numbers: str) -> list[str]:
     return [name for number, name in known.items() if not wanted or number in wanted]
 
 
-def check_input(data: str, weights: str, needs_weights: bool, skip: bool) -> None:
-    """Open data and weights once before anything runs, so that what is wrong with them is said at once.
-
-    It happens in another process: TensorFlow's memory must not stay in this one.
+def check_input(data: str, weights: str, needs_weights: bool, skip_unreadable: bool) -> None:
+    """Decode the data into the cache and find the weights before anything runs, so that what is wrong is said at once.
 
     Raises:
         InputError: they cannot be used.
     """
-    call = (
-        "import sys; from helpers import series; series.main(lambda: series.open_input"
-        f"({data!r}, {weights!r}, {needs_weights}, {skip}))"
-    )
-    done = subprocess.run([sys.executable, "-c", call], cwd=paths.ROOT)
-    if done.returncode:
-        raise SystemExit(done.returncode)
-
-
-def open_input(data: str, weights: str, needs_weights: bool, skip: bool) -> None:
-    """Decode the data into the cache and find the weights.
-
-    Raises:
-        InputError: they cannot be used.
-    """
-    from helpers.dataset import open_source
-    from helpers.weights import find_weights
-
     if data:
-        open_source(data, skip)
+        open_source(data, skip_unreadable)
     if needs_weights:
         find_weights(weights, is_demo=not data)
 
@@ -178,6 +164,7 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
                 stdout_file=progress,
                 cwd=str(paths.NOTEBOOKS),
                 execution_timeout=CELL_TIMEOUT,
+                config=_PRIVATE_KERNEL,
             )
         except PapermillExecutionError as error:
             reason = f"{error.ename}: {error.evalue}".splitlines()[0]
@@ -196,29 +183,35 @@ class _Progress:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        columns = (BarColumn(20), TextColumn("{task.description}"), TimeElapsedColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> "_Progress":
         self.started = time.perf_counter()
-        self.bar = tqdm(total=1, bar_format="{desc} [{elapsed}] {postfix}", file=sys.stderr, disable=None)
-        self.bar.set_description_str(self.name)
-        if self.bar.disable:
+        self.is_live = self.bar.console.is_terminal
+        if self.is_live:
+            self.task = self.bar.add_task(self.name, total=None)
+            self.bar.start()
+        else:
             print(f"{self.name}: started", flush=True)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.close()
+        self.bar.stop()
         took = duration(time.perf_counter() - self.started)
         print(f"{self.name}: {'failed' if error[0] else 'done'} after {took}", flush=True)
 
     def write(self, text: str) -> None:
         for line in filter(None, text.splitlines()):
-            if self.bar.disable:
+            if not self.is_live:
                 print(f"{self.name}: {line}", flush=True)
-            else:
-                self.bar.set_postfix_str(line[:100])
+                continue
+            epoch = re.search(r"epoch (\d+)/(\d+)", line)
+            done, total = map(int, epoch.groups()) if epoch else (None, None)
+            self.bar.update(self.task, description=f"{self.name}: {line}", completed=done, total=total)
 
     def flush(self) -> None:
-        self.bar.refresh()
+        """For papermill, which flushes what it writes to."""
 
 
 def newest_profile() -> str:
@@ -235,8 +228,6 @@ def newest_profile() -> str:
 
 def build_html(profile: str, figures: Path | None = None) -> Path:
     """Build the HTML report from the executed notebooks of a profile; see `site.build`."""
-    from helpers import site
-
     page = site.build(executed_folder(profile), NOTEBOOKS, profile, figures)
     print(f"HTML report: {paths.shown(page)}", flush=True)
     return page

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -114,6 +115,37 @@ class Plot:
         }
 
 
+@dataclass(frozen=True)
+class WrappedTable:
+    """A table of text whose long cells wrap, in JupyterLab and in the HTML report.
+
+    Attributes:
+        frame: the texts.
+        widths: of its columns, shares of the page.
+    """
+
+    frame: pd.DataFrame
+    widths: tuple[float, ...]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
+        """HTML for a page, plain lines elsewhere."""
+        cell = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:anywhere;padding:0.3em 0.6em"
+        columns = "".join(f'<col style="width:{width:.0%}"/>' for width in self.widths)
+
+        def row(tag: str, texts: Iterable[object]) -> str:
+            cells = "".join(f'<{tag} style="{cell}">{html.escape(str(text))}</{tag}>' for text in texts)
+            return f"<tr>{cells}</tr>"
+
+        body = "".join(row("td", texts) for texts in self.frame.itertuples(index=False))
+        return {
+            "text/html": (
+                f'<table style="table-layout:fixed;width:100%"><colgroup>{columns}</colgroup>'
+                f"<thead>{row('th', self.frame.columns)}</thead><tbody>{body}</tbody></table>"
+            ),
+            "text/plain": "\n".join(" | ".join(map(str, texts)) for texts in self.frame.itertuples(index=False)),
+        }
+
+
 def new_figure(
     width: float,
     height: float,
@@ -147,3 +179,8 @@ def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
 def name_of(model: str, recipe: str) -> str:
     """For example "Deep CNN, improved"."""
     return f"{MODEL_NAMES[model]}, {RECIPE_NAMES[recipe]}"
+
+
+def p_text(p_value: float) -> str:
+    """A p-value in few characters: "p < 0.001", "p = 0.24"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.01 else f"p = {p_value:.2f}"

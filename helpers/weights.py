@@ -14,6 +14,7 @@ IMAGENET_URL = (
     "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
 )
+_IMAGENET = "ImageNet (Keras)"
 
 
 @dataclass(frozen=True)
@@ -51,21 +52,21 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
         origin = "this project's procedural pretraining"
         file, width = paths.DEMO_WEIGHTS, PRETRAINING.width
     elif name in ("", "imagenet"):
-        origin, file, width = "ImageNet (Keras)", _fetch(url), 1.0
+        origin, file, width = _IMAGENET, _fetch(url), 1.0
     else:
         file, width = paths.resolve(name), 1.0
         origin = f"file {file.name}"
     if not file.is_file():
         raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")
-    _check_fit(file, width)
+    _check_fit(file, width, was_fetched=origin == _IMAGENET)
     return BaseWeights(origin, file, provenance.file_hash(file), width)
 
 
 def _fetch(url: str) -> Path:
-    name = f"mobilenet_v2_{url.rsplit('/', 1)[-1]}"
+    """The file in Keras' own cache, under the name that Keras gives it."""
     print(f"ImageNet weights of MobileNetV2 (9 MB): {url}", flush=True)
     try:
-        return Path(keras.utils.get_file(name, url, cache_subdir="models"))
+        return Path(keras.utils.get_file(url.rsplit("/", 1)[-1], url, cache_subdir="models"))
     except Exception as error:  # Keras raises a bare Exception here
         raise InputError(
             f"The ImageNet weights of MobileNetV2 cannot be fetched ({error}); name a file with WEIGHTS=<file>, or ask "
@@ -73,11 +74,13 @@ def _fetch(url: str) -> Path:
         ) from error
 
 
-def _check_fit(file: Path, width: float) -> None:
+def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
     base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
     try:
         base.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
+        if was_fetched:
+            file.unlink()  # a damaged download must not stand in the way of the next one
         raise InputError(
             f"{file} does not hold weights of MobileNetV2 (alpha {width}, without its classification layer): "
             f"{str(error).splitlines()[0]}; name another file with WEIGHTS=<file>."

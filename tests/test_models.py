@@ -92,12 +92,6 @@ def test_penalties_stand_where_the_code_has_them():
     assert coded.get_layer("logits").activity_regularizer is not None
 
 
-@pytest.mark.xfail(strict=True, reason="config describes l2 as a factor of kernels and biases; only kernels have it")
-def test_penalties_cover_biases_as_config_says():
-    model = models.build(find_recipe("shallow_cnn_l2", "as_reported"))
-    assert model.get_layer("conv_1").bias_regularizer is not None
-
-
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 def test_a_sigmoid_output_trains_as_a_softmax_does_in_keras_3(activation):
     """The report's networks end in a sigmoid: Keras takes the cross-entropy from the logits behind it."""

@@ -11,7 +11,6 @@ def test_a_line_says_where_a_run_is():
     )
 
 
-@pytest.mark.xfail(strict=True, reason="the docstring gives the time left in seconds, the line in minutes")
 def test_the_example_in_the_docstring_is_what_is_said():
     line = epoch_line("deep_cnn improved, seed 0", 3, 15, ROW)
     assert " ".join(epoch_line.__doc__.split()).count(line) == 1

@@ -73,12 +73,12 @@ def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_p
 
 
 def test_notebook_that_fails_stops_with_its_copy_left(tmp_path):
-    with pytest.raises(InputError, match="raises.ipynb failed in cell 3.*ZeroDivisionError: a cell that fails"):
+    with pytest.raises(InputError, match=r"raises.ipynb failed in cell \d+: ZeroDivisionError: a cell that fails"):
         series.run_notebook(BROKEN / "raises.ipynb", tmp_path, PARAMETERS)
     copy = nbformat.read(tmp_path / "raises.ipynb", 4)
     errors = [out for cell in copy.cells for out in cell.get("outputs", []) if out.output_type == "error"]
     assert errors[0].ename == "ZeroDivisionError"
-    assert any("raise ZeroDivisionError" in line for line in errors[0].traceback)
+    assert any("a cell that fails" in line for line in errors[0].traceback)
 
 
 def test_notebook_that_leaves_early_is_no_success(tmp_path):

@@ -163,7 +163,6 @@ def test_a_missing_page_is_an_error_that_says_what_to_do(serve, tmp_path, keras_
     assert not [file for file in keras_home.rglob("*") if file.is_file()]
 
 
-@pytest.mark.xfail(strict=True, raises=InputError, reason="a fetched file that does not fit is kept and found again")
 def test_a_bad_download_is_not_kept(served, serve, tmp_path):
     (tmp_path / FILE).write_text("<html>Please log in</html>")
     with pytest.raises(InputError, match="does not hold"):
@@ -171,7 +170,6 @@ def test_a_bad_download_is_not_kept(served, serve, tmp_path):
     assert find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}").width == 1.0
 
 
-@pytest.mark.xfail(strict=True, raises=InputError, reason="the name in the cache is not the one that Keras uses")
 def test_a_file_that_keras_fetched_before_is_used(served, keras_home):
     (keras_home / "models").mkdir()
     (keras_home / "models" / FILE).write_bytes((served / FILE).read_bytes())
