@@ -96,12 +96,12 @@ def _validation_above(found: Found) -> Answer:
     )
     runs = [found[key] for key in (("mobilenetv2", "as_coded"), ("mobilenetv2", "as_reported")) if key in found]
     if not runs:
-        return "not chance", f"{words} What else it is needs a run of MobileNetV2 as coded or as reported."
+        return "not chance", f"{words} To tell what it is instead needs a run of MobileNetV2 as coded or as reported."
     last, clean = runs[0].history.iloc[-1], runs[0].result("train_clean")["accuracy"]
     if last["accuracy"] >= last["validation_accuracy"]:
         verdict = "not seen here"
     else:
-        explained = clean >= last["validation_accuracy"], clean > last["accuracy"]
+        explained = clean >= runs[0].result("validation")["accuracy_low"], clean > last["accuracy"]
         verdict = "explained otherwise" if explained[0] else "explained in part" if explained[1] else "not explained"
     return verdict, (
         f"{words} Here, {_name(runs[0])}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
@@ -155,15 +155,15 @@ def _more_epochs(found: Found) -> Answer:
     by_recipe = new[:n].max() - old[:n].max()
     by_epochs = old.max() - old[: max(1, len(old) // 2)].max()
     noise = np.ptp(evaluation.accuracy_interval(old.max(), before.result("validation")["n"]))
-    verdict = (
-        "undecided" if max(by_recipe, by_epochs) < noise else "holds" if by_epochs > by_recipe else "less than a recipe"
-    )
-    grokking = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
+    verdict = "holds" if by_epochs > by_recipe else "less than the recipe"
+    if max(by_recipe, by_epochs) < noise:
+        verdict = "undecided"
+    learned = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
     return verdict, (
-        f"{_name(before)}: the second half of its {len(old)} epochs adds {_points(by_epochs)} of validation accuracy; the "
-        f"improved recipe differs by {_points(by_recipe, sign=True)} at the same {n} epochs. Grokking (Power et al. [13]) comes "
-        f"after a small training set is known by heart; the highest accuracy on training images of the recipes as reported "
-        f"and as coded is {grokking:.1%}."
+        f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
+        f"accuracy; another recipe changes it by {_points(by_recipe, sign=True)} at epoch {n}. Grokking (Power et al. [13]) "
+        f"comes after a small training set is known by heart; the highest accuracy on training images of the recipes as "
+        f"reported and as coded is {learned:.1%}."
     )
 
 

@@ -212,12 +212,12 @@ def class_disagreement(
     Returns:
         Columns `class_name`, `n`, `only_first`, `only_second`; classes without images are left out.
     """
-    names = np.array(class_names)[labels]
-    frame = pd.DataFrame({"class_name": names, "only_first": first & ~second, "only_second": second & ~first})
-    groups = frame.groupby("class_name", sort=True)
-    table = groups.sum().assign(n=groups.size()).reset_index()[["class_name", "n", "only_first", "only_second"]]
+    only = {"only_first": first & ~second, "only_second": second & ~first}
+    groups = pd.DataFrame({"label": labels} | only).groupby("label")  # not by name: two classes may share one
+    table = groups.sum().assign(n=groups.size()).reset_index()
+    table.insert(0, "class_name", np.array(class_names)[table["label"]])
     order = (table["only_second"] - table["only_first"]).sort_values(kind="stable").index
-    return table.loc[order].reset_index(drop=True)
+    return table.loc[order, ["class_name", "n", "only_first", "only_second"]].reset_index(drop=True)
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:

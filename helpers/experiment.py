@@ -15,6 +15,21 @@ from helpers.runs import Run
 from helpers.style import Plot
 from helpers.weights import BaseWeights, find_weights
 
+# What computes the tables of small experiments; they are quick to make again, so none is left out.
+_TABLE_MODULES = (
+    "augment",
+    "batches",
+    "config",
+    "exploration",
+    "models",
+    "networks/blocks",
+    "networks/deep_cnn",
+    "networks/mobilenetv2",
+    "networks/shallow_cnn",
+    "probes",
+    "training",
+)
+
 
 @dataclass(frozen=True)
 class Experiment:
@@ -87,9 +102,8 @@ class Experiment:
         if compute is None:
             found = sorted(folder.glob(f"{name}_{self._data_key()}_*.csv"), key=lambda file: file.stat().st_mtime)
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
-        key = provenance.digest(
-            [repr(settings), self.seed, provenance.code_hash("probes", "models"), self._weights_key()]
-        )
+        weights = self.weights.sha256 if self.weights else ""
+        key = provenance.digest([repr(settings), self.seed, weights, provenance.code_hash(*_TABLE_MODULES)])
         file = folder / f"{name}_{self._data_key()}_{key}.csv"
         if not file.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -124,9 +138,6 @@ class Experiment:
 
     def _data_key(self) -> str:
         return provenance.digest([self.dataset.fingerprint, self.split.fingerprint])[:8]
-
-    def _weights_key(self) -> str:
-        return self.weights.sha256 if self.weights else ""
 
 
 def open_experiment(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import layers
+from matplotlib.ticker import LogLocator
 
 from helpers import models
 from helpers.config import DEMO, Recipe
@@ -244,6 +245,8 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
         axis.plot(frame["batch_size"], fall, color=FAINT, linestyle=":", label="1 / sqrt(batch size)")
         axis.set(xscale="log", yscale="log", xlabel="batch size", ylabel="noise / mean gradient")
         axis.set_xticks(frame["batch_size"], frame["batch_size"])
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
         axis.legend()
     return Plot(

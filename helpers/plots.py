@@ -9,6 +9,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
@@ -47,14 +48,12 @@ def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: 
         source: what the images are.
         columns: of the grid.
     """
-    rows = -(-len(images) // columns)
+    words = [_wrapped(title, 14, 3) for title in titles]
     with theme():
-        figure, axes = new_figure(PAGE, rows * PAGE / columns * 1.36, rows, columns)
-        for axis in axes.flat:
-            axis.axis("off")
-        for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        figure, axes = _tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words)
+        for axis, image, title in zip(axes.flat, images, words, strict=False):
             axis.imshow(image, interpolation="nearest")
-            axis.set_title(_wrapped(title, 14, 3), fontsize=6.5, pad=2, linespacing=0.95)
+            axis.set_title(title, fontsize=6.5, pad=2, linespacing=0.95)
         note(figure, source)
     return Plot(
         figure,
@@ -154,16 +153,16 @@ def nearest_pairs(
     """
     n = len(left)
     with theme():
-        side = PAGE / max(n, 5)
         characters = int(PAGE / n * 18)  # of 7 points, in a column
-        figure, axes = new_figure(PAGE, 2 * side + 0.8, 2, n, squeeze=False)
-        for column in range(n):
-            for row, images in enumerate((left, right)):
-                axes[row, column].imshow(images[column], interpolation="nearest")
-                axes[row, column].axis("off")
-            for row, words in enumerate((titles, lower_titles)):
-                if len(words):
-                    axes[row, column].set_title(_wrapped(words[column], characters, 3), fontsize=7, pad=3)
+        words = [
+            [_wrapped(title, characters, 3) for title in row]
+            for row in (titles, lower_titles if len(lower_titles) else [""] * n)
+        ]
+        figure, axes = _tiles(2, n, PAGE / max(n, 5) * 0.92, words[0] + words[1])
+        for row, images in enumerate((left, right)):
+            for axis, image, title in zip(axes[row], images, words[row], strict=True):
+                axis.imshow(image, interpolation="nearest")
+                axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
         note(figure, source)
     return Plot(
         figure,
@@ -174,7 +173,7 @@ def nearest_pairs(
 
 
 def correlation_spread(correlation: pd.Series, threshold: float, source: str) -> Plot:
-    """How like its nearest training image each test image is."""
+    """How much like its nearest training image each test image is."""
     above = int((correlation > threshold).sum())
     with theme():
         figure, axis = new_figure(COLUMN, 2.2)
@@ -204,12 +203,11 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
     """
     n = max(len(images) for images in rows.values())
     with theme():
-        figure, axes = new_figure(PAGE, len(rows) * 0.8, len(rows), n + 1, width_ratios=[2.2] + [1] * n)
-        for axis in axes.flat:
-            axis.axis("off")
+        figure, axes = _tiles(len(rows), n, 0.8, left=1.9)
         for row, (name, images) in zip(axes, rows.items(), strict=True):
-            row[0].text(0, 0.5, name, va="center", fontsize=8, transform=row[0].transAxes)
-            for axis, image in zip(row[1:], images, strict=False):
+            place = row[0].get_position()
+            figure.text(0.01, (place.y0 + place.y1) / 2, name, va="center")
+            for axis, image in zip(row, images, strict=False):
                 axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
         note(figure, source)
     return Plot(
@@ -236,7 +234,9 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
     with theme():
         figure, axis = new_figure(PAGE, 4.6)
         axis.scatter(*places.T, s=4, color="#C9C9C9", linewidths=0)
-        for label, colour, marker in zip(chosen, MODEL_COLOURS.values(), "osv^D", strict=False):
+        for label, colour, marker in zip(
+            chosen, ("#0173B2", INK, "#029E73", "#CC78BC", "#D55E00"), "osv^D", strict=False
+        ):
             axis.scatter(
                 *places[labels == label].T, s=16, color=colour, marker=marker, label=class_names[label], linewidths=0
             )
@@ -249,7 +249,7 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
         figure,
         f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes that lie closest "
         "together. Distances between far groups mean little.",
-        f"Points scattered over the plane; images of {names} form tight groups of their own.",
+        f"Points scattered over the plane; the classes with the smallest spread are {names}.",
     )
 
 
@@ -318,8 +318,8 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
         right.set(yscale="log", title="Spread of a unit over images")
         for axis in (left, right):
             axis.set_xlabel("rectified layer, counted from the image")
-            axis.xaxis.get_major_locator().set_params(integer=True)
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=len(tables))
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
         note(figure, source)
     worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
     return Plot(
@@ -378,7 +378,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
                 axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
                 if len(runs) == 1 or reported is not None:
                     for border in _phase_borders(run):
-                        axis.axvline(border, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+                        axis.axvline(border, color=options["color"], linewidth=0.8, linestyle=(0, (1, 2)))
         if reported is not None:
             _draw_reported_curves(axes, reported)
         elif REPORTED[runs[0].model].accuracy is not None:
@@ -391,7 +391,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         top = min(_highest_loss(runs), 12.0)
         axes[1].set(ylabel="loss: cross-entropy, nats", xlabel="epoch", ylim=(0, top))
         for axis in axes:
-            axis.xaxis.get_major_locator().set_params(integer=True)
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2)
         note(figure, source)
@@ -455,7 +455,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
     """
     colours = _run_colours(runs)
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 3)
+        figure, axis = new_figure(PAGE, 3)
         log_epochs = np.arange(1, len(reported) + 1)
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
         for run in runs:
@@ -465,7 +465,8 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
                 axis.plot(phase["epoch"], phase["seconds"], label=label if number == 1 else None, **options)
         axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
         axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         figure.legend(loc="outside lower center", ncols=2)
         note(figure, source)
     return Plot(
@@ -540,6 +541,8 @@ def _draw_reported_curves(axes: Sequence[Axes], reported: pd.DataFrame) -> None:
     for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
         axis.plot(epochs, reported[f"validation_{column}"], color=INK, marker="x", label="the report's log")
         axis.plot(epochs, reported[f"train_{column}"], color=INK, linestyle="--", linewidth=1, alpha=0.7)
+        for border in epochs[reported["phase"].diff() > 0]:
+            axis.axvline(border - 0.5, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
 
 
 # --- results --------------------------------------------------------------------------------------------------------
@@ -581,8 +584,9 @@ def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
             mean = float(np.mean(group))
             axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
             axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
-            axis.text(max(high, 0.012) + 0.008, place, f"{mean:.1%}", va="center")
             reported = REPORTED[model].accuracy
+            is_hidden = reported is not None and high < reported < high + 0.09  # the mark would cross the text
+            axis.text((reported if is_hidden else max(high, 0.012)) + 0.008, place, f"{mean:.1%}", va="center")
             if reported is not None:
                 axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
@@ -647,11 +651,11 @@ def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
         values[place] = -pair.difference if pair.p_holm < level else 0
-        words[place] = f"{-100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
+        words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
     values, words = values[1:, :-1], words[1:, :-1]
-    limit = max(np.nanmax(np.abs(values)), 0.01)
+    limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
     with theme():
-        figure, axis = new_figure(PAGE, 1.6 + 0.4 * len(words))
+        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.6 * len(words))), 1.6 + 0.4 * len(words))
         sns.heatmap(
             values,
             annot=words,
@@ -664,6 +668,8 @@ def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
             ax=axis,
             annot_kws={"fontsize": 8},
         )
+        for text, value in zip(axis.texts, values[~np.isnan(values)], strict=True):
+            text.set_color(INK if value else FAINT)
         axis.set_yticks(np.arange(len(words)) + 0.5, names[1:], rotation=0)
         axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
@@ -672,7 +678,7 @@ def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). White: not told apart at {level:g}.",
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Pale, in grey: not told apart at {level:g}.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 
@@ -697,7 +703,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         axis.axhline(reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1: {reported:g}")
         axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
         axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("{x:g}")
         figure.legend(loc="outside right center")
@@ -758,10 +764,10 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
             places,
             xerr=[low.clip(lower=0), high.clip(lower=0)],
             fmt="o",
-            color=MODEL_COLOURS["deep_cnn"],
+            color=INK,
             capsize=2,
         )
-        axis.set_yticks(places, [_short(name, 34) for name in chosen["class_name"]])
+        axis.set_yticks(places, [_short(name, 42) for name in chosen["class_name"]])
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {per_class['n'].min()} to {per_class['n'].max()} images a class")
@@ -796,7 +802,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
                 label=f"pixels scaled {span}",
             )
         axis.set_xticks(sorted(sweep["input_size"].unique()))
-        axis.set(xlabel="input size, pixels (enlarged from 64)", ylabel="validation accuracy", ylim=(0, None))
+        axis.set(xlabel="input size, pixels (the images have 64)", ylabel="validation accuracy", ylim=(0, None))
         percent_axis(axis)
         axis.legend()
         note(figure, f"{source}, n = {sweep['n'].iloc[0]:,} validation images")
@@ -857,6 +863,34 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
         f"From the report's recipe to the improved one, step by step, on validation ({source}).",
         "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
     )
+
+
+def _tiles(
+    rows: int, columns: int, side: float, titles: Sequence[str] = (), left: float = 0.0
+) -> tuple[Figure, np.ndarray]:
+    """Axes without frames for small images; placed by hand, because the layout engine is slow with a hundred axes.
+
+    Args:
+        rows: of the grid.
+        columns: of the grid.
+        side: height of an image in inches.
+        titles: wrapped words that will stand above images; the longest decides the room for all.
+        left: inches left free for words before each row.
+
+    Returns:
+        The figure, and its axes (rows, columns).
+    """
+    gap, margin = 0.06, 0.1
+    above = gap + 0.11 * max((title.count("\n") + 1 for title in titles if title), default=0)
+    height = rows * (side + above) + 0.25
+    left = max(left, margin)
+    width = (PAGE - left - margin - (columns - 1) * gap) / columns
+    places = {"left": left / PAGE, "right": 1 - margin / PAGE, "top": 1 - above / height, "bottom": 0.25 / height}
+    gaps = {"wspace": gap / width, "hspace": above / side}
+    figure, axes = new_figure(PAGE, height, rows, columns, squeeze=False, layout="none", gridspec_kw={**places, **gaps})
+    for axis in axes.flat:
+        axis.axis("off")
+    return figure, axes
 
 
 def _wrapped(text: str, width: int, most: int) -> str:

@@ -82,9 +82,11 @@ def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:
     """
     pairs = zip(model.layers[:-1], model.layers[1:], strict=True)
     rectified = [layer for before, layer in pairs if _is_rectified(layer) and not _is_rectified(before)]
-    outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict(images, verbose=0)
+    network = keras.Model(model.input, [layer.output for layer in rectified])
+    outputs = network(tf.constant(images, tf.float32), training=False)
     rows = []
-    for layer, values in zip(rectified, outputs if len(rectified) > 1 else [outputs], strict=True):
+    for layer, output in zip(rectified, outputs, strict=True):
+        values = output.numpy()
         per_image = values.reshape(len(values), -1, values.shape[-1])
         rows.append(
             {
@@ -211,43 +213,43 @@ def trained_networks(runs: Sequence[Run]) -> dict[str, keras.Model]:
 
 
 def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, steps: int, seed: int) -> pd.DataFrame:
-    """What a second phase changes that sets `trainable` without compiling again, with it, or after save and load.
+    """What a second phase changes that sets `trainable` without compiling again, after save and load, and with it.
 
     Args:
         recipe: a MobileNetV2 recipe.
         weights: of its base.
         dataset: a few of its images are trained on.
-        steps: optimizer steps of each phase.
+        steps: optimizer steps of the first phase and of each way to go on.
         seed: of everything.
 
     Returns:
-        One row a way of going on: `second_phase`, `trainable_weights` as the model says, `base_tensors`,
-        `base_tensors_changed`.
+        One row a way of going on from the same network: `second_phase`, `trainable_weights` as the model says,
+        `base_tensors`, `base_tensors_changed`.
     """
-    rows = []
     images = keras.ops.convert_to_tensor(dataset.images[: recipe.batch_size], "float32")
     targets = keras.utils.to_categorical(dataset.labels[: recipe.batch_size], dataset.num_classes)
-    for second_phase in ("not compiled again", "compiled again", "not compiled again, but saved and loaded"):
-        model = pretrained(recipe, weights, dataset.num_classes, seed)
-        head = replace(recipe.phases[0], trainable="head")
-        models.set_trainable(model, head)
-        training.compiled(model, head, steps)
+    model = pretrained(recipe, weights, dataset.num_classes, seed)
+    head, everything = (replace(recipe.phases[-1], trainable=name) for name in ("head", ""))
+    models.set_trainable(model, head)
+    training.compiled(model, head, steps)
+    for _ in range(steps):
+        model.train_on_batch(images, targets)
+    models.set_trainable(model, everything)
+    rows = []
+    for second_phase, go_on in (
+        ("not compiled again", lambda: model),
+        ("saved and loaded", lambda: _saved_and_loaded(model)),
+        ("compiled again", lambda: training.compiled(model, everything, steps)),
+    ):
+        learner = go_on()
+        before = _base_weights(learner)
         for _ in range(steps):
-            model.train_on_batch(images, targets)
-        everything = replace(recipe.phases[-1], trainable="")
-        models.set_trainable(model, everything)
-        if second_phase == "compiled again":
-            training.compiled(model, everything, steps)
-        elif second_phase.endswith("loaded"):
-            model = _saved_and_loaded(model)
-        before = _base_weights(model)
-        for _ in range(steps):
-            model.train_on_batch(images, targets)
-        changed = sum(not np.array_equal(a, b) for a, b in zip(before, _base_weights(model), strict=True))
+            learner.train_on_batch(images, targets)
+        changed = sum(not np.array_equal(a, b) for a, b in zip(before, _base_weights(learner), strict=True))
         rows.append(
             {
                 "second_phase": second_phase,
-                "trainable_weights": models.n_trainable(model),
+                "trainable_weights": models.n_trainable(learner),
                 "base_tensors": len(before),
                 "base_tensors_changed": changed,
             }
@@ -332,12 +334,15 @@ def input_sweep(
         Columns `input_size`, `input_range`, `n`, `accuracy`, `low`, `high`; accuracy on validation.
     """
     train, validation = probe_indices(dataset, split, images_per_class)
+    both = np.concatenate([train, validation])
     rows = []
     for size in sizes:
         for span in ranges if size == min(sizes) else ranges[-1:]:
             settings = replace(recipe, input_size=size, input_range=span)
-            found = [frozen_features(settings, weights, dataset, part) for part in (train, validation)]
-            result = linear_probe(found[0], dataset.labels[train], found[1], dataset.labels[validation])
+            found = frozen_features(settings, weights, dataset, both)
+            result = linear_probe(
+                found[: len(train)], dataset.labels[train], found[len(train) :], dataset.labels[validation]
+            )
             rows.append({"input_size": size, "input_range": f"{span[0]:g} to {span[1]:g}", **result})
     return pd.DataFrame(rows)
 
@@ -358,10 +363,13 @@ def pooling_comparison(
         Columns `pooling`, `n`, `accuracy`, `low`, `high`.
     """
     train, validation = probe_indices(dataset, split, images_per_class)
+    both = np.concatenate([train, validation])
     rows = []
     for pooling in ("global_max", "global_average"):
-        found = [frozen_features(recipe, weights, dataset, part, pooling=pooling) for part in (train, validation)]
-        result = linear_probe(found[0], dataset.labels[train], found[1], dataset.labels[validation])
+        found = frozen_features(recipe, weights, dataset, both, pooling=pooling)
+        result = linear_probe(
+            found[: len(train)], dataset.labels[train], found[len(train) :], dataset.labels[validation]
+        )
         rows.append({"pooling": pooling, **result})
     return pd.DataFrame(rows)
 
@@ -393,7 +401,9 @@ def gradient_noise(
     """How much gradients of single batches differ from their mean, by batch size.
 
     Returns:
-        Columns `batch_size`, `relative_noise`: root mean square distance from the mean gradient, over its length.
+        Columns `batch_size`, `relative_noise`: root mean square distance from the mean gradient, over its length. The
+        variance and, from the largest batches, the squared length are estimated without bias: a mean of a few noisy
+        gradients is itself too long.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
@@ -401,8 +411,8 @@ def gradient_noise(
     before = [np.asarray(weight) for weight in model.trainable_weights]
     model.optimizer.learning_rate = 1.0  # then a step is minus the gradient
     rng = np.random.default_rng(seed)
-    rows = []
-    for size in batch_sizes:
+    variances, squared_length = [], 0.0
+    for size in sorted(batch_sizes):
         gradients = []
         for _ in range(repeats):
             chosen = rng.choice(split.train, size, replace=False)
@@ -413,9 +423,11 @@ def gradient_noise(
             for weight, value in zip(model.trainable_weights, before, strict=True):
                 weight.assign(value)
         mean = np.mean(gradients, axis=0)
-        noise = np.sqrt(np.mean([np.sum((gradient - mean) ** 2) for gradient in gradients]))
-        rows.append({"batch_size": size, "relative_noise": float(noise / np.linalg.norm(mean))})
-    return pd.DataFrame(rows)
+        variances.append(sum(float(np.sum((gradient - mean) ** 2)) for gradient in gradients) / (repeats - 1))
+        length = float(np.linalg.norm(mean))
+        squared_length = max(length**2 - variances[-1] / repeats, (length / 100) ** 2)
+    noise = np.sqrt(np.array(variances) / squared_length)
+    return pd.DataFrame({"batch_size": sorted(batch_sizes), "relative_noise": noise})
 
 
 def _step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.KerasTensor) -> float:

@@ -129,7 +129,7 @@ class WrappedTable:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
         """HTML for a page, plain lines elsewhere."""
-        cell = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:anywhere;padding:0.3em 0.6em"
+        cell = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:break-word;padding:0.3em 0.6em"
         columns = "".join(f'<col style="width:{width:.0%}"/>' for width in self.widths)
 
         def row(tag: str, texts: Iterable[object]) -> str:

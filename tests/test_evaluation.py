@@ -164,3 +164,52 @@ def test_confused_pairs_count_both_directions():
     assert frame.to_numpy().tolist() == [["c", "d", 8], ["a", "b", 5], ["a", "d", 1]]
     assert len(evaluation.confused_pairs(counts, ["a", "b", "c", "d"], most=2)) == 2
     assert len(evaluation.confused_pairs(np.diag([3, 4]), ["a", "b"])) == 0
+
+
+def test_holm_has_the_values_of_his_procedure():
+    assert evaluation.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert evaluation.holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
+    assert len(evaluation.holm(np.array([]))) == 0
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_rejects_what_the_step_down_rule_rejects(p_values):
+    corrected, level, expected = evaluation.holm(np.array(p_values)), 0.05, set()
+    for step, index in enumerate(np.argsort(p_values, kind="stable")):
+        if p_values[index] * (len(p_values) - step) >= level:
+            break
+        expected.add(index)
+    assert set(np.flatnonzero(corrected < level)) == expected
+    assert (corrected >= p_values).all() and (corrected <= 1).all()
+
+
+def test_all_pairs_are_compared_on_the_same_images():
+    a, b = right(10, 9, 0, 1)
+    frame = evaluation.compare({"a": a, "b": b, "c": b})
+    assert frame[["first", "second"]].to_numpy().tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
+    assert frame["difference"].tolist() == pytest.approx([0.45, 0.45, 0])
+    assert frame["p_value"].tolist() == pytest.approx([2 / 512, 2 / 512, 1])
+    assert frame["p_holm"].tolist() == pytest.approx([6 / 512, 6 / 512, 1])
+
+
+def test_too_few_to_compare_give_no_row():
+    for given_runs in ({}, {"a": np.array([True])}):
+        assert list(evaluation.compare(given_runs).columns) == ["first", "second", "difference", "p_value", "p_holm"]
+        assert evaluation.compare(given_runs).empty
+
+
+def test_other_images_are_refused():
+    with pytest.raises(ValueError, match="the same images for all"):
+        evaluation.compare({"a": np.array([True]), "b": np.array([True, False])})
+
+
+def test_disagreement_counts_every_image_once():
+    frame = evaluation.disagreement(*right(4, 3, 2, 1))
+    assert frame["images"].tolist() == [4, 3, 2, 1]
+    assert frame["share"].tolist() == [0.4, 0.3, 0.2, 0.1]
+
+
+def test_classes_of_one_name_are_not_merged_where_two_disagree():
+    first, second = np.array([1, 1, 0, 0, 1], bool), np.array([0, 1, 1, 1, 0], bool)
+    frame = evaluation.class_disagreement(first, second, np.array([0, 1, 1, 1, 2]), ["same", "other", "same", "none"])
+    assert frame.to_numpy().tolist() == [["same", 1, 1, 0], ["same", 1, 1, 0], ["other", 3, 0, 2]]

@@ -1,0 +1,113 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from helpers import experiment, paths, results, runs, training
+from helpers.errors import InputError
+from helpers.style import Plot, new_figure, note, theme
+
+
+def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):
+    return experiment.open_experiment(profile, str(data), weights, str(tmp_path / "figures"), seed)
+
+
+@pytest.fixture
+def small(kaggle_folder, tmp_path):
+    return open_smoke(tmp_path, kaggle_folder)
+
+
+def plot(has_photographs=False):
+    with theme():
+        figure, axis = new_figure(2, 2)
+        axis.plot([0, 1])
+        note(figure, "demo data")
+    return Plot(figure, "A line, made by a test.", "A line that rises from nought to one.", has_photographs)
+
+
+def test_each_parameter_has_an_effect(kaggle_folder, tmp_path):
+    demo, real = open_smoke(tmp_path), open_smoke(tmp_path, kaggle_folder)
+    assert demo.dataset.fingerprint != real.dataset.fingerprint
+    assert (demo.source, real.source) == ("demo data, profile smoke", "TinyImage, profile smoke")
+    assert open_smoke(tmp_path, kaggle_folder, profile="quick").recipe("deep_cnn", "improved").epochs != 1
+    assert open_smoke(tmp_path, weights="").weights.file == paths.DEMO_WEIGHTS
+    assert open_smoke(tmp_path, weights="none").weights.file is None
+    assert open_smoke(tmp_path, seed=5).seed == 5
+    assert experiment.open_experiment("smoke", "", None, "", 0).output == paths.FIGURES / "smoke"
+
+
+def test_models_and_recipes_narrow_what_is_trained(small, monkeypatch, kaggle_folder, tmp_path, capsys):
+    monkeypatch.setenv("TINYIMAGE_MODELS", "mobilenetv2")
+    monkeypatch.setenv("TINYIMAGE_RECIPES", "improved, as_coded")
+    lab = open_smoke(tmp_path, kaggle_folder)
+    monkeypatch.setattr(training, "train", lambda plan: pytest.fail("nothing was to be trained"))
+    assert lab.train("deep_cnn", "improved") == []
+    assert lab.train("mobilenetv2", "as_reported") == []
+    assert "left out" in capsys.readouterr().out
+
+
+def test_an_unknown_model_in_the_environment_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYIMAGE_MODELS", "vgg16")
+    with pytest.raises(InputError, match="vgg16"):
+        open_smoke(tmp_path)
+
+
+def test_a_run_leaves_tables_a_submission_and_a_line_in_the_log_of_test_evaluations(small):
+    first = small.train("shallow_cnn", "as_reported")[0]
+    again = small.train("shallow_cnn", "as_reported")[0]
+    assert first.folder == again.folder
+    assert len(pd.read_csv(small.output / "test_evaluations.csv")) == 1
+    table = pd.read_csv(small.output / "results.csv")
+    assert list(table.columns) == list(results.COLUMNS)
+    assert table["accuracy"].tolist() == [first.result(split)["accuracy"] for split in ("validation", "test")]
+    submission = pd.read_csv(small.output / "submission_shallow_cnn_as_reported.csv")
+    assert submission["img_id"].tolist() == small.dataset.unlabelled_names
+    assert submission["label"].tolist() == first.predictions["unlabelled_probabilities"].argmax(1).tolist()
+
+
+def test_a_table_is_computed_once_for_its_settings(small):
+    calls = []
+
+    def compute(size):
+        calls.append(size)
+        return pd.DataFrame({"size": [size], "value": [0.1 + 0.2]})
+
+    assert small.table("sizes").empty
+    for size in (1, 1, 2):
+        assert small.table("sizes", compute, size=size)["size"].tolist() == [size]
+    assert calls == [1, 2]
+    assert small.table("sizes")["size"].tolist() == [2]
+    assert small.table("sizes")["value"].iloc[0] == 0.1 + 0.2
+
+
+def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):
+    small.show(plot(has_photographs=True), "photographs")
+    small.show(plot(), "chart")
+    assert sorted(file.name for file in small.output.iterdir()) == ["chart.json", "chart.png", "chart.svg"]
+    demo = open_smoke(tmp_path)
+    demo.show(plot(has_photographs=True), "drawings")
+    assert (demo.output / "drawings.png").exists()
+
+
+def test_equal_plots_give_equal_files_on_opaque_white(tmp_path):
+    for folder in ("a", "b"):
+        plot().save(tmp_path / folder, "line")
+    for ending in ("png", "svg", "json"):
+        assert (tmp_path / "a" / f"line.{ending}").read_bytes() == (tmp_path / "b" / f"line.{ending}").read_bytes()
+    image = np.asarray(Image.open(tmp_path / "a" / "line.png").convert("RGBA"))
+    assert (image[0, 0] == 255).all()
+
+
+def test_a_shown_plot_carries_its_words():
+    bundle = plot()._repr_mimebundle_()
+    assert 'alt="A line that rises from nought to one."' in bundle["text/html"]
+    assert "A line, made by a test." in bundle["text/html"]
+
+
+def test_full_runs_leave_a_record_that_reads_like_the_run(small, tmp_path):
+    run = small.train("shallow_cnn", "as_reported")[0]
+    record = runs.write_record(run, tmp_path / "records")
+    assert record.result() == run.result()
+    assert not record.has_model()
+    found = results.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
+    assert [r.folder for r in found] == [record.folder]

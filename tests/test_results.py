@@ -1,0 +1,269 @@
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_runs import write_run
+
+from helpers import evaluation, results
+from helpers.config import RECIPES, REPORTED
+
+# design.md fixes these; results.csv is read by others.
+COLUMNS = [
+    "model",
+    "recipe",
+    "seed",
+    "split",
+    "test_source",
+    "n",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "top5_accuracy",
+    "loss",
+    "parameters",
+    "epochs",
+    "train_seconds",
+    "hardware",
+    "reported_accuracy",
+    "reported_loss",
+    "weights_origin",
+    "data_fingerprint",
+    "code_version",
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs" / "smoke"
+
+
+@pytest.fixture
+def some(folder):
+    """Runs of four recipes, one of them with two seeds, out of order."""
+    write_run(folder, "mobilenetv2", "improved", right=80)
+    write_run(folder, "shallow_cnn", "as_reported", 1, right=3)
+    write_run(folder, "shallow_cnn", "as_reported", 0, right=1)
+    write_run(folder, "shallow_cnn_l2", "as_reported", right=1, penalty=2.5)
+    write_run(folder, "deep_cnn", "improved", right=50)
+    return results.gather([folder], "data0", "split0")
+
+
+def names(runs):
+    return [(run.model, run.recipe, run.seed) for run in runs]
+
+
+def test_rows_have_the_columns_that_are_fixed_and_one_row_a_run_and_split(some):
+    table = results.rows(some)
+    assert list(table.columns) == COLUMNS == results.COLUMNS
+    assert len(table) == 2 * len(some)
+    row = table[(table["model"] == "deep_cnn") & (table["split"] == "test")].iloc[0]
+    low, high = evaluation.accuracy_interval(0.5, 100)
+    assert row["accuracy":"accuracy_high"].tolist() == [0.5, low, high]
+    assert row["reported_accuracy":"reported_loss"].tolist() == [
+        REPORTED["deep_cnn"].accuracy,
+        REPORTED["deep_cnn"].loss,
+    ]
+    assert (row["test_source"], row["n"], row["epochs"]) == ("split_off", 100, 3)
+    assert (row["weights_origin"], row["data_fingerprint"]) == ("random initialisation", "data0")
+
+
+def test_no_run_gives_the_columns_and_no_row():
+    assert list(results.rows([]).columns) == COLUMNS
+    assert results.rows([]).empty
+    assert results.summary([]).empty
+
+
+def test_what_the_report_does_not_give_stays_empty(some):
+    table = results.rows(some)
+    assert table.loc[table["model"] == "shallow_cnn_l2", ["reported_accuracy", "reported_loss"]].isna().all(axis=None)
+
+
+def test_gather_sorts_by_recipe_and_seed(some):
+    assert names(some) == [
+        ("shallow_cnn", "as_reported", 0),
+        ("shallow_cnn", "as_reported", 1),
+        ("shallow_cnn_l2", "as_reported", 0),
+        ("deep_cnn", "improved", 0),
+        ("mobilenetv2", "improved", 0),
+    ]
+
+
+def test_gather_takes_the_newest_and_other_versions_lists_the_rest(folder):
+    older = write_run(folder, "deep_cnn", "improved", version="old", finished="2022-06-03T09:00:00+00:00")
+    newer = write_run(folder, "deep_cnn", "improved", version="new", finished="2022-06-03T11:00:00+00:00")
+    other_seed = write_run(folder, "deep_cnn", "improved", 1, version="old", finished="2022-06-03T09:00:00+00:00")
+    where = [folder], "data0", "split0"
+    assert [run.key for run in results.gather(*where)] == [newer.key, other_seed.key]
+    assert [run.key for run in results.other_versions(*where)] == [older.key]
+
+
+def test_runs_on_other_data_or_another_split_are_left_out(folder):
+    write_run(folder, "deep_cnn", "improved", data="data1")
+    write_run(folder, "deep_cnn", "improved", split="split1")
+    mine = write_run(folder, "deep_cnn", "improved")
+    where = [folder], "data0", "split0"
+    assert [run.key for run in results.gather(*where)] == [mine.key]
+    assert results.other_versions(*where) == []
+
+
+def test_a_run_with_a_folder_and_a_record_counts_once(folder, tmp_path):
+    run = write_run(folder, "deep_cnn", "improved")
+    write_run(tmp_path / "records", "deep_cnn", "improved")
+    found = results.gather([folder, tmp_path / "records"], "data0", "split0")
+    assert [found_run.folder for found_run in found] == [run.folder]
+
+
+def test_no_folder_has_nothing_to_gather(tmp_path):
+    assert results.gather([tmp_path / "nowhere"], "data0", "split0") == []
+
+
+def test_by_recipe_prefers_the_seed_named(some):
+    assert [run.seed for run in results.by_recipe(some).values()] == [0, 0, 0, 0]
+    assert results.by_recipe(some, 1)["shallow_cnn", "as_reported"].seed == 1
+    assert results.by_recipe(some, 1)["deep_cnn", "improved"].seed == 0
+    assert results.by_recipe(some, 7).keys() == results.by_recipe(some).keys()
+
+
+def test_the_best_run_is_the_best_on_validation(some):
+    assert names([results.best(some)]) == [("mobilenetv2", "improved", 0)]
+    assert results.best([]) is None
+
+
+def test_a_view_that_cannot_be_shown_says_what_it_needs(some, capsys):
+    assert results.can_show("the table", some)
+    assert capsys.readouterr().out == ""
+    assert not results.can_show("the table", [])
+    assert not results.can_show("the pair", some[:1], "two runs", at_least=2)
+    assert capsys.readouterr().out.splitlines() == [
+        "Not shown: the table. It needs a finished run, and there is none.",
+        "Not shown: the pair. It needs two runs, and there is only 1.",
+    ]
+
+
+def test_the_inventory_has_every_recipe(some):
+    table = results.inventory(some)
+    assert len(table) == len(RECIPES)
+    assert table["Seeds"].tolist().count("not run") == len(RECIPES) - 4
+    assert table.loc[0, ["Seeds", "Read from", "Code"]].tolist() == ["0, 1", "record", "abc123"]
+    (some[0].folder / "model.keras").touch()
+    assert results.inventory(some).loc[0, "Read from"] == "record, run folder"
+    assert (results.inventory([])["Seeds"] == "not run").all()
+
+
+def test_the_summary_has_the_mean_over_seeds(some):
+    table = results.summary(some)
+    assert table["Recipe"].tolist() == ["as reported", "as reported", "improved", "improved"]
+    low, high = evaluation.mean_interval([0.01, 0.03], 100)
+    row = table.iloc[0]
+    assert (row["Accuracy"], row["Seeds"]) == ("2.0%", "2")
+    assert row["95 % interval"] == f"{low:.1%} to {high:.1%}"
+
+
+def test_table_1_says_what_was_not_run(some):
+    table = results.table_1(some).set_index("Model")
+    assert table["Reported"].tolist() == ["0.9% / 6.5", "28.0% / 2.9", "45.6% / 2.24"]
+    assert table.loc["Shallow CNN", "Reproduced: as reported"].startswith("1.0% / ")
+    assert table.loc["Shallow CNN", ["Reproduced: as coded", "Improved"]].tolist() == ["not run", "not run"]
+    assert table.loc["Deep CNN", "Reproduced: as coded"] == ""  # the code has no network of its own there
+    assert table.loc["Deep CNN", "Reproduced: as reported"] == "not run"
+    assert table.loc["MobileNetV2", "Improved"].startswith("80.0% / ")
+    assert "not run" in results.table_1([]).loc[2].tolist()
+
+
+def test_markdown_has_a_line_a_row():
+    frame = pd.DataFrame({"Model": ["a", "b"], "Accuracy": [1, "2.0%"]})
+    assert results.markdown(frame) == "| Model | Accuracy |\n|---|---|\n| a | 1 |\n| b | 2.0% |\n"
+
+
+def test_tables_are_written_for_readers_and_programs(some, tmp_path):
+    others = [write_run(tmp_path / "old", "deep_cnn", "improved", version="older1")]
+    results.write_tables(tmp_path / "out", some, others)
+    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert list(table.columns) == COLUMNS
+    pd.testing.assert_frame_equal(table, results.rows(some), check_dtype=False)
+    text = (tmp_path / "out" / "results.md").read_text()
+    for part in ("demo data", "100 images (split_off)", "| MobileNetV2 | improved |", "not used above", "code older1"):
+        assert part in text
+
+
+def test_tables_without_a_run_say_so(tmp_path):
+    results.write_tables(tmp_path, [])
+    assert (tmp_path / "results.md").read_text() == "No run has finished yet.\n"
+    assert list(pd.read_csv(tmp_path / "results.csv").columns) == COLUMNS
+
+
+def test_a_submission_keeps_the_order_of_the_sample(some, tmp_path):
+    run = some[-1]
+    n = len(run.predictions["unlabelled_probabilities"])
+    images = [f"{number:018x}" for number in np.random.default_rng(0).permutation(n)]
+    file = results.write_submission(tmp_path / "out", run, images)
+    assert file.name == "submission_mobilenetv2_improved.csv"
+    with file.open(newline="") as stream:
+        lines = list(csv.reader(stream))
+    assert lines[0] == ["img_id", "label"]
+    assert [line[0] for line in lines[1:]] == images
+    expected = run.predictions["unlabelled_probabilities"].argmax(axis=1)
+    assert [int(line[1]) for line in lines[1:]] == expected.tolist()
+    assert b"\r" not in file.read_bytes()
+
+
+def test_a_submission_with_names_missing_is_refused(some, tmp_path):
+    with pytest.raises(ValueError, match="same length"):
+        results.write_submission(tmp_path, some[-1], ["only one"])
+
+
+def test_every_look_at_the_test_set_leaves_a_line(some, tmp_path):
+    for run in (some[0], some[-1], some[0]):
+        results.log_test_evaluation(tmp_path / "out", run)
+    log = pd.read_csv(tmp_path / "out" / "test_evaluations.csv")
+    assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2", "shallow_cnn"]
+    assert log["accuracy"].tolist() == [0.01, 0.8, 0.01]
+    assert log["key"].tolist() == [some[0].key, some[-1].key, some[0].key]
+
+
+def test_training_is_listed_as_fit_shows_it_and_as_it_is(folder):
+    run = write_run(folder, "mobilenetv2", "as_coded", training=(0.1, 0.35), validation=(0.2, 0.4), train_clean=0.45)
+    row = results.training_and_validation([run]).iloc[0]
+    assert row.tolist() == ["MobileNetV2", "as coded", 0, 0.35, 0.45, 0.3]
+    assert results.training_and_validation([]).empty
+
+
+def test_losses_name_what_is_beside_the_cross_entropy(some):
+    table = results.losses(some).set_index(["Model", "Recipe"])
+    assert table.loc[("Shallow CNN, L2", "as reported"), "rest"] == pytest.approx(2.5)
+    assert table.loc[("Shallow CNN, L2", "as reported"), "rest_is"] == "L2 of the weights"
+    assert table.loc[("Shallow CNN", "as reported"), "rest_is"].tolist() == ["nothing", "nothing"]
+    assert table.loc[("Deep CNN", "improved"), "rest_is"] == "label smoothing"
+    coded = write_run(some[0].folder.parent, "shallow_cnn", "as_coded")
+    assert results.losses([coded])["rest_is"].tolist() == ["L2 of the weights, L1 of the activity"]
+
+
+@pytest.mark.parametrize(("accuracy", "seconds"), [(0.1, 10), (0.15, 20), (0.3, 40), (0.31, None)])
+def test_seconds_are_counted_to_the_first_epoch_that_is_good_enough(folder, accuracy, seconds):
+    run = write_run(folder, "deep_cnn", "improved", validation=(0.1, 0.2, 0.15, 0.3), training=(0.1,) * 4)
+    assert results.seconds_to(run, accuracy) == seconds
+
+
+def test_steps_lead_through_a_family_and_the_sweep(some, folder):
+    write_run(folder, "mobilenetv2", "as_coded", right=40)
+    runs = list(results.by_recipe(results.gather([folder], "data0", "split0")).values())
+    sweep = pd.DataFrame({"input_size": [64, 64], "input_range": ["0 to 1", "-1 to 1"], "accuracy": [0.5, 0.7]})
+    steps = results.steps(runs, sweep)
+    assert steps["step"].tolist() == [
+        "Shallow CNN, as reported",
+        "Deep CNN, improved",
+        "MobileNetV2, as coded",
+        "linear probe, 64 px, 0 to 1",
+        "linear probe, 64 px, -1 to 1",
+        "MobileNetV2, improved",
+    ]
+    assert steps["gain"].round(6).tolist()[3:] == [0.1, 0.2, 0.1]
+    assert steps["gain"].isna().tolist() == [True, True, True, False, False, False]
+
+
+def test_steps_cope_with_missing_parts(some):
+    assert len(results.steps(some[:1], pd.DataFrame())) == 1
+    nothing = results.steps([], pd.DataFrame())
+    assert nothing.empty
+    assert list(nothing.columns) == ["model", "step", "accuracy", "gain"]
