@@ -8,6 +8,7 @@ from it say nothing about photographs.
 
 import csv
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,9 @@ class ObjectClass:
 
     @property
     def name(self) -> str:
-        """Words for the class, as `words.txt` has them: "lime striped star with five points"."""
-        hue = HUE_NAMES[round(self.hues[0] * len(HUE_NAMES)) % len(HUE_NAMES)]
+        """Words for the class, as `words.txt` has them: "lime and rose striped star with five points"."""
+        first, second = (HUE_NAMES[round(hue * len(HUE_NAMES)) % len(HUE_NAMES)] for hue in self.hues)
+        hue = first if self.texture == "plain" else f"{first} and {second}"
         outline = "polygon" if self.polygon else "star"
         ends = "corners" if self.polygon else "points"
         return f"{hue} {self.texture} {outline} with {CORNER_NAMES[self.corners]} {ends}"
@@ -145,10 +147,19 @@ def write_demo(folder: Path, demo: DemoData = DEMO) -> Path:
         test.extend(unlabelled)
     _write_test(partial, test, np.random.default_rng([demo.seed, 10**6]))
     (partial / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in wnids))
-    lines = [f"{wnid}\t{kind.name}\n" for wnid, kind in zip(wnids, kinds, strict=True)]
-    (partial / "words.txt").write_text("".join(lines))
+    (partial / "words.txt").write_text("".join(f"{w}\t{name}\n" for w, name in zip(wnids, _names(kinds), strict=True)))
     partial.rename(folder)
     return folder
+
+
+def _names(kinds: list[ObjectClass]) -> list[str]:
+    """A name for each class; the second of two alike is numbered."""
+    seen: Counter[str] = Counter()
+    names = []
+    for kind in kinds:
+        seen[kind.name] += 1
+        names.append(kind.name if seen[kind.name] == 1 else f"{kind.name} ({seen[kind.name]})")
+    return names
 
 
 def _write_class(folder: Path, wnid: str, images: np.ndarray, boxes: np.ndarray, n_grey: int) -> None:

@@ -134,6 +134,8 @@ class Experiment:
 
     def _where(self) -> tuple[list[Path], str, str]:
         folders = [paths.runs() / self.profile.name, self.output / "records"]
+        if self.profile.name == "full":
+            folders.append(paths.FIGURES / "full" / "records")
         return folders, self.dataset.fingerprint, self.split.fingerprint
 
     def _data_key(self) -> str:

@@ -401,7 +401,9 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
     return Plot(
         figure,
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
-        "values are measured while the network changes, under augmentation and dropout. Dotted: a guess.",
+        "values are measured while the network changes, under augmentation and dropout. Dotted: a guess"
+        f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
+        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}",
         f"Validation accuracy by epoch: {finals}.",
     )
 
@@ -718,6 +720,33 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         f"Validation loss of the networks with penalties, logarithmic: solid as Keras reports it, dashed the cross-entropy "
         f"in it ({source}). The report's 6.5 comes from other data.",
         f"{ends}.",
+    )
+
+
+def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
+    """Penalty and cross-entropy over the first steps of training.
+
+    Args:
+        course: of `probes.penalty_course`.
+        num_classes: for the loss of a guess.
+        source: what was trained on.
+    """
+    with theme():
+        figure, axis = new_figure(PAGE * 0.75, 2.5)
+        colour = MODEL_COLOURS["deep_cnn_l2"]
+        axis.plot(course["step"], course["penalty"], color=colour, label="penalty")
+        axis.plot(course["step"], course["cross_entropy"], "--", color=INK, linewidth=1, label="cross-entropy")
+        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.set(xlabel="optimizer step", ylabel="nats", ylim=(0, None))
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        figure.legend(loc="outside right center")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"The two parts of the objective over the first steps: the L2 penalty and the cross-entropy of each batch ({source}).",
+        f"The penalty has {course['penalty'].iloc[0]:.1f} nats after the first step, {course['penalty'].max():.1f} at its "
+        f"highest and {course['penalty'].iloc[-1]:.1f} at the end; the cross-entropy ends at "
+        f"{course['cross_entropy'].iloc[-1]:.1f}.",
     )
 
 

@@ -203,6 +203,31 @@ def penalty_pull(recipe: Recipe, dataset: Dataset, split: Split, seed: int) -> p
     return pd.DataFrame(rows)
 
 
+def penalty_course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """Penalty and cross-entropy over the first steps of a regularised recipe.
+
+    Args:
+        recipe: one with an L2 factor.
+        steps: optimizer steps.
+        dataset: the data.
+        split: its split; training images are used.
+        seed: of weights, batches and transforms.
+
+    Returns:
+        Columns `step` (from 1), `penalty` (nats, after the step) and `cross_entropy` (of the batch, before it).
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps)
+    images, labels = dataset.images[split.train], dataset.labels[split.train]
+    stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
+    rows = []
+    for step in range(1, steps + 1):
+        loss = _step_loss(model, *next(stream))
+        rows.append({"step": step, "penalty": sum(float(part) for part in model.losses), "cross_entropy": loss})
+    return pd.DataFrame(rows)
+
+
 def trained_networks(runs: Sequence[Run]) -> dict[str, keras.Model]:
     """The networks of runs, by a name for legends: the first seed of each recipe, where the run still has its model."""
     chosen: dict[str, Run] = {}
