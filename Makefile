@@ -42,7 +42,8 @@ help: ## list the commands
 	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
 	@echo '  TRACEBACK=1             show the traceback of an error'
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+# Not on pyproject.toml: a changed rule of the linter must not install everything again.
+$(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "This project needs Python 3.11, 3.12 or 3.13 (TensorFlow has no package for %d.%d). Name one: make PYTHON=python3.12 report" % v[:2])'
 	@echo 'Setting up $(VENV) (once; about 2 GB)'
 	@rm -rf $(VENV)
