@@ -14,11 +14,13 @@ def _import_tensorflow_quietly() -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(silence, 2)
-        import tensorflow  # noqa: F401
+        import tensorflow as tf
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(silence)
+    # Every run has networks of its own, so functions are traced anew on purpose.
+    tf.get_logger().setLevel("ERROR")
 
 
 _import_tensorflow_quietly()

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from helpers.config import DEMO, DemoData
+from helpers.config import DEMO, DemoData, Nuisance
 
 IMAGE_SIZE = 64
+_SMALL = (0.12, 0.28)  # radius of clutter
 TEXTURES = ("plain", "striped", "checked", "dotted", "ringed")
 HUE_NAMES = (
     "red",
@@ -87,13 +88,16 @@ def object_classes(num_classes: int, seed: int) -> list[ObjectClass]:
     ]
 
 
-def render(kind: ObjectClass, n_images: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def render(
+    kind: ObjectClass, n_images: int, nuisance: Nuisance, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw images of one class.
 
     Args:
         kind: the class.
         n_images: how many.
-        rng: source of all nuisance.
+        nuisance: what varies within the class, and how much.
+        rng: source of all that varies.
 
     Returns:
         images: uint8 array, (n_images, 64, 64, 3), RGB.
@@ -101,16 +105,15 @@ def render(kind: ObjectClass, n_images: int, rng: np.random.Generator) -> tuple[
     """
     ys, xs = np.mgrid[-1 : 1 : IMAGE_SIZE * 1j, -1 : 1 : IMAGE_SIZE * 1j].astype(np.float32)
     canvas = _background(n_images, rng, xs, ys)
-    for _ in range(2):
-        clutter = object_classes(1, int(rng.integers(2**31)))[0]
-        mask, paint = _draw(clutter, n_images, rng, xs, ys, scale=(0.12, 0.28), reach=0.95)
+    for _ in range(nuisance.clutter):
+        other = object_classes(1, int(rng.integers(2**31)))[0]
+        mask, paint = _draw(other, n_images, rng, xs, ys, _SMALL, 0.95, nuisance.hue_drift)
         canvas += mask * (paint - canvas)
-    mask, paint = _draw(kind, n_images, rng, xs, ys, scale=(0.32, 0.75), reach=0.35)
+    mask, paint = _draw(kind, n_images, rng, xs, ys, nuisance.scale, nuisance.reach, nuisance.hue_drift)
     canvas += mask * (paint - canvas)
     canvas *= _light(n_images, rng, xs, ys)
-    canvas += rng.normal(0, 1, canvas.shape).astype(np.float32) * rng.uniform(0.01, 0.07, (n_images, 1, 1, 1)).astype(
-        np.float32
-    )
+    noise = rng.normal(0, 1, canvas.shape).astype(np.float32)
+    canvas += noise * rng.uniform(*nuisance.noise, (n_images, 1, 1, 1)).astype(np.float32)
     return (np.clip(canvas, 0, 1) * 255).astype(np.uint8), _boxes(mask[..., 0] > 0.5)
 
 
@@ -137,7 +140,7 @@ def write_demo(folder: Path, demo: DemoData = DEMO) -> Path:
     previous = None
     for index, (wnid, kind) in enumerate(zip(wnids, kinds, strict=True)):
         rng = np.random.default_rng([demo.seed, index])
-        images, boxes = render(kind, demo.images_per_class + demo.test_images_per_class, rng)
+        images, boxes = render(kind, demo.images_per_class + demo.test_images_per_class, demo.nuisance, rng)
         images[: demo.grey_per_class] = images[: demo.grey_per_class].mean(-1, keepdims=True)
         train, unlabelled = np.split(images, [demo.images_per_class])
         if previous is not None and index < 2 * demo.duplicate_pairs and index % 2:
@@ -209,6 +212,7 @@ def _draw(
     ys: np.ndarray,
     scale: tuple[float, float],
     reach: float,
+    hue_drift: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mask (n, 64, 64, 1) in [0, 1] and colour (n, 64, 64, 3) of an object at random places."""
     size = _uniform(rng, *scale, (n, 1, 1))
@@ -219,7 +223,7 @@ def _draw(
     radius, theta = np.hypot(u, v), np.arctan2(v, u)
     mask = 1 / (1 + np.exp(np.clip((radius - _outline(kind, theta)) * size * 40, -30, 30)))
     weight = _texture(kind, u, v, radius)[..., None]
-    inks = [_colour(hue, n, rng) for hue in kind.hues]
+    inks = [_colour(hue, hue_drift, n, rng) for hue in kind.hues]
     return mask[..., None], inks[0] * (1 - weight) + inks[1] * weight
 
 
@@ -244,9 +248,9 @@ def _texture(kind: ObjectClass, u: np.ndarray, v: np.ndarray, radius: np.ndarray
     return 1 / (1 + np.exp(-6 * wave))
 
 
-def _colour(hue: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """RGB inks around a hue, (n, 1, 1, 3): it drifts by a few twelfths of a turn, saturation and value more."""
-    hues = np.mod(hue + rng.normal(0, 0.07, (n, 1)), 1)
+def _colour(hue: float, drift: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """RGB inks around a hue, (n, 1, 1, 3): hue drifts by `drift` turns, saturation and value freely."""
+    hues = np.mod(hue + rng.normal(0, drift, (n, 1)), 1)
     saturation, value = rng.uniform(0.3, 0.9, (n, 1)), rng.uniform(0.45, 1, (n, 1))
     # The usual conversion from hue, saturation, value (Smith 1978), for all three channels at once.
     sector = np.mod(np.array([[5, 3, 1]]) + hues * 6, 6)

@@ -98,7 +98,7 @@ class Experiment:
         Returns:
             The table; empty where it was to be read and is not there.
         """
-        folder = paths.runs() / self.profile.name / "tables"
+        folder = self.output / "tables"
         if compute is None:
             found = sorted(folder.glob(f"{name}_{self._data_key()}_*.csv"), key=lambda file: file.stat().st_mtime)
             return pd.read_csv(found[-1]) if found else pd.DataFrame()

@@ -22,7 +22,7 @@ EDGES = {
 
 def example_image() -> np.ndarray:
     """A procedural image, uint8 (64, 64, 3): the same everywhere, and no photograph."""
-    return render(object_classes(8, DEMO.seed)[7], 1, np.random.default_rng(4))[0][0]
+    return render(object_classes(8, DEMO.seed)[7], 1, DEMO.nuisance, np.random.default_rng(4))[0][0]
 
 
 def convolution() -> Plot:

@@ -63,10 +63,10 @@ def pretrain(pretraining: Pretraining = PRETRAINING) -> keras.Model:
 
 def _images(pretraining: Pretraining) -> tuple[np.ndarray, np.ndarray]:
     kinds = object_classes(pretraining.num_classes, pretraining.class_seed)
-    rendered = [
-        render(kind, pretraining.images_per_class, np.random.default_rng([pretraining.class_seed, index]))[0]
-        for index, kind in enumerate(kinds)
-    ]
+    rendered = []
+    for index, kind in enumerate(kinds):
+        rng = np.random.default_rng([pretraining.class_seed, index])
+        rendered.append(render(kind, pretraining.images_per_class, pretraining.nuisance, rng)[0])
     return np.concatenate(rendered), np.repeat(np.arange(len(kinds)), pretraining.images_per_class)
 
 

@@ -16,7 +16,7 @@ from helpers import paths
 
 def digest(value: object) -> str:
     """Short hash of plain data (numbers, strings, lists, dicts), 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=vars).encode()).hexdigest()[:16]
 
 
 @functools.cache

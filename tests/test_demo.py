@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.config import DEMO, PRETRAINING, DemoData
+from helpers.config import DEMO, PRETRAINING, DemoData, Nuisance
 from helpers.demo import TEXTURES, object_classes, render, write_demo
 
 SMALL = DemoData(num_classes=4, images_per_class=5, test_images_per_class=2, duplicate_pairs=2, seed=3)
@@ -28,12 +28,12 @@ def test_another_seed_gives_other_classes_and_images():
     assert object_classes(20, 1) == object_classes(20, 1)
     assert not set(object_classes(20, 1)) & set(object_classes(20, 2))
     kind = object_classes(1, 1)[0]
-    one, other = (render(kind, 3, np.random.default_rng(seed))[0] for seed in (1, 2))
+    one, other = (render(kind, 3, Nuisance(), np.random.default_rng(seed))[0] for seed in (1, 2))
     assert not np.array_equal(one, other)
 
 
 def test_images_of_a_class_differ_from_each_other():
-    images, _ = render(object_classes(1, 1)[0], 10, np.random.default_rng(0))
+    images, _ = render(object_classes(1, 1)[0], 10, Nuisance(), np.random.default_rng(0))
     assert len({image.tobytes() for image in images}) == 10
 
 
@@ -78,7 +78,7 @@ def test_images_are_64_pixels_and_the_first_of_each_class_is_grey(small):
 
 def test_boxes_lie_within_the_image_and_around_the_object():
     for kind in object_classes(10, 5):
-        images, boxes = render(kind, 20, np.random.default_rng(0))
+        images, boxes = render(kind, 20, Nuisance(), np.random.default_rng(0))
         assert images.shape == (20, 64, 64, 3) and images.dtype == np.uint8
         assert boxes.min() >= 0 and boxes.max() <= 63
         assert (boxes[:, 2] > boxes[:, 0]).all() and (boxes[:, 3] > boxes[:, 1]).all()

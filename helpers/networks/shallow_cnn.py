@@ -32,13 +32,17 @@ def shallow_coded(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
 
 
 def shallow_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
-    """Two convolutions, each normalised, averaged to 4 x 4 and classified; 618,052 parameters with 100 classes."""
-    x = layers.Conv2D(32, 5, strides=2, padding="same", use_bias=False, name="conv_1")(x)
+    """Two convolutions, each normalised and pooled, averaged to 4 x 4 and classified; 563,236 parameters.
+
+    Pooling before the second convolution keeps it at 43 million multiply-adds an image.
+    """
+    x = layers.Conv2D(64, 5, strides=2, padding="same", use_bias=False, name="conv_1")(x)
+    x = layers.MaxPooling2D(2, name="pool_1")(x)
     x = norm_relu(x, "1")
-    x = layers.Conv2D(256, 5, padding="same", use_bias=False, name="conv_2")(x)
+    x = layers.Conv2D(256, 3, padding="same", use_bias=False, name="conv_2")(x)
     x = layers.MaxPooling2D(2, name="pool_2")(x)
     x = norm_relu(x, "2")
-    x = layers.AveragePooling2D(4, name="pool_3")(x)
+    x = layers.AveragePooling2D(2, name="pool_3")(x)
     x = layers.Flatten(name="flatten")(x)
     return layers.Dropout(recipe.dropout, name="dropout")(x)
 
