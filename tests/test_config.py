@@ -27,7 +27,7 @@ def test_full_runs_recipes_as_they_stand(recipe):
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 def test_profiles_name_only_recipes_that_exist(profile):
     known = {(recipe.model, recipe.name) for recipe in RECIPES}
-    assert set(profile.epochs) | set(profile.batch_size) <= known
+    assert set(profile.epochs) | set(profile.changes) <= known
 
 
 def test_only_the_improved_transfer_is_resized_by_a_profile():
