@@ -345,8 +345,8 @@ _SHORT_EPOCHS = {
     ("shallow_cnn", "improved"): (4,),
     ("deep_cnn", "as_reported"): (2,),
     ("deep_cnn_l2", "as_reported"): (1,),
-    ("deep_cnn", "improved"): (8,),
-    ("mobilenetv2", "as_coded"): (2, 2),
+    ("deep_cnn", "improved"): (7,),
+    ("mobilenetv2", "as_coded"): (2, 1),
     ("mobilenetv2", "as_reported"): (1, 1),
     ("mobilenetv2", "improved"): (20, 4),
 }
@@ -373,10 +373,10 @@ PROFILES: dict[str, Profile] = {
             "demo",
             epochs=_SHORT_EPOCHS,
             changes=_SHORT_CHANGES,
-            input_size=96,
+            input_size=64,  # what the demo's weights were trained at
             sweep_sizes=(64, 96),
             sweep_images_per_class=24,
-            sweep_steps=40,
+            sweep_steps=25,
             map_images=1000,
         ),
         Profile(

@@ -1,4 +1,3 @@
-import time
 from collections import Counter
 
 import numpy as np
@@ -119,9 +118,3 @@ def test_names_say_hue_texture_and_outline():
     kind = object_classes(1, 0)[0]
     assert kind.texture in kind.name
     assert ("polygon" if kind.polygon else "star") in kind.name
-
-
-def test_a_thousand_images_are_made_in_seconds(tmp_path):
-    begin = time.perf_counter()
-    write_demo(tmp_path / "demo", DemoData(num_classes=100, images_per_class=9, test_images_per_class=1))
-    assert time.perf_counter() - begin < 60
