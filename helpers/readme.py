@@ -1,7 +1,12 @@
 """The numbers in README.md: written between two markers from the committed records, never by hand."""
 
+import json
+from pathlib import Path
+
 from helpers import paths, results
-from helpers.runs import finished
+from helpers.runs import Run, finished
+from helpers.site import MAIN_FIGURES
+from helpers.style import name_of
 
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
 
@@ -26,21 +31,36 @@ def update() -> None:
 
 
 def _results() -> str:
-    runs = finished(paths.FIGURES / "full" / "records")
+    folder = paths.FIGURES / "full"
+    runs = finished(folder / "records")
     if not runs:
         return "No full run has been recorded yet.\n"
-    record = runs[0].record
-    n = record["results"]["test"]["n"]
-    missing = "not run yet"
-    table = results.table_1(runs).replace("not run", missing)
-    details = "; ".join(
-        f"{run.label}: {run.result()['accuracy']:.1%} ({run.result()['accuracy_low']:.1%} to "
-        f"{run.result()['accuracy_high']:.1%}), seed {run.seed}, weights {run.record['weights']['origin']}, "
-        f"{run.record['train_seconds'] / 60:.0f} min of epochs on {run.record['hardware']}"
-        for run in runs
-    )
+    n = runs[0].result()["n"]
+    table = results.table_1(runs).replace("not run", "not run yet")
+    parts = [
+        "",
+        results.markdown(table),
+        f"Accuracy / loss on test: the report's on its own test set, ours on {n:,} images split off the training archive, "
+        "used neither for training nor for any choice. With 95 % intervals over images:",
+        "",
+        *(_run_line(run) for run in runs),
+        "",
+        *(_figure(folder, name) for name in MAIN_FIGURES if (folder / f"{name}.png").exists()),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _run_line(run: Run) -> str:
+    result, record = run.result(), run.record
     return (
-        f"\n{results.markdown(table)}\n"
-        f"Accuracy / loss on test; the report's on its own test set, ours on {n:,} images split off the training archive, "
-        f"none of which was used for training or for a choice. With 95 % intervals: {details}.\n\n"
+        f"- {name_of(run.model, run.recipe)}: {result['accuracy']:.1%} ({result['accuracy_low']:.1%} to "
+        f"{result['accuracy_high']:.1%}), seed {run.seed}, {run.record['epochs']} epochs; weights: "
+        f"{record['weights']['origin']}, sha256 {record['weights']['sha256'][:8] or 'none'}; "
+        f"{record['hardware']}; record in "
+        f"[{run.folder.name}](figures/full/records/{run.folder.name}/run.json)"
     )
+
+
+def _figure(folder: Path, name: str) -> str:
+    words = json.loads((folder / f"{name}.json").read_text())
+    return f"![{words['alt']}](figures/full/{name}.png)\n\n*{words['caption']}*\n"

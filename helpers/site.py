@@ -11,7 +11,14 @@ from sphinx.application import Sphinx
 from helpers import paths
 from helpers.errors import InputError
 
-MAIN_FIGURES = ("accuracies", "figure_2_shallow_cnn", "figure_3_deep_cnn", "figure_4_mobilenetv2")
+MAIN_FIGURES = (
+    "accuracies",
+    "figure_2_shallow_cnn",
+    "figure_3_deep_cnn",
+    "figure_4_mobilenetv2",
+    "mobilenetv2_improved",
+    "mobilenetv2_input_sweep",
+)
 
 _SETTINGS = {
     "project": "TinyImage report series",
@@ -25,6 +32,7 @@ _SETTINGS = {
     "html_theme": "furo",
     "html_copy_source": False,
     "html_show_sphinx": False,
+    "html_show_copyright": False,
     "html_theme_options": {
         "light_css_variables": {"font-stack": "system-ui, sans-serif"},
     },
@@ -97,5 +105,5 @@ def _results(source: Path, folder: Path, profile: str) -> list[str]:
             shutil.copy2(folder / f"{name}.png", source / copy)
             words = json.loads((folder / f"{name}.json").read_text())
             alt = words["alt"].replace("\n", " ")
-            parts.append(f":::{{figure}} {copy}\n:alt: {alt}\n\n{words['caption']}\n:::")
+            parts.append(f"```{{figure}} {copy}\n:alt: {alt}\n\n{words['caption']}\n```")
     return parts

@@ -32,9 +32,9 @@ def test_profiles_name_only_recipes_that_exist(profile):
 
 def test_only_the_improved_transfer_is_resized_by_a_profile():
     assert find_recipe("mobilenetv2", "improved", PROFILES["smoke"]).input_size == 64
-    assert find_recipe("mobilenetv2", "improved", PROFILES["demo"]).input_size == 96
-    assert find_recipe("deep_cnn", "improved", PROFILES["demo"]).input_size == 64
-    assert find_recipe("mobilenetv2", "as_reported", PROFILES["demo"]).input_size == 64
+    assert find_recipe("mobilenetv2", "improved", PROFILES["quick"]).input_size == 96
+    assert find_recipe("deep_cnn", "improved", PROFILES["quick"]).input_size == 64
+    assert find_recipe("mobilenetv2", "as_reported", PROFILES["quick"]).input_size == 64
 
 
 def test_unknown_profile_names_the_choices():

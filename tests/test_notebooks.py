@@ -127,6 +127,14 @@ def test_pages_have_alt_text_and_ask_no_other_host(finished):
         assert not re.search(r"<img(?![^>]*\balt=)[^>]*>", text), page.name
 
 
+def test_front_page_shows_the_main_figures_and_every_notebook(finished):
+    text = finished["page"].read_text()
+    assert len(re.findall(r"<figure", text)) >= 4
+    assert ":::" not in text
+    assert "```" not in text
+    assert all(f'href="{name}.html"' in text for name in series.NOTEBOOKS)
+
+
 def test_result_comparison_trains_nothing():
     source = "\n".join(cell.source for cell in code_cells(NOTEBOOKS[4]))
     assert ".train(" not in source
