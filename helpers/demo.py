@@ -61,7 +61,7 @@ class ObjectClass:
     def name(self) -> str:
         """Words for the class, as `words.txt` has them: "lime and rose striped star with five points"."""
         first, second = (HUE_NAMES[round(hue * len(HUE_NAMES)) % len(HUE_NAMES)] for hue in self.hues)
-        hue = first if self.texture == "plain" else f"{first} and {second}"
+        hue = first if self.texture == "plain" or first == second else f"{first} and {second}"
         outline = "polygon" if self.polygon else "star"
         ends = "corners" if self.polygon else "points"
         return f"{hue} {self.texture} {outline} with {CORNER_NAMES[self.corners]} {ends}"
