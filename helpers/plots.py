@@ -373,7 +373,11 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
             }
             for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
                 epochs = run.history["epoch"]
-                label = name_of(run.model, run.recipe) if run.seed == min(r.seed for r in runs) else None
+                label = (
+                    name_of(run.model, run.recipe)
+                    if run.seed == min(r.seed for r in runs if r.label == run.label)
+                    else None
+                )
                 axis.plot(epochs, run.history[f"validation_{column}"], label=label, **options)
                 axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
                 if len(runs) == 1 or reported is not None:
@@ -462,7 +466,11 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
         for run in runs:
             options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe]}
-            label = name_of(run.model, run.recipe) if run.seed == min(r.seed for r in runs) else None
+            label = (
+                name_of(run.model, run.recipe)
+                if run.seed == min(r.seed for r in runs if r.label == run.label)
+                else None
+            )
             for number, phase in run.history.groupby("phase"):
                 axis.plot(phase["epoch"], phase["seconds"], label=label if number == 1 else None, **options)
         axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
@@ -593,8 +601,9 @@ def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
                 axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
         chance_line(axis, runs[0].predictions["test_probabilities"].shape[1], horizontal=False)
-        axis.set(xlabel=f"accuracy on {split}", xlim=(0, None))
+        axis.set(xlabel=f"accuracy on {split}")
         axis.margins(x=0.12)
+        axis.set_xlim(left=0)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {runs[0].result(split)['n']:,} images")
     best = max(runs, key=lambda run: run.result(split)["accuracy"])
@@ -883,8 +892,9 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
             axis.barh(place, row.accuracy, color=MODEL_COLOURS[row.model], height=0.6)
             axis.text(row.accuracy + 0.005, place, f"{row.accuracy:.1%}", va="center")
         axis.set_yticks(range(len(steps)), steps["step"].iloc[::-1])
-        axis.set(xlabel="validation accuracy", xlim=(0, None))
+        axis.set(xlabel="validation accuracy")
         axis.margins(x=0.12)
+        axis.set_xlim(left=0)
         percent_axis(axis, "x")
         note(figure, source)
     return Plot(

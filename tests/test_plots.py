@@ -1,0 +1,232 @@
+import inspect
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from fake_runs import NUM_CLASSES, write_run
+from matplotlib.colors import to_rgb
+
+from helpers import evaluation, models, plots, reported, style
+from helpers.config import find_recipe
+from helpers.style import Plot
+
+SOURCE = "made by a test"
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (3, 64, 64, 3), np.uint8)
+ROWS = {"flip": IMAGES.astype(np.float32), "shear": IMAGES[:2] * 1.5}
+MARGINS = {"accuracy": [0.3, 0.4, 0.5], "low": [0.2, 0.3, 0.4], "high": [0.4, 0.5, 0.6], "n": 80}
+SWEEP = pd.DataFrame({"input_size": [32, 32, 96], "input_range": ["0 to 1", "-1 to 1", "-1 to 1"], **MARGINS})
+FOLDS = pd.DataFrame({"fold": [1, 2, 3], **MARGINS})
+STEPS = pd.DataFrame(
+    {"model": ["deep_cnn", "mobilenetv2"], "step": ["as reported", "improved"], "accuracy": [0.2, 0.41]}
+)
+COUNTS = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
+ACTIVITY = pd.DataFrame({"dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
+RATES = pd.DataFrame(
+    {
+        "learning_rate": [1e-3, 1e-2, 1e-1],
+        "training_loss": [1.2, 1.5, 90.0],
+        "validation_accuracy": [0.5, 0.3, 0.2],
+        "dead_share": [0.0, 0.4, 1.0],
+    }
+)
+COURSE = pd.DataFrame({"step": [1, 2, 3], "penalty": [2.0, 3.0, 1.0], "cross_entropy": [1.7, 1.6, 1.5]})
+CHANNELS = pd.DataFrame({"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.3]}, index=["red", "green", "blue"])
+BRIGHTNESS = pd.DataFrame({"brightness": RNG.random(50), "contrast": RNG.random(50) / 2})
+BOXES = pd.DataFrame({"area": [0.1, 0.4, 0.9]})
+RIGHT = {"first": np.arange(100) < 70, "second": np.arange(100) < 20, "third": np.arange(100) < 21}
+PER_CLASS = evaluation.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    return [
+        write_run(folder, "deep_cnn", "as_reported", right=20),
+        write_run(folder, "deep_cnn", "improved", right=40, seconds=5.0),
+        write_run(folder, "deep_cnn", "improved", seed=1, right=44),
+        write_run(folder, "deep_cnn_l2", "as_reported", right=30, penalty=3.0),
+    ]
+
+
+CASES = {
+    "image_grid": lambda runs: plots.image_grid(IMAGES, ["cat", "a dog with a very long name", "owl"], SOURCE, 2),
+    "channel_summary": lambda runs: plots.channel_summary(IMAGES[0] / 255, CHANNELS, SOURCE),
+    "brightness_spread": lambda runs: plots.brightness_spread(BRIGHTNESS, SOURCE),
+    "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
+    "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
+    "correlation_spread": lambda runs: plots.correlation_spread(pd.Series([0.5, 0.7, 0.99]), 0.95, SOURCE),
+    "augmentation_grid": lambda runs: plots.augmentation_grid(ROWS, SOURCE),
+    "embedding_map": lambda runs: plots.embedding_map(
+        RNG.random((12, 2)), np.arange(12) % 3, ["cat", "dog", "owl"], SOURCE, shown=2
+    ),
+    "architectures": lambda runs: plots.architectures(
+        {"shallow_cnn": models.build(find_recipe("shallow_cnn", "as_reported"), NUM_CLASSES)}, SOURCE
+    ),
+    "filters": lambda runs: plots.filters({"one": RNG.random((3, 3, 3, 40)), "flat": np.zeros((3, 3, 3, 8))}, SOURCE),
+    "layer_activity": lambda runs: plots.layer_activity({"one": ACTIVITY, "two": ACTIVITY / 2}, SOURCE),
+    "training_curves": lambda runs: plots.training_curves(runs[:3], SOURCE),
+    "learning_rates": lambda runs: plots.learning_rates(RATES, 0.01, NUM_CLASSES, "deep_cnn", SOURCE),
+    "epoch_seconds": lambda runs: plots.epoch_seconds(runs, reported.epoch_seconds(), SOURCE),
+    "logged_weights": lambda runs: plots.logged_weights(reported.logged_weights()),
+    "table": lambda runs: plots.table(STEPS, "Steps", SOURCE),
+    "accuracies": lambda runs: plots.accuracies(runs, SOURCE),
+    "cost": lambda runs: plots.cost(runs, SOURCE),
+    "comparison": lambda runs: plots.comparison(evaluation.compare(RIGHT), SOURCE),
+    "penalties": lambda runs: plots.penalties(runs[3:], NUM_CLASSES, SOURCE),
+    "penalty_course": lambda runs: plots.penalty_course(COURSE, NUM_CLASSES, SOURCE),
+    "confusion": lambda runs: plots.confusion(COUNTS, "Deep CNN", SOURCE),
+    "class_accuracies": lambda runs: plots.class_accuracies(PER_CLASS, "Deep CNN", SOURCE, shown=1),
+    "input_sweep": lambda runs: plots.input_sweep(SWEEP, SOURCE),
+    "folds": lambda runs: plots.folds(FOLDS, SOURCE),
+    "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
+}
+PHOTOGRAPHS = {"image_grid", "nearest_pairs", "augmentation_grid"}
+
+
+def texts(plot):
+    return [text.get_text() for text in plot.figure.findobj(mpl.text.Text)]
+
+
+def dashed(axis):
+    return [line for line in axis.lines if line.get_linestyle() == "--" and np.ptp(line.get_xdata()) > 0]
+
+
+def test_every_figure_is_tested_here():
+    functions = inspect.getmembers(plots, inspect.isfunction)
+    own = {name for name, f in functions if f.__module__ == plots.__name__ and not name.startswith("_")}
+    assert own == set(CASES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_figure_has_words_a_source_and_the_right_mark(name, runs):
+    plot = CASES[name](runs)
+    assert isinstance(plot, Plot)
+    assert plot.caption[0].isupper() and plot.caption.endswith(".") and len(plot.caption.split()) >= 3
+    assert plot.alt == plot.alt.strip() and len(plot.alt.split()) >= 4
+    assert "nan" not in plot.alt.lower().split() and "nan" not in plot.caption.lower().split()
+    source = "the report's TensorBoard log" if name == "logged_weights" else SOURCE
+    assert any(source in text for text in texts(plot))
+    assert plot.has_photographs == (name in PHOTOGRAPHS)
+    assert plot.figure.get_size_inches()[0] <= style.PAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "which"),
+    [
+        ("accuracies", "x"),
+        ("improvements", "x"),
+        ("cost", "y"),
+        ("training_curves", "y"),
+        ("input_sweep", "y"),
+        ("folds", "y"),
+    ],
+)
+def test_axes_of_accuracy_start_at_zero_and_show_per_cent(name, which, runs):
+    axis = CASES[name](runs).figure.axes[0]
+    assert getattr(axis, f"get_{which}lim")()[0] == 0
+    assert isinstance(getattr(axis, f"{which}axis").get_major_formatter(), mpl.ticker.PercentFormatter)
+    assert "accuracy" in getattr(axis, f"get_{which}label")()
+
+
+@pytest.mark.parametrize("colour", style.MODEL_COLOURS.values())
+def test_colours_of_models_stand_out_from_white(colour):
+    channels = np.array(to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 3
+
+
+def test_training_curves_dash_each_training_and_name_each_recipe_once(runs):
+    figure = plots.training_curves(runs[:3], SOURCE).figure
+    for axis, column in zip(figure.axes, ("accuracy", "loss"), strict=True):
+        assert axis.get_xlabel() == "epoch" and len(dashed(axis)) == 3
+        assert dashed(axis)[0].get_ydata().tolist() == runs[0].history[column].tolist()
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["Deep CNN, as reported", "Deep CNN, improved", "report, table 1"]
+
+
+def test_the_reports_curves_are_drawn_beside_a_run(tmp_path):
+    run = write_run(tmp_path, "mobilenetv2", "as_reported")
+    figure = plots.training_curves([run], SOURCE, reported.curves()).figure
+    assert [len(dashed(axis)) for axis in figure.axes] == [2, 2]
+    assert "the report's log" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_training_curves_cut_and_name_losses_out_of_the_picture(tmp_path):
+    plot = plots.training_curves([write_run(tmp_path, "deep_cnn", "improved", validation=(-30, 0.1, 0.2))], SOURCE)
+    assert plot.figure.axes[1].get_ylim() == (0, 12)
+    assert "above 12" in plot.caption
+
+
+def test_the_border_between_phases_is_drawn(tmp_path):
+    run = write_run(tmp_path, "deep_cnn", "improved")
+    run.history["phase"] = [1, 1, 2]
+    plot = plots.training_curves([run], SOURCE)
+    uprights = [line for line in plot.figure.axes[1].lines if set(line.get_xdata()) == {2.5}]
+    assert len(uprights) == 1 and "border between phases" in plot.caption
+
+
+def test_accuracies_draw_the_mean_of_each_recipe(runs):
+    plot = plots.accuracies(runs, SOURCE)
+    axis = plot.figure.axes[0]
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    bars = dict(zip(names, (bar.get_width() for bar in axis.patches), strict=True))
+    assert bars == pytest.approx(
+        {"Deep CNN, as reported": 0.2, "Deep CNN, improved": 0.42, "Deep CNN, L2, as reported": 0.3}
+    )
+    assert "Deep CNN, improved with 44.0%" in plot.alt
+
+
+def test_learning_rates_clip_the_loss_and_name_the_best(runs):
+    plot = CASES["learning_rates"](runs)
+    assert plot.figure.axes[0].lines[0].get_ydata().max() == pytest.approx(3 * np.log(NUM_CLASSES))
+    assert "accuracy is 30.0%" in plot.alt and "0.001, reaches 50.0%" in plot.alt
+    assert all(axis.get_xscale() == "log" for axis in plot.figure.axes)
+
+
+def test_comparison_signs_each_pair_as_row_minus_column(runs):
+    plot = CASES["comparison"](runs)
+    words = [text.get_text() for text in plot.figure.axes[0].texts]
+    assert [word.split("\n")[0] for word in words] == ["-50.0", "-49.0", "+1.0"]
+    assert plot.alt == "2 of 3 pairs differ by more than chance."
+    grey = [text.get_color() == style.FAINT for text in plot.figure.axes[0].texts]
+    assert grey == [False, False, True]
+
+
+def test_penalties_show_the_objective_above_the_cross_entropy(runs):
+    axis = CASES["penalties"](runs).figure.axes[0]
+    np.testing.assert_allclose(axis.lines[0].get_ydata() - axis.lines[1].get_ydata(), 3)
+
+
+def test_confusion_shows_shares_of_each_true_class(runs):
+    plot = CASES["confusion"](runs)
+    image = plot.figure.axes[0].images[0]
+    np.testing.assert_allclose(image.get_array(), [[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
+    assert image.get_clim() == (0, 1) and plot.alt.startswith("75.0%")
+
+
+def test_class_accuracies_show_both_ends(runs):
+    plot = CASES["class_accuracies"](runs)
+    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["owl", "cat"]
+    assert plot.alt == "Best: cat at 100%. Worst: owl at 50%."
+
+
+def test_input_sweep_ticks_are_the_sizes(runs):
+    plot = CASES["input_sweep"](runs)
+    assert plot.figure.axes[0].get_xticks().tolist() == [32, 96]
+    assert plot.alt == "From 30.0% at 32 px (0 to 1) to 50.0% at 96 px (-1 to 1)."
+
+
+def test_logged_weights_count_what_changed(runs):
+    frame = reported.logged_weights()
+    plot = CASES["logged_weights"](runs)
+    for part, group in frame.groupby("part"):
+        assert f"{part}: {group['changed'].sum()} of {len(group)} tensors changed" in plot.alt
+
+
+def test_embedding_map_colours_the_closest_classes():
+    labels = np.repeat([0, 1, 2], 4)
+    places = RNG.normal(size=(12, 2)) * np.array([9, 0.1, 1])[labels][:, None]
+    plot = plots.embedding_map(places, labels, ["cat", "dog", "owl"], SOURCE, shown=2)
+    assert plot.alt.endswith("dog, owl.") and len(plot.figure.axes[0].collections) == 3
