@@ -387,7 +387,7 @@ PROFILES: dict[str, Profile] = {
             input_size=96,
             sweep_sizes=(64, 96, 128),
             sweep_images_per_class=48,
-            sweep_steps=200,
+            sweep_steps=100,
         ),
         Profile("full"),
     )
