@@ -12,7 +12,6 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -20,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
+import simplejpeg
 from filelock import FileLock
 from PIL import Image
 from sklearn.model_selection import train_test_split
@@ -438,28 +438,30 @@ def _decode_part(files: _Files, names: list[str], target: Path, bad: dict[str, s
     """Decode into one array file; says of each image whether it is grey, and of bad ones why."""
     images = np.lib.format.open_memmap(target, "w+", np.uint8, (len(names), IMAGE_SIZE, IMAGE_SIZE, 3))
     is_grey = np.zeros(len(names), bool)
-
-    def decode(position: int) -> None:
-        name = names[position]
+    for position, name in enumerate(names):
         try:
-            with Image.open(io.BytesIO(files.read(name))) as image:
-                if image.size != (IMAGE_SIZE, IMAGE_SIZE):
-                    raise InputError(
-                        f"{name} in {files.path} is {image.size[0]} x {image.size[1]} pixels; TinyImage has "
-                        f"{IMAGE_SIZE} x {IMAGE_SIZE}."
-                    )
-                is_grey[position] = image.mode == "L"
-                images[position] = np.asarray(image.convert("RGB"))
-        except InputError:
-            raise
-        except Exception as error:  # Pillow and zipfile raise many kinds for broken content
+            images[position], is_grey[position] = _decode_image(files.read(name))
+        except InputError as error:
+            raise InputError(f"{name} in {files.path} {error}") from error
+        except Exception as error:  # the decoders and zipfile raise many kinds for broken content
             bad[name] = str(error)
-
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(decode, range(len(names)), chunksize=256):
-            pass
     images.flush()
     return is_grey
+
+
+def _decode_image(content: bytes) -> tuple[np.ndarray, bool]:
+    """Pixels, uint8 (64, 64, 3), and whether the file is grey.
+
+    One thread: so small an image costs less to decode than two threads lose in waiting for the interpreter.
+    """
+    with suppress(ValueError):  # what is not a sound JPEG of the usual kinds is left to Pillow, which knows them all
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
+        if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) and colours in ("YCbCr", "Gray"):
+            return simplejpeg.decode_jpeg(content, "RGB"), colours == "Gray"
+    with Image.open(io.BytesIO(content)) as image:
+        if image.size != (IMAGE_SIZE, IMAGE_SIZE):
+            raise InputError(f"is {image.size[0]} x {image.size[1]} pixels; TinyImage has {IMAGE_SIZE} x {IMAGE_SIZE}.")
+        return np.asarray(image.convert("RGB")), image.mode == "L"
 
 
 def _check_unreadable(files: _Files, bad: dict[str, str], contents: _Contents, skip: bool) -> None:

@@ -45,7 +45,7 @@ def file_hash(path: Path) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result."""
-    packages = ("tensorflow", "keras", "numpy", "scikit-learn", "pillow")
+    packages = ("tensorflow", "keras", "numpy", "scikit-learn", "simplejpeg", "pillow")
     return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 

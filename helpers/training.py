@@ -19,7 +19,7 @@ from helpers.progress import epoch_line
 from helpers.runs import Run
 
 _CHECKPOINT = "checkpoint.npz"
-_EVALUATION_BATCH = 250
+_EVALUATION_BATCH = 100  # at 224 px the widest activations of so many images take half a gigabyte
 
 
 def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
@@ -75,8 +75,13 @@ def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.nd
     Returns:
         float32 (n, n_classes), natural logarithms.
     """
+    return _predictor(model, flip)(images)
 
-    @tf.function(reduce_retracing=True)
+
+def _predictor(model: keras.Model, flip: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """`predict` for one network, whose graph is traced once however often it is called."""
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input.shape, tf.uint8)])
     def forward(pixels: tf.Tensor) -> tf.Tensor:
         x = tf.cast(pixels, tf.float32)
         scores = tf.nn.log_softmax(model(x, training=False))
@@ -85,8 +90,11 @@ def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.nd
             scores = tf.reduce_logsumexp(tf.stack([scores, mirrored]), axis=0) - np.log(2.0).astype(np.float32)
         return scores
 
-    starts = range(0, len(images), _EVALUATION_BATCH)
-    return np.concatenate([forward(tf.constant(images[i : i + _EVALUATION_BATCH])).numpy() for i in starts])
+    def log_probabilities(images: np.ndarray) -> np.ndarray:
+        starts = range(0, len(images), _EVALUATION_BATCH)
+        return np.concatenate([forward(tf.constant(images[i : i + _EVALUATION_BATCH])).numpy() for i in starts])
+
+    return log_probabilities
 
 
 def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
@@ -191,6 +199,7 @@ class _Training:
         key = self.plan.config()
         name = provenance.digest(
             [
+                self.recipe.network,
                 cut,
                 part,
                 mirrored,
@@ -237,10 +246,11 @@ class _Training:
 
     def _finish(self) -> None:
         dataset, split, recipe = self.plan.dataset, self.plan.split, self.recipe
+        log_probabilities = _predictor(self.model, recipe.flip_at_test)
         predictions, results = {}, {}
         for part in ("validation", "test"):
             images, labels = dataset.part(split, part)
-            scores = predict(self.model, images, recipe.flip_at_test)
+            scores = log_probabilities(images)
             results[part] = evaluation.summarise(scores, labels)
             predictions[f"{part}_probabilities"] = np.exp(scores)
             predictions[f"{part}_labels"] = labels
@@ -248,10 +258,10 @@ class _Training:
         # The training images as they are, as many as there are for validation: what `fit` shows of them is measured
         # under augmentation and dropout, while the network changes.
         chosen = split.train[:: max(1, len(split.train) // len(split.validation))]
-        scores = predict(self.model, dataset.images[chosen], recipe.flip_at_test)
+        scores = log_probabilities(dataset.images[chosen])
         results["train_clean"] = evaluation.summarise(scores, dataset.labels[chosen])
         if len(dataset.unlabelled_images):
-            scores = predict(self.model, dataset.unlabelled_images, recipe.flip_at_test)
+            scores = log_probabilities(dataset.unlabelled_images)
             predictions["unlabelled_probabilities"] = np.exp(scores)
         runs.finish(self.plan, self.folder, self.model, pd.DataFrame(self.history), results, predictions, self.started)
         (self.folder / _CHECKPOINT).unlink(missing_ok=True)

@@ -1,3 +1,4 @@
+import io
 import os
 import shutil
 import zipfile
@@ -125,6 +126,25 @@ def test_missing_and_odd_boxes_are_minus_one(kaggle):
     without = {name for name, box in zip(data.names, data.boxes, strict=True) if (box == -1).all()}
     odd = {f"{files[1].parent.name}_{number}.JPEG" for number in (0, 2)}
     assert without == odd | {f"{files[0].parent.name}_{number}.JPEG" for number in range(12)}
+
+
+@given(
+    mode=st.sampled_from(["RGB", "L", "CMYK"]),
+    format=st.sampled_from(["JPEG", "TIFF"]),
+    quality=st.integers(5, 100),
+    subsampling=st.integers(0, 2),
+    progressive=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_every_kind_of_image_decodes_as_pillow_decodes_it(mode, format, quality, subsampling, progressive, seed):
+    file = io.BytesIO()
+    noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    options = {"quality": quality, "subsampling": subsampling, "progressive": progressive} if format == "JPEG" else {}
+    Image.fromarray(noise).convert(mode).save(file, format, **options)
+    pixels, is_grey = dataset._decode_image(file.getvalue())
+    with Image.open(file) as image:
+        assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
+    assert is_grey == (mode == "L")
 
 
 def test_grey_images_are_marked(tiny):
