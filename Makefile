@@ -73,7 +73,7 @@ tensorboard: setup ## browse the logs of all runs, the report's own curves among
 	@$(BIN)/tensorboard --logdir '$(or $(TINYIMAGE_RUNS),runs)'
 
 bench: setup ## measure speed against the report's way (not a test)
-	@$(BIN)/python -m benchmarks.run $(call option,data,$(DATA)) $(call option,profile,$(PROFILE))
+	@$(BIN)/python -m benchmarks.run $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE))
 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.series data

@@ -13,6 +13,10 @@ from helpers.config import AUGMENTATIONS, Recipe
 
 Gather = Callable[[tf.Tensor], tf.Tensor]
 
+# Images transformed together: drawing and composing the transforms of a small batch costs more than applying them.
+_CHUNK = 256
+_TRANSFORMS, _BLENDING = range(2)
+
 
 def steps_per_epoch(n_images: int, batch_size: int) -> int:
     """Whole batches in a pass over the images; a shorter last one is left out, at least one is kept."""
@@ -46,35 +50,42 @@ def training_batches(
     n = len(labels)
     size = min(recipe.batch_size, n)
     steps = steps_per_epoch(n, size)
+    steps_per_chunk = max(1, _CHUNK // size)
+    chunks = -(-steps // steps_per_chunk)  # an epoch; the last one may be shorter
     gather = _in_memory(inputs) if from_pixels else _from_disk(inputs)
     targets = tf.constant(labels, tf.int32)
     augmentation = AUGMENTATIONS[recipe.augmentation]
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        epoch, position = step // steps, step % steps
-        places = position * size + tf.range(size, dtype=tf.int64)
+    def chunk(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        epoch, place = number // chunks, number % chunks
+        places = tf.range(place * steps_per_chunk * size, tf.minimum((place + 1) * steps_per_chunk, steps) * size)
         order_key = tf.stack([tf.cast(seed, tf.int64), epoch])
         order = tf.random.experimental.index_shuffle(places, seed=order_key, max_index=n - 1)
-        keys = tf.random.split(tf.cast(tf.stack([tf.cast(seed, tf.int64), step]), tf.int32), 3)
         y = tf.one_hot(tf.gather(targets, order), num_classes)
-        if not from_pixels:
-            side = tf.random.stateless_uniform((size,), keys[0], 0, 2, tf.int32)
-            return gather(order, side), y
-        x = augment(gather(order), augmentation, keys[0])
-        if recipe.mix:
-            mixed = tf.random.stateless_uniform((), keys[1]) < recipe.mix
-            x, y = tf.cond(mixed, lambda: cutmix(x, y, keys[2]), lambda: (x, y))
-        return x, y
+        key = _key(seed, number, _TRANSFORMS)
+        if from_pixels:
+            return augment(gather(order), augmentation, key), y
+        side = tf.random.stateless_uniform(tf.shape(order), key, 0, 2, tf.int32)
+        return gather(order, side), y
 
-    first = first_epoch * steps
+    def blend(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        whether, how = tf.unstack(tf.random.split(_key(seed, step, _BLENDING), 2))
+        mixed = tf.random.stateless_uniform((), whether) < recipe.mix
+        return tf.cond(mixed, lambda: cutmix(*batch, how), lambda: batch)
+
     options = tf.data.Options()
     options.deterministic = True
-    return (
-        tf.data.Dataset.range(first, tf.int64.max)
-        .map(batch, num_parallel_calls=tf.data.AUTOTUNE)
-        .prefetch(4)
-        .with_options(options)
-    )
+    endless = tf.data.Dataset.range(first_epoch * chunks, tf.int64.max)
+    # What is left over from an epoch's last whole batch is never made, so chunks divide into whole batches.
+    stream = endless.map(chunk, num_parallel_calls=tf.data.AUTOTUNE).rebatch(size, drop_remainder=True)
+    if from_pixels and recipe.mix:
+        stream = stream.enumerate(first_epoch * steps).map(blend, num_parallel_calls=tf.data.AUTOTUNE)
+    return stream.prefetch(4).with_options(options)
+
+
+def _key(seed: int, number: tf.Tensor, purpose: int) -> tf.Tensor:
+    """Key of the random numbers for one purpose in one chunk or step."""
+    return tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)]), purpose)
 
 
 def _in_memory(images: np.ndarray) -> Gather:

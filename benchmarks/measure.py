@@ -1,0 +1,61 @@
+"""Time two ways of doing one thing in turns; only their ratio means anything on a machine that others use too."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from helpers import provenance
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One thing, done in two ways.
+
+    Attributes:
+        name: what is done.
+        ours: does it as the project does.
+        peer: does it as the report's code does.
+        aim: the ratio to reach.
+        repeats: turns that count; one before them warms up.
+    """
+
+    name: str
+    ours: Callable[[], object]
+    peer: Callable[[], object]
+    aim: float
+    repeats: int = 3
+
+
+def compare(comparison: Comparison) -> dict[str, object]:
+    """Time both ways in turns.
+
+    Returns:
+        A row of the table: `name`, `ours` and `peer` (median seconds), `unit`, `ratio` (median), `lowest`, `highest`,
+        `aim`, `repeats`, and where it was measured.
+    """
+    turns = [(seconds(comparison.ours), seconds(comparison.peer)) for _ in range(comparison.repeats + 1)][1:]
+    ratios = [peer / ours for ours, peer in turns]
+    return row(
+        comparison.name,
+        ours=statistics.median(ours for ours, _ in turns),
+        peer=statistics.median(peer for _, peer in turns),
+        unit="s",
+        ratio=statistics.median(ratios),
+        lowest=min(ratios),
+        highest=max(ratios),
+        aim=f"at least {comparison.aim:g} x",
+        repeats=comparison.repeats,
+    )
+
+
+def row(name: str, **values: object) -> dict[str, object]:
+    """A row of the table, with the machine and the code that it was measured with."""
+    return {"name": name, **values, "hardware": provenance.hardware(), "code_version": provenance.code_version()}
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall-clock time of a call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

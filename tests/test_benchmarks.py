@@ -1,0 +1,56 @@
+import time
+
+import numpy as np
+import pytest
+
+from benchmarks import data
+from benchmarks.epochs import waiting
+from benchmarks.measure import Comparison, compare
+from benchmarks.reported_way import generator, read_all
+from helpers.config import find_recipe
+from helpers.dataset import make_split
+from helpers.weights import find_weights
+
+
+def test_both_ways_are_timed_in_turns_and_the_first_turn_does_not_count():
+    order = []
+    row = compare(
+        Comparison(
+            "nothing",
+            ours=lambda: order.append("ours"),
+            peer=lambda: (order.append("peer"), time.sleep(0.01)),
+            aim=2,
+            repeats=2,
+        )
+    )
+    assert order == ["ours", "peer"] * 3
+    assert row["ratio"] > 2 and row["lowest"] <= row["ratio"] <= row["highest"]
+    assert (row["unit"], row["repeats"], row["aim"]) == ("s", 2, "at least 2 x")
+    assert row["peer"] >= 0.01
+
+
+def test_the_report_s_loop_reads_the_pixels_that_the_cache_holds(kaggle_folder, tiny):
+    pixels = read_all(kaggle_folder)
+    assert pixels.shape == (len(tiny.images) + len(tiny.unlabelled_images), 64, 64, 3)
+    assert sorted(image.tobytes() for image in pixels) == sorted(
+        image.tobytes() for image in (*tiny.images, *tiny.unlabelled_images)
+    )
+
+
+def test_the_report_s_generator_gives_whole_batches(tiny):
+    recipe = find_recipe("deep_cnn", "as_reported")
+    x, y = next(generator(np.array(tiny.images), tiny.labels, recipe, 6))
+    assert x.shape == (20, 64, 64, 3) and y.shape == (20, 6) and x.max() > 1
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_both_ways_of_each_comparison_of_data_run(kaggle_folder, index, monkeypatch):
+    monkeypatch.setattr(data, "_IMAGES", 40)
+    comparison = data.comparisons(kaggle_folder)[index]
+    assert comparison.ours() is not comparison.peer()
+
+
+def test_waiting_is_a_share_of_a_step(tiny, monkeypatch):
+    monkeypatch.setattr("benchmarks.epochs._WAIT_STEPS", 2)
+    rows = waiting(tiny, make_split(tiny), find_weights("", is_demo=True))
+    assert len(rows) == 3 and all(0 <= row["ours"] < 1 for row in rows)
