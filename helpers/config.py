@@ -316,20 +316,20 @@ class Profile:
         name: what `PROFILE=` says.
         demo: size of the demo data, where no data is given.
         images_per_class: labelled images used, a stratified subset; None for all.
-        n_seeds: runs of each recipe, with consecutive seeds.
+        seeds: for a (model, recipe), its number of runs, with consecutive seeds; one where it is not named.
         epochs: for a (model, recipe), epochs of its phases instead of the recipe's own.
         changes: for a (model, recipe), values of other attributes instead of the recipe's own.
         input_size: of `mobilenetv2` `improved`; None for the recipe's own.
         sweep_sizes: input sizes of the resolution sweep.
         sweep_images_per_class: images of the sweep and of other probes.
-        sweep_steps: optimizer steps of each small experiment (learning-rate sweep, fine-tuning trap).
+        sweep_steps: optimizer steps of each small experiment (learning-rate sweep, course of a penalty).
         map_images: images in the embedding map.
     """
 
     name: str
     demo: DemoData = DEMO
     images_per_class: int | None = None
-    n_seeds: int = 1
+    seeds: dict[tuple[str, str], int] = field(default_factory=dict)
     epochs: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     changes: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     input_size: int | None = None
@@ -389,7 +389,12 @@ PROFILES: dict[str, Profile] = {
             sweep_images_per_class=48,
             sweep_steps=100,
         ),
-        Profile("full"),
+        Profile(
+            "full",
+            # Three where a run takes up to 30 minutes on two cores.
+            seeds={(recipe.model, recipe.name): 3 for recipe in RECIPES if recipe.model != "deep_cnn"},
+            sweep_steps=2000,  # an epoch of the report's batches
+        ),
     )
 }
 

@@ -68,12 +68,13 @@ class Experiment:
         """Runs of a recipe, one for each seed of the profile; those that exist are not trained again.
 
         Returns:
-            The runs; none where MODELS or RECIPES leave this one out.
+            The runs, one for each seed; none where MODELS or RECIPES leave this one out.
         """
         if (self.models and model not in self.models) or (self.recipes and recipe not in self.recipes):
             print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
             return []
-        made = [self._train(self.recipe(model, recipe), self.seed + index) for index in range(self.profile.n_seeds)]
+        n_seeds = self.profile.seeds.get((model, recipe), 1)
+        made = [self._train(self.recipe(model, recipe), self.seed + index) for index in range(n_seeds)]
         if made[0].has_unlabelled():
             results.write_submission(self.output, made[0], self.dataset.unlabelled_names)
         results.write_tables(self.output, self.finished(), self.other_versions())

@@ -582,6 +582,37 @@ def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
     return Plot(figure, f"{title} ({source}).", lines)
 
 
+def levers(frame: pd.DataFrame, source: str) -> Plot:
+    """What each lever brought, one after another, with intervals over images.
+
+    Args:
+        frame: of `results.levers`.
+        source: what was judged.
+    """
+    colour = MODEL_COLOURS["mobilenetv2"]
+    with theme():
+        figure, axis = new_figure(PAGE, 0.8 + 0.34 * len(frame))
+        places = np.arange(len(frame))[::-1]
+        errors = [frame["accuracy"] - frame["low"], frame["high"] - frame["accuracy"]]
+        axis.errorbar(
+            frame["accuracy"], places, xerr=errors, fmt="o-", color=colour, ecolor=INK, capsize=3, linewidth=1
+        )
+        for place, row in zip(places, frame.itertuples(), strict=True):
+            gain = "" if np.isnan(row.gain) else f" ({100 * row.gain:+.1f})"
+            axis.text(row.high + 0.012, place, f"{row.accuracy:.1%}{gain}", va="center")
+        axis.set_yticks(places, [_wrapped(lever, 44, 2) for lever in frame["lever"]])
+        axis.set(xlabel="validation accuracy")
+        axis.margins(x=0.2, y=0.1)
+        axis.set_xlim(left=0)
+        percent_axis(axis, "x")
+        note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images")
+    return Plot(
+        figure,
+        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images.",
+        "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()),
+    )
+
+
 def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
     """Accuracy of every run with its interval, the report's value beside it."""
     labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))

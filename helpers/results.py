@@ -180,6 +180,37 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
 
 
+def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
+    """What each lever of an improved MobileNetV2 brought on validation, one after another, with intervals over images.
+
+    Args:
+        run: of a recipe whose first phase trains a head on a frozen base.
+        sweep: of `probes.input_sweep` on the same validation images.
+
+    Returns:
+        Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
+    """
+    recipe, n = run.config["recipe"], run.result("validation")["n"]
+    smallest = sweep["input_size"].min()
+    made = [
+        (f"linear classifier on a frozen base, {row.input_size} px, pixels {row.input_range}", row.accuracy)
+        for row in sweep.itertuples()
+        if row.input_size in (smallest, recipe["input_size"])
+    ]
+    ends = run.history.groupby("phase")["validation_accuracy"].last()
+    for phase, accuracy in zip(recipe["phases"], ends, strict=True):
+        what = "head on all training images and their mirror images"
+        if phase["trainable"] != "head":
+            what = f"tuned from {phase['trainable']} upwards" if phase["trainable"] else "tuned as a whole"
+        made.append((what, accuracy))
+    if recipe["flip_at_test"]:
+        made.append(("averaged over both sides of an image", run.result("validation")["accuracy"]))
+    frame = pd.DataFrame(made, columns=["lever", "accuracy"]).assign(n=n)
+    intervals = [evaluation.accuracy_interval(value, n) for value in frame["accuracy"]]
+    frame[["low", "high"]] = intervals
+    return frame.assign(gain=frame["accuracy"].diff())[["lever", "n", "accuracy", "low", "high", "gain"]]
+
+
 def rows(runs: Sequence[Run]) -> pd.DataFrame:
     """The results table: one row for each run and split, with the columns of `results.csv`."""
     made = []

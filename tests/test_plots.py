@@ -21,6 +21,9 @@ FOLDS = pd.DataFrame({"fold": [1, 2, 3], **MARGINS})
 STEPS = pd.DataFrame(
     {"model": ["deep_cnn", "mobilenetv2"], "step": ["as reported", "improved"], "accuracy": [0.2, 0.41]}
 )
+LEVERS = pd.DataFrame(
+    {"lever": ["frozen", "tuned"], "n": 99, "accuracy": [0.2, 0.4], "low": 0.1, "high": 0.5, "gain": [np.nan, 0.2]}
+)
 COUNTS = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
 ACTIVITY = pd.DataFrame({"dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
 RATES = pd.DataFrame(
@@ -80,6 +83,7 @@ CASES = {
     "class_accuracies": lambda runs: plots.class_accuracies(PER_CLASS, "Deep CNN", SOURCE, shown=1),
     "input_sweep": lambda runs: plots.input_sweep(SWEEP, SOURCE),
     "folds": lambda runs: plots.folds(FOLDS, SOURCE),
+    "levers": lambda runs: plots.levers(LEVERS, SOURCE),
     "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }
 PHOTOGRAPHS = {"image_grid", "nearest_pairs", "augmentation_grid"}
@@ -117,6 +121,7 @@ def test_a_figure_has_words_a_source_and_the_right_mark(name, runs):
     [
         ("accuracies", "x"),
         ("improvements", "x"),
+        ("levers", "x"),
         ("cost", "y"),
         ("training_curves", "y"),
         ("input_sweep", "y"),

@@ -7,6 +7,7 @@ from fake_runs import write_run
 
 from helpers import evaluation, results
 from helpers.config import RECIPES, REPORTED
+from helpers.runs import Run
 
 # design.md fixes these; results.csv is read by others.
 COLUMNS = [
@@ -260,6 +261,22 @@ def test_steps_lead_through_a_family_and_the_sweep(some, folder):
     ]
     assert steps["gain"].round(6).tolist()[3:] == [0.1, 0.2, 0.1]
     assert steps["gain"].isna().tolist() == [True, True, True, False, False, False]
+
+
+def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(folder):
+    run = write_run(folder, "mobilenetv2", "improved", right=80, validation=(0.5, 0.6, 0.75))
+    n_phases = len(run.config["recipe"]["phases"])
+    history = run.history.assign(phase=[*range(1, n_phases), *[n_phases] * (4 - n_phases)])
+    history.to_csv(run.folder / "history.csv", index=False)
+    size = run.config["recipe"]["input_size"]
+    sizes, ranges = [64, 64, 96, size], ["0 to 1", *["-1 to 1"] * 3]
+    sweep = pd.DataFrame({"input_size": sizes, "input_range": ranges, "accuracy": [0.1, 0.2, 0.25, 0.3]})
+    table = results.levers(Run(run.folder), sweep)
+    ends = history.groupby("phase")["validation_accuracy"].last().tolist()
+    assert table["accuracy"].tolist() == [0.1, 0.2, 0.3, *ends, 0.8]
+    assert table["lever"].str.contains("96 px").sum() == 0
+    assert table["gain"].sum() == pytest.approx(0.7) and np.isnan(table["gain"].iloc[0])
+    assert (table["n"] == 100).all() and (table["low"] < table["accuracy"]).all()
 
 
 def test_steps_cope_with_missing_parts(some):
