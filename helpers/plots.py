@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from helpers import evaluation
+from helpers import calibration, evaluation
 from helpers.config import REPORTED
 from helpers.runs import Run
 from helpers.style import (
@@ -35,6 +35,8 @@ from helpers.style import (
     percent_axis,
     theme,
 )
+
+_FEWEST_IN_BIN = 10  # images, below which an accuracy is not drawn
 
 # --- data -----------------------------------------------------------------------------------------------------------
 
@@ -790,11 +792,92 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
     )
 
 
+def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str) -> Plot:
+    """Accuracy against confidence on test, as trained and after temperature scaling.
+
+    Args:
+        runs: one for each line.
+        temperatures: of the runs, fitted on validation.
+        source: what was judged.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 3.0, 1, 2, sharey=True)
+        for axis, title, divisors in (
+            (axes[0], "as trained", [1.0] * len(runs)),
+            (axes[1], "after temperature scaling", temperatures),
+        ):
+            axis.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1)
+            for run, divisor in zip(runs, divisors, strict=True):
+                table = calibration.reliability(
+                    calibration.scaled(run.predictions["test_probabilities"], divisor), run.predictions["test_labels"]
+                )
+                table = table[table["n"] >= _FEWEST_IN_BIN]
+                axis.plot(
+                    table["confidence"],
+                    table["accuracy"],
+                    color=MODEL_COLOURS[run.model],
+                    marker=RECIPE_MARKERS[run.recipe],
+                    markersize=4,
+                    label=name_of(run.model, run.recipe),
+                )
+            axis.set(title=title, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
+            percent_axis(axis, "x")
+        axes[0].set_ylabel("accuracy")
+        percent_axis(axes[0])
+        axes[0].legend(loc="upper left")
+        note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
+    errors = [
+        calibration.expected_calibration_error(run.predictions["test_probabilities"], run.predictions["test_labels"])
+        for run in runs
+    ]
+    return Plot(
+        figure,
+        f"Accuracy of test images grouped by confidence ({source}), in {calibration.N_BINS} bins of equal width; bins of fewer "
+        f"than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it says. The "
+        "temperature is fitted on validation.",
+        "; ".join(
+            f"{name_of(run.model, run.recipe)}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
+            for run, error, divisor in zip(runs, errors, temperatures, strict=True)
+        ),
+    )
+
+
+def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
+    """Accuracy of the answers, for every share of test images that is answered, the surest first."""
+    curves = [
+        calibration.risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"]) for run in runs
+    ]
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.6)
+        for run, curve in zip(runs, curves, strict=True):
+            curve = curve.iloc[_FEWEST_IN_BIN - 1 :]  # an accuracy of fewer answers says nothing
+            axis.plot(
+                curve["coverage"],
+                curve["accuracy"],
+                color=MODEL_COLOURS[run.model],
+                label=name_of(run.model, run.recipe),
+            )
+        axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
+        for which in ("x", "y"):
+            percent_axis(axis, which)
+        axis.legend(loc="best")
+        note(figure, f"{source}, n = {len(curves[0]):,} images")
+    return Plot(
+        figure,
+        f"Accuracy if only the images of highest confidence are answered, on test ({source}).",
+        "; ".join(
+            f"{name_of(run.model, run.recipe)}: {curve['accuracy'].iloc[len(curve) // 2 - 1]:.1%} on the surer half, "
+            f"{curve['accuracy'].iloc[-1]:.1%} on all"
+            for run, curve in zip(runs, curves, strict=True)
+        ),
+    )
+
+
 def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
     """The confusion matrix as shares of each true class.
 
     Args:
-        counts: integer (n_classes, n_classes), true class by row.
+        counts: integer (n_classes, n_classes), true class by row, related classes next to each other where that is known.
         run_name: whose mistakes.
         source: what was judged.
     """
@@ -802,7 +885,7 @@ def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
     with theme():
         figure, axis = new_figure(4.6, 4.1)
         picture = axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
-        axis.set(xlabel="predicted class (label number)", ylabel="true class (label number)", title=run_name)
+        axis.set(xlabel="predicted class", ylabel="true class", title=run_name, xticks=[], yticks=[])
         bar = figure.colorbar(picture, ax=axis, shrink=0.85)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         note(figure, f"{source}, n = {counts.sum():,}")

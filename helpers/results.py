@@ -4,9 +4,10 @@ import csv
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from helpers import evaluation
+from helpers import evaluation, hierarchy
 from helpers.config import RECIPES, REPORTED
 from helpers.runs import Run, finished
 from helpers.style import MODEL_NAMES, RECIPE_NAMES, name_of
@@ -78,6 +79,12 @@ def best(runs: Iterable[Run]) -> Run | None:
     return max(runs, key=lambda run: run.result("validation")["accuracy"], default=None)
 
 
+def best_of_each_family(runs: Sequence[Run]) -> list[Run]:
+    """Of shallow CNN, deep CNN and MobileNetV2, the run with the highest validation accuracy; missing families are left out."""
+    found = (best(run for run in runs if run.model == model) for model in REPORTED_ROWS)
+    return [run for run in found if run]
+
+
 def can_show(view: str, there: Sized, needs: str = "a finished run", at_least: int = 1) -> bool:
     """Whether a view has what it needs; where it has not, one printed sentence says what is missing.
 
@@ -134,6 +141,23 @@ def training_and_validation(runs: Sequence[Run]) -> pd.DataFrame:
         ],
         columns=["Model", "Recipe", "seed", "fit", "train_clean", "validation"],
     )
+
+
+def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
+    """How far from the truth the mistakes of runs lie on test.
+
+    Args:
+        runs: on the same classes.
+        distance: of `hierarchy.distances`.
+
+    Returns:
+        Columns `Model`, `Recipe`, `seed`, `mistakes`, `mean_distance`, `blind_distance`; see `hierarchy.severity`.
+    """
+    made = []
+    for run in runs:
+        predicted = run.predictions["test_probabilities"].argmax(axis=1)
+        made.append(_named(run) | hierarchy.severity(predicted, run.predictions["test_labels"], distance))
+    return pd.DataFrame(made)
 
 
 def losses(runs: Sequence[Run]) -> pd.DataFrame:

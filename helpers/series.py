@@ -197,7 +197,8 @@ class _Progress:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.stop()
+        if self.is_live:
+            self.bar.stop()
         took = duration(time.perf_counter() - self.started)
         print(f"{self.name}: {'failed' if error[0] else 'done'} after {took}", flush=True)
 

@@ -83,6 +83,8 @@ CASES = {
     "class_accuracies": lambda runs: plots.class_accuracies(PER_CLASS, "Deep CNN", SOURCE, shown=1),
     "input_sweep": lambda runs: plots.input_sweep(SWEEP, SOURCE),
     "folds": lambda runs: plots.folds(FOLDS, SOURCE),
+    "reliability": lambda runs: plots.reliability(runs[:2], [0.5, 2.0], SOURCE),
+    "risk_coverage": lambda runs: plots.risk_coverage(runs[:2], SOURCE),
     "levers": lambda runs: plots.levers(LEVERS, SOURCE),
     "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }

@@ -279,6 +279,29 @@ def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(
     assert (table["n"] == 100).all() and (table["low"] < table["accuracy"]).all()
 
 
+def test_the_best_of_each_family_is_chosen_on_validation(some, folder):
+    write_run(folder, "shallow_cnn", "improved", right=20)
+    chosen = results.best_of_each_family(results.gather([folder], "data0", "split0"))
+    assert [(run.model, run.recipe) for run in chosen] == [
+        ("shallow_cnn", "improved"),
+        ("deep_cnn", "improved"),
+        ("mobilenetv2", "improved"),
+    ]
+    assert results.best_of_each_family([]) == []
+
+
+def test_mistakes_are_measured_on_the_tree(some):
+    line = np.abs(np.subtract.outer(np.arange(5.0), np.arange(5.0)))
+    table = results.mistakes(some[:1], line)
+    run = some[0]
+    wrong = ~run.is_right()
+    far = np.where(
+        run.predictions["test_labels"][wrong] == 4, 4, 1
+    )  # the wrong answer is the next class, after 4 comes 0
+    assert table["mistakes"].tolist() == [wrong.sum()]
+    assert table["mean_distance"].iloc[0] == pytest.approx(far.mean())
+
+
 def test_steps_cope_with_missing_parts(some):
     assert len(results.steps(some[:1], pd.DataFrame())) == 1
     nothing = results.steps([], pd.DataFrame())

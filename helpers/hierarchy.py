@@ -1,0 +1,147 @@
+"""How far classes lie apart in a tree of concepts: WordNet's for photographs, the generator's own for the demo.
+
+`python -m helpers.hierarchy <folder of WordNet 3.0> <wnids.txt>` makes `data/wordnet_hypernyms.csv` again.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from helpers import paths
+from helpers.dataset import Dataset
+
+TABLE = paths.DATA / "wordnet_hypernyms.csv"
+
+# From a class up to the root, by names.
+ConceptPath = tuple[str, ...]
+
+
+def class_paths(dataset: Dataset) -> list[ConceptPath] | None:
+    """For each class its concepts, from the class itself up to the root.
+
+    Args:
+        dataset: its wnids, or for the demo its class names, are looked up.
+
+    Returns:
+        A path for each label; None where a class stands in no known tree.
+    """
+    if dataset.is_demo:
+        return [_demo_path(name) for name in dataset.class_names]
+    table = pd.read_csv(TABLE).set_index("wnid")
+    if not set(dataset.wnids) <= set(table.index):
+        return None
+    return [tuple(_upwards(wnid, table["parent"].dropna().to_dict())) for wnid in dataset.wnids]
+
+
+def concept_names() -> dict[str, str]:
+    """First lemma of each concept of the WordNet table, by its identifier."""
+    return pd.read_csv(TABLE).set_index("wnid")["name"].to_dict()
+
+
+def distances(class_paths: Sequence[ConceptPath]) -> np.ndarray:
+    """One minus the similarity of Wu and Palmer (1994): 0 for the same class, near 1 where only the root is shared.
+
+    The similarity of two concepts is twice the depth of their lowest common ancestor over the sum of their own depths,
+    the root having depth 1.
+
+    Args:
+        class_paths: of `class_paths`.
+
+    Returns:
+        float64 (n_classes, n_classes), symmetric.
+    """
+    n = len(class_paths)
+    result = np.zeros((n, n))
+    for i, first in enumerate(class_paths):
+        above = set(first)
+        for j, second in enumerate(class_paths[:i]):
+            shared = sum(concept in above for concept in second)  # all from the lowest common one up to the root
+            result[i, j] = result[j, i] = 1 - 2 * shared / (len(first) + len(second))
+    return result
+
+
+def order(distance: np.ndarray) -> np.ndarray:
+    """Labels in an order that keeps near classes together: the leaves of an average-linkage clustering.
+
+    Args:
+        distance: of `distances`.
+
+    Returns:
+        int64 (n_classes,), a permutation.
+    """
+    return leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True)).astype(np.int64)
+
+
+def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) -> dict[str, float]:
+    """How far from the truth the mistakes of a classifier lie, beside mistakes made blindly.
+
+    Args:
+        predicted: integer (n,).
+        labels: integer (n,).
+        distance: of `distances`.
+
+    Returns:
+        `mistakes` (their number), `mean_distance` (nan without mistakes), `blind_distance`: the same if each mistake fell
+        on any other class equally often.
+    """
+    wrong = predicted != labels
+    others = distance[labels[wrong]].sum(axis=1) / (len(distance) - 1)
+    nothing = float("nan")
+    return {
+        "mistakes": int(wrong.sum()),
+        "mean_distance": float(distance[labels[wrong], predicted[wrong]].mean()) if wrong.any() else nothing,
+        "blind_distance": float(others.mean()) if wrong.any() else nothing,
+    }
+
+
+def read_wordnet(folder: Path, wnids: Sequence[str]) -> pd.DataFrame:
+    """All concepts above some nouns, from the files of WordNet 3.0, whose offsets the wnids are.
+
+    Where a concept has several parents, the first that the file names is followed.
+
+    Args:
+        folder: with `data.noun` in it, as Debian's package `wordnet-base` installs it.
+        wnids: "n" and eight digits each.
+
+    Returns:
+        Columns `wnid`, `parent` (nan for the root), `name` (first lemma), sorted by wnid.
+    """
+    lines = (folder / "data.noun").read_bytes().splitlines()
+    entries = {line[:8].decode(): line.decode() for line in lines if line[:1].isdigit()}
+    found: dict[str, tuple[str | None, str]] = {}
+    waiting = [wnid.removeprefix("n") for wnid in wnids]
+    while waiting:
+        offset = waiting.pop()
+        if f"n{offset}" in found:
+            continue
+        fields = entries[offset].split(" | ")[0].split()
+        parents = [fields[i + 1] for i, field in enumerate(fields) if field in ("@", "@i")]
+        found[f"n{offset}"] = (f"n{parents[0]}" if parents else None, fields[4].replace("_", " "))
+        waiting += parents[:1]
+    rows = [(wnid, *found[wnid]) for wnid in sorted(found)]
+    return pd.DataFrame(rows, columns=["wnid", "parent", "name"])
+
+
+def _upwards(concept: str, parents: dict[str, str]) -> list[str]:
+    path = [concept]
+    while path[-1] in parents:
+        path.append(parents[path[-1]])
+    return path
+
+
+def _demo_path(name: str) -> ConceptPath:
+    """From "violet and azure dotted star with five points": the outline, its corners and its texture above the class."""
+    look, corners = name.split(" with ")
+    texture, outline = look.split()[-2:]
+    corners = " ".join(corners.split()[:2])
+    return name, f"{texture} {outline} with {corners}", f"{outline} with {corners}", outline, "object"
+
+
+if __name__ == "__main__":
+    wordnet, classes = map(Path, sys.argv[1:])
+    read_wordnet(wordnet, classes.read_text().split()).to_csv(TABLE, index=False, lineterminator="\n")
