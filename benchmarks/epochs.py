@@ -18,16 +18,15 @@ import tensorflow as tf
 
 from benchmarks.measure import Comparison, row, seconds
 from benchmarks.reported_way import generator
-from helpers import batches, config, evaluation, features, models, training
+from helpers import batches, config, evaluation, features, models, paths, training
 from helpers.config import Recipe
-from helpers.dataset import Dataset, Split
+from helpers.dataset import Dataset, Split, make_split, open_source
 from helpers.weights import BaseWeights
 
 _IMAGES = 2000  # in an epoch that is timed
 _WAIT_STEPS = 60
 _TARGET = replace(config.find_recipe("mobilenetv2", "improved"), input_size=96)
 _TARGET_IMAGES = 20_000
-_MEMORY_PROBE = "from benchmarks.epochs import print_memory; print_memory()"
 
 
 def comparisons(dataset: Dataset, split: Split, weights: BaseWeights) -> list[Comparison]:
@@ -88,9 +87,9 @@ def time_to_reported_accuracy(dataset: Dataset, split: Split, weights: BaseWeigh
 
 def memory(source: Path) -> dict[str, object]:
     """A row with the memory that opening a source and training on all of it take beyond TensorFlow itself."""
-    probe = subprocess.run(
-        [sys.executable, "-c", _MEMORY_PROBE], env=os.environ | {"PROBED": str(source)}, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", "from benchmarks import epochs; epochs.print_memory()"]
+    environment = os.environ | {"PROBED": str(source)}
+    probe = subprocess.run(command, env=environment, cwd=paths.ROOT, capture_output=True, text=True, check=True)
     gigabytes = float(probe.stdout.split()[-1])
     return row(
         "memory beyond TensorFlow, shallow_cnn as_reported on all images", ours=gigabytes, unit="GiB", aim="under 2"
@@ -99,8 +98,6 @@ def memory(source: Path) -> dict[str, object]:
 
 def print_memory() -> None:
     """Peak memory of some steps on all training images of a source, less what the process had before."""
-    from helpers.dataset import make_split, open_source
-
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     dataset = open_source(os.environ["PROBED"])
     split = make_split(dataset)
