@@ -1,0 +1,121 @@
+"""A model card (Mitchell et al. 2019, arXiv:1810.03993) for one run, generated from its folder."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from helpers import calibration, evaluation
+from helpers.runs import Run
+from helpers.style import name_of
+
+_TEST_SOURCES = {
+    "split_off": "split off the labelled training images",
+    "official_val": "the official validation images of Tiny ImageNet-200",
+}
+
+
+def write(run: Run, folder: Path, class_names: list[str]) -> Path:
+    """Write `model_card.md`.
+
+    Args:
+        run: a finished run or its record.
+        folder: of the profile's figures.
+        class_names: of the labels.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model_card.md"
+    file.write_text(text(run, class_names))
+    return file
+
+
+def text(run: Run, class_names: list[str]) -> str:
+    """The card as Markdown; every number is the run's own."""
+    sections = {
+        "The model": _model(run),
+        "What it is for": _use(run, len(class_names)),
+        "How it was trained": _training(run),
+        "How good it is": _quality(run, class_names),
+        "What to be careful about": _cautions(run),
+        "Where it comes from": _origin(run),
+    }
+    blocks = [f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items()]
+    return f"# Model card: {name_of(run.model, run.recipe)}\n\n" + "\n\n".join(blocks) + "\n"
+
+
+def _model(run: Run) -> list[str]:
+    recipe, record = run.config["recipe"], run.record
+    low, high = recipe["input_range"]
+    return [
+        f"network `{recipe['network']}` (`helpers/networks/`), {record['parameters']:,} parameters",
+        f"input: RGB pixels 0 to 255, 64 x 64; inside, enlarged to {recipe['input_size']} pixels where that is more, and "
+        f"scaled to {low:g}..{high:g}",
+        "output: logits, one for each class in the order of wnids.txt",
+        f"pretrained weights: {record['weights']['origin']}"
+        + (f", sha256 {record['weights']['sha256']}" if record["weights"]["sha256"] else ""),
+    ]
+
+
+def _use(run: Run, num_classes: int) -> list[str]:
+    return [
+        f"to study image classification on {run.record['data']['description']}: {num_classes} classes, always one of them",
+        "not for decisions about people, and not for images unlike those it was trained on: it cannot say "
+        '"none of these"',
+    ]
+
+
+def _training(run: Run) -> list[str]:
+    recipe, record = run.config["recipe"], run.record
+    phases = [
+        f"phase {number}: {phase['epochs']} epochs, {phase['optimizer']}, learning rate {phase['learning_rate']:g} "
+        f"({phase['schedule']}), learns "
+        + {"": "all layers", "head": "the head alone"}.get(phase["trainable"], f"from `{phase['trainable']}` upwards")
+        for number, phase in enumerate(recipe["phases"], start=1)
+    ]
+    return [
+        f"{record['training_images']:,} images, batches of {recipe['batch_size']}, augmentation `{recipe['augmentation']}`, "
+        f"seed {run.seed}",
+        *phases,
+        f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}",
+    ]
+
+
+def _quality(run: Run, class_names: list[str]) -> list[str]:
+    probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
+    predicted = probabilities.argmax(axis=1)
+    per_class = evaluation.class_accuracy(predicted, labels, class_names)
+    best, worst = per_class.iloc[0], per_class.iloc[-1]
+    result, choice = run.result(), run.result("validation")
+    macro_f1 = f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0)
+    error = calibration.expected_calibration_error(probabilities, labels)
+    return [
+        f"test images: {_TEST_SOURCES[run.record['test_source']]}, looked at once, after all choices",
+        f"test accuracy {evaluation.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
+        f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
+        f"({calibration.N_BINS} bins of equal width)",
+        f"validation accuracy {100 * choice['accuracy']:.1f} %, on which choices were made",
+        f"by class from {100 * worst['accuracy']:.0f} % ({worst['class_name']}) to {100 * best['accuracy']:.0f} % "
+        f"({best['class_name']}), on about {labels.size // len(per_class)} images each",
+    ]
+
+
+def _cautions(run: Run) -> list[str]:
+    lines = ["some labels of the data are wrong: copies of one image stand in two classes"]
+    if run.record["weights"]["sha256"] and run.record["data"]["description"] == "TinyImage":
+        lines.append(
+            "its pretrained weights were learned from ImageNet's training images, from which these data were taken: a test "
+            "set split off from them may flatter it"
+        )
+    if run.record["data"]["description"] == "demo data":
+        lines.append("trained on procedural images: its numbers say nothing about photographs")
+    return lines
+
+
+def _origin(run: Run) -> list[str]:
+    record, config = run.record, run.config
+    versions = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
+    return [
+        f"run {run.key}, code {record['code_version']}, {record['finished']}",
+        f"data {config['data_fingerprint']}, split {config['split_fingerprint']}",
+        *([versions] if versions else []),
+    ]
