@@ -278,7 +278,7 @@ class DemoData:
     """Size, nuisance and seed of the procedural demo."""
 
     num_classes: int = 100
-    images_per_class: int = 30
+    images_per_class: int = 25
     test_images_per_class: int = 5
     grey_per_class: int = 1
     duplicate_pairs: int = 7
@@ -375,7 +375,7 @@ PROFILES: dict[str, Profile] = {
             changes=_SHORT_CHANGES,
             input_size=64,  # what the demo's weights were trained at
             sweep_sizes=(64, 96),
-            sweep_images_per_class=24,
+            sweep_images_per_class=20,
             sweep_steps=25,
             map_images=1000,
         ),
