@@ -11,8 +11,6 @@ import tensorflow as tf
 from helpers.augment import augment, cutmix
 from helpers.config import AUGMENTATIONS, Recipe
 
-Gather = Callable[[tf.Tensor], tf.Tensor]
-
 # Images transformed together: drawing and composing the transforms of a small batch costs more than applying them.
 _CHUNK = 256
 _TRANSFORMS, _BLENDING = range(2)
@@ -52,7 +50,8 @@ def training_batches(
     steps = steps_per_epoch(n, size)
     steps_per_chunk = max(1, _CHUNK // size)
     chunks = -(-steps // steps_per_chunk)  # an epoch; the last one may be shorter
-    gather = _in_memory(inputs) if from_pixels else _from_disk(inputs)
+    sides = [inputs] if from_pixels else list(inputs)
+    gather = _rows(sides)
     targets = tf.constant(labels, tf.int32)
     augmentation = AUGMENTATIONS[recipe.augmentation]
 
@@ -64,8 +63,8 @@ def training_batches(
         y = tf.one_hot(tf.gather(targets, order), num_classes)
         key = _key(seed, number, _TRANSFORMS)
         if from_pixels:
-            return augment(gather(order), augmentation, key), y
-        side = tf.random.stateless_uniform(tf.shape(order), key, 0, 2, tf.int32)
+            return augment(gather(order, tf.zeros_like(order)), augmentation, key), y
+        side = tf.random.stateless_uniform(tf.shape(order), key, 0, len(sides), tf.int32)
         return gather(order, side), y
 
     def blend(step: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
@@ -88,20 +87,14 @@ def _key(seed: int, number: tf.Tensor, purpose: int) -> tf.Tensor:
     return tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)]), purpose)
 
 
-def _in_memory(images: np.ndarray) -> Gather:
-    """All training pixels as one uint8 tensor: 0.5 GB for 40,000 images."""
-    pixels = tf.constant(images)
-    return lambda order: tf.gather(pixels, order)
-
-
-def _from_disk(sides: Sequence[np.ndarray]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Activations are too many for memory, so a batch is read from the mapped files."""
+def _rows(sides: Sequence[np.ndarray]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Reads rows where they lie, in memory or in a mapped file: a copy as a tensor would double what a run needs."""
 
     def read(order: np.ndarray, side: np.ndarray) -> np.ndarray:
         rows = np.empty((len(order), *sides[0].shape[1:]), np.float32)
-        for index, activations in enumerate(sides):
-            chosen = side % len(sides) == index
-            rows[chosen] = activations[order[chosen]]
+        for index, inputs in enumerate(sides):
+            chosen = side == index
+            rows[chosen] = inputs[order[chosen]]
         return rows
 
     def gather(order: tf.Tensor, side: tf.Tensor) -> tf.Tensor:

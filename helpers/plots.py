@@ -818,6 +818,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
                     color=MODEL_COLOURS[run.model],
                     marker=RECIPE_MARKERS[run.recipe],
                     markersize=4,
+                    clip_on=False,
                     label=name_of(run.model, run.recipe),
                 )
             axis.set(title=title, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
