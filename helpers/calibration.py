@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from helpers import evaluation
 from helpers.runs import Run
 from helpers.style import MODEL_NAMES, RECIPE_NAMES
 
@@ -54,8 +55,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of minus the logarithm of the probability of the true class, in nats."""
-    chosen = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
-    return float(-np.mean(np.log(np.maximum(chosen, _SMALLEST))))
+    return evaluation.cross_entropy(_logits(probabilities), labels)
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -85,9 +85,7 @@ def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     Returns:
         float64 (n, n_classes), rows sum to 1.
     """
-    # Logits are known up to a constant a row, which softmax removes.
-    logits = np.log(np.maximum(np.asarray(probabilities, np.float64), _SMALLEST))
-    return np.exp(log_softmax(logits / temperature, axis=1))
+    return np.exp(log_softmax(_logits(probabilities) / temperature, axis=1))
 
 
 def summary(runs: Sequence[Run]) -> pd.DataFrame:
@@ -149,6 +147,29 @@ def coverage_at(curve: pd.DataFrame, accuracy: float) -> float:
     """
     enough = curve.loc[curve["accuracy"] >= accuracy, "coverage"]
     return float(enough.max()) if len(enough) else 0.0
+
+
+def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -> pd.DataFrame:
+    """For runs, the largest share of test images that can be answered with at least such accuracies.
+
+    Args:
+        runs: one for each row.
+        levels: accuracies, fractions.
+
+    Returns:
+        Columns `Model`, `Recipe`, and one for each level, such as `at 90%`; fractions.
+    """
+    made = []
+    for run in runs:
+        curve = risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"])
+        shares = {f"at {level:.0%}": coverage_at(curve, level) for level in levels}
+        made.append({"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe]} | shares)
+    return pd.DataFrame(made)
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """Logits behind probabilities, up to a constant a row, float64 (n, n_classes)."""
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), _SMALLEST))
 
 
 def _confidence(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

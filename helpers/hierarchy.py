@@ -38,11 +38,6 @@ def class_paths(dataset: Dataset) -> list[ConceptPath] | None:
     return [tuple(_upwards(wnid, table["parent"].dropna().to_dict())) for wnid in dataset.wnids]
 
 
-def concept_names() -> dict[str, str]:
-    """First lemma of each concept of the WordNet table, by its identifier."""
-    return pd.read_csv(TABLE).set_index("wnid")["name"].to_dict()
-
-
 def distances(class_paths: Sequence[ConceptPath]) -> np.ndarray:
     """One minus the similarity of Wu and Palmer (1994): 0 for the same class, near 1 where only the root is shared.
 

@@ -82,3 +82,10 @@ def test_the_temperature_comes_from_validation_and_is_judged_on_test(tmp_path):
     assert row["temperature"] < 1 and row["ece"] == pytest.approx(0.35, abs=1e-3)
     assert row["ece_scaled"] < 0.02 and row["nll_scaled"] < row["nll"]
     assert calibration.summary([]).empty
+
+
+def test_coverages_of_runs(tmp_path):
+    run = write_run(tmp_path, "deep_cnn", "improved", right=95)
+    row = calibration.coverages([run], levels=(0.9, 0.99)).iloc[0]
+    # All are answered with the same confidence, in the order of the images; the 95 right ones come first.
+    assert row["at 90%"] == 1 and row["at 99%"] == pytest.approx(0.95, abs=0.01)
