@@ -82,6 +82,27 @@ def training_batches(
     return stream.prefetch(4).with_options(options)
 
 
+def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, num_classes: int, size: int) -> tf.data.Dataset:
+    """Every image once, in order.
+
+    Args:
+        inputs: pixels or activations (n, ...).
+        labels: integer (n,).
+        num_classes: width of the targets.
+        size: images a batch; the last one may be smaller.
+
+    Returns:
+        Pairs of float32 inputs (batch, ...) and float32 one-hot targets (batch, num_classes).
+    """
+    gather = _rows([inputs])
+    targets = tf.constant(labels, tf.int32)
+
+    def batch(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return gather(order, tf.zeros_like(order)), tf.one_hot(tf.gather(targets, order), num_classes)
+
+    return tf.data.Dataset.range(len(labels)).batch(size).map(batch).prefetch(1)
+
+
 def _key(seed: int, number: tf.Tensor, purpose: int) -> tf.Tensor:
     """Key of the random numbers for one purpose in one chunk or step."""
     return tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)]), purpose)

@@ -54,6 +54,27 @@ class Split:
     fingerprint: str
 
 
+class Rows:
+    """Some rows of an array, read where they lie when they are asked for: all of them need not fit into memory.
+
+    It has the length, the shape, the dtype and the indexing of the array that `np.asarray` would make of it.
+    """
+
+    def __init__(self, array: np.ndarray, indices: np.ndarray) -> None:
+        """`array` may be a mapped file; `indices` are integers (n,), best sorted."""
+        self._array, self._indices = array, indices
+        self.shape, self.dtype = (len(indices), *array.shape[1:]), array.dtype
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, key: int | slice | np.ndarray) -> np.ndarray:
+        return self._array[self._indices[key]]
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self._array[self._indices], dtype)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A decoded source.
@@ -102,7 +123,7 @@ class Dataset:
         """The data in two words, for captions: "demo data" or "TinyImage"."""
         return "demo data" if self.is_demo else "TinyImage"
 
-    def part(self, split: Split, name: str) -> tuple[np.ndarray, np.ndarray]:
+    def part(self, split: Split, name: str) -> tuple[Rows, np.ndarray]:
         """Images and labels of one split.
 
         Args:
@@ -110,12 +131,12 @@ class Dataset:
             name: "train", "validation" or "test".
 
         Returns:
-            uint8 (n, 64, 64, 3) and int64 (n,).
+            Rows of uint8 (n, 64, 64, 3), and int64 (n,).
         """
         indices = getattr(split, name)
         if name == "test" and split.test_source == "official_val":
-            return self.official_images[indices], self.official_labels[indices]
-        return self.images[indices], self.labels[indices]
+            return Rows(self.official_images, indices), self.official_labels[indices]
+        return Rows(self.images, indices), self.labels[indices]
 
 
 def open_demo(demo: DemoData) -> Dataset:

@@ -1,4 +1,4 @@
-"""The one kind of error that is a user's to mend."""
+"""What can end a run, and is no fault of the program."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints it without a traceback and exits with status 2.
     """
+
+
+class DivergenceError(ArithmeticError):
+    """A training whose loss became infinite or undefined."""

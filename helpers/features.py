@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from filelock import FileLock
 
-from helpers import paths
+from helpers import paths, provenance, storage
 
 _CHUNK = 256  # images between two notes of how far a computation is
 
@@ -27,7 +27,7 @@ def activations(
 
     Args:
         network: any model, run in inference mode.
-        inputs: (n, ...), pixels or activations.
+        inputs: (n, ...), pixels or activations, an array or anything that gives arrays for slices.
         name: file name in the cache; it must tell apart everything that decides the result (network, weights, images).
         mirrored: turn images left to right first.
         progress: gets a line at the start of a computation.
@@ -39,7 +39,10 @@ def activations(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.npy"
     with FileLock(file.with_suffix(".lock")):
-        if not file.exists():
+        if not storage.is_sound(file):
+            if file.exists():
+                progress(f"{file} is damaged and is made again")
+                file.unlink()
             progress(f"computing {network.name} once for {len(inputs)} images{', mirrored' if mirrored else ''}")
             _compute(network, inputs, file, mirrored)
     return np.load(file, mmap_mode="r")
@@ -62,5 +65,7 @@ def _compute(network: keras.Model, inputs: np.ndarray, file: Path, mirrored: boo
         rows.flush()
         note.write_text(str(start + len(chunk)))
     del rows
-    partial.rename(file)
+    # The hash first: what is cut off between the two lines goes on from the last chunk.
+    storage.seal(file, provenance.file_hash(partial))
+    storage.settle(partial, file)
     note.unlink(missing_ok=True)

@@ -40,7 +40,8 @@ def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
     x = NETWORKS[recipe.network](x, recipe)
     # Code: L2 on all layers but the output of the deep CNN.
     regularised = {} if recipe.network == "deep_reported" else penalties(recipe)
-    outputs = layers.Dense(num_classes, name=LOGITS, **regularised)(x)
+    # In half precision a softmax of many classes would lose digits.
+    outputs = layers.Dense(num_classes, dtype="float32", name=LOGITS, **regularised)(x)
     return keras.Model(pixels, outputs, name=f"{recipe.model}_{recipe.name}")
 
 

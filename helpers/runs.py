@@ -8,6 +8,8 @@ A folder is complete when it has its `run.json`, which is written last. It holds
     model.keras       the network
     logs/             TensorBoard
     run.json          results and provenance
+
+A run whose loss was no longer a number has a `failure.json` instead.
 """
 
 import json
@@ -21,10 +23,12 @@ import keras
 import numpy as np
 import pandas as pd
 
-from helpers import provenance
+from helpers import provenance, storage
+from helpers.errors import DivergenceError
 from helpers.plans import Plan
 
 LAST_FILE = "run.json"
+_FAILURE = "failure.json"
 RECORD_FILES = ("config.json", "history.csv", LAST_FILE)
 
 
@@ -168,11 +172,22 @@ def finish(
     )
 
 
+def fail(folder: Path, reason: str, history: pd.DataFrame) -> None:
+    """Note that a run failed, and how it went until then; it is not tried again."""
+    history.to_csv(folder / "history.csv", index=False)
+    write_json(folder / _FAILURE, {"reason": reason, "finished": provenance.utc_now()})
+
+
+def check_not_failed(folder: Path) -> None:
+    """Raises DivergenceError where a run there has failed before."""
+    if (folder / _FAILURE).exists():
+        raise DivergenceError(json.loads((folder / _FAILURE).read_text())["reason"])
+
+
 def write_json(path: Path, value: object) -> None:
     """Write plain data so that a file is there whole or not at all."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=1) + "\n")
-    partial.replace(path)
+    with storage.replacing(path) as partial:
+        partial.write_text(json.dumps(value, indent=1) + "\n")
 
 
 def write_record(run: Run, folder: Path) -> Run:

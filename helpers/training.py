@@ -12,13 +12,14 @@ import pandas as pd
 import tensorflow as tf
 from filelock import FileLock
 
-from helpers import batches, evaluation, features, models, provenance, runs
+from helpers import batches, checkpoints, devices, evaluation, features, models, provenance, runs
 from helpers.config import Phase
+from helpers.dataset import Rows
+from helpers.errors import DivergenceError
 from helpers.plans import Plan
 from helpers.progress import epoch_line
 from helpers.runs import Run
 
-_CHECKPOINT = "checkpoint.npz"
 _EVALUATION_BATCH = 100  # at 224 px the widest activations of so many images take half a gigabyte
 
 
@@ -31,12 +32,19 @@ def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
 
     Returns:
         The finished run.
+
+    Raises:
+        DivergenceError: the loss became infinite or undefined, now or when the run was tried before.
     """
     folder = plan.folder
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not runs.is_complete(folder):
-            _Training(plan, folder, progress).run()
+            runs.check_not_failed(folder)
+            keras.utils.clear_session()
+            keras.config.set_dtype_policy(devices.dtype_policy())
+            with devices.strategy().scope():
+                _Training(plan, folder, progress).run()
     return Run(folder)
 
 
@@ -124,7 +132,6 @@ class _Training:
         self.started = provenance.utc_now()
 
     def run(self) -> None:
-        keras.utils.clear_session()
         keras.utils.set_random_seed(self.plan.seed)
         runs.write_json(self.folder / "config.json", self.plan.config())
         self.model = models.build(self.recipe, self.plan.dataset.num_classes)
@@ -169,6 +176,7 @@ class _Training:
             validation_data=validation,
             verbose=0,
             callbacks=[
+                keras.callbacks.TerminateOnNaN(),
                 _EpochEnd(self, number, learner),
                 keras.callbacks.TensorBoard(self.folder / "logs", write_graph=False),
             ],
@@ -177,14 +185,13 @@ class _Training:
     def _inputs(self, phase: Phase) -> tuple[Any, tf.data.Dataset]:
         """Inputs of the training images, and batches of validation, for the part of the network that learns."""
         dataset, split = self.plan.dataset, self.plan.split
-        pixels, labels = dataset.part(split, "validation")
+        inputs, labels = dataset.part(split, "validation")
         if phase.frozen_below:
             training = [self._activations(phase.frozen_below, "train", mirrored) for mirrored in (False, True)]
             inputs = self._activations(phase.frozen_below, "validation", False)
         else:
-            training, inputs = dataset.images[split.train], pixels
-        targets = keras.utils.to_categorical(labels, dataset.num_classes)
-        return training, tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(_EVALUATION_BATCH)
+            training, _ = dataset.part(split, "train")
+        return training, batches.evaluation_batches(inputs, labels, dataset.num_classes, _EVALUATION_BATCH)
 
     def _activations(self, cut: str, part: str, mirrored: bool) -> np.ndarray:
         """Activations after a frozen layer, built upon those of the lowest such layer of the recipe."""
@@ -225,19 +232,16 @@ class _Training:
         return features.activations(network, inputs, f"{cut}_{name}", mirrored and is_lowest, self.progress)
 
     def checkpoint(self, learner: keras.Model) -> None:
-        """Keep everything that the rest of the run depends on, in one file that is whole or not there."""
+        """Keep everything that the rest of the run depends on."""
         state = {f"model_{index}": np.asarray(v) for index, v in enumerate(self.model.variables)}
         state |= {f"optimizer_{index}": np.asarray(v) for index, v in enumerate(learner.optimizer.variables)}
-        partial = self.folder / f"partial_{_CHECKPOINT}"
-        np.savez(partial, history=np.array(json.dumps(self.history)), **state)
-        partial.replace(self.folder / _CHECKPOINT)
+        state["history"] = np.array(json.dumps(self.history))
+        checkpoints.save(self.folder, len(self.history), state)
 
     def _restore(self) -> dict[str, np.ndarray]:
-        file = self.folder / _CHECKPOINT
-        if not file.exists():
+        state = checkpoints.load(self.folder, self.progress)
+        if not state:
             return {}
-        with np.load(file) as arrays:
-            state = {name: arrays[name] for name in arrays.files}
         self.history = json.loads(str(state.pop("history")))
         for index, variable in enumerate(self.model.variables):
             variable.assign(state[f"model_{index}"])
@@ -258,13 +262,13 @@ class _Training:
         # The training images as they are, as many as there are for validation: what `fit` shows of them is measured
         # under augmentation and dropout, while the network changes.
         chosen = split.train[:: max(1, len(split.train) // len(split.validation))]
-        scores = log_probabilities(dataset.images[chosen])
+        scores = log_probabilities(Rows(dataset.images, chosen))
         results["train_clean"] = evaluation.summarise(scores, dataset.labels[chosen])
         if len(dataset.unlabelled_images):
             scores = log_probabilities(dataset.unlabelled_images)
             predictions["unlabelled_probabilities"] = np.exp(scores)
         runs.finish(self.plan, self.folder, self.model, pd.DataFrame(self.history), results, predictions, self.started)
-        (self.folder / _CHECKPOINT).unlink(missing_ok=True)
+        checkpoints.clear(self.folder)
 
     def epoch_done(self, number: int, logs: dict[str, float], seconds: float) -> None:
         row = {"epoch": len(self.history) + 1, "phase": number}
@@ -274,6 +278,10 @@ class _Training:
             row[f"{side}accuracy"] = float(logs[f"{keras_side}accuracy"])
             row[f"{side}loss"] = float(logs[f"{keras_side}cross_entropy"])
         self.history.append(row | {"seconds": round(seconds, 2)})
+        if not np.isfinite(row["objective"]):
+            reason = f"{self.name}: the loss was {row['objective']} in epoch {len(self.history)}"
+            runs.fail(self.folder, reason, pd.DataFrame(self.history))
+            raise DivergenceError(reason)
         self.progress(epoch_line(self.name, len(self.history), self.recipe.epochs, self.history[-1]))
 
 

@@ -622,7 +622,7 @@ def test_part_takes_an_official_test_from_the_official_images(official):
     data = open_source(official)
     split = make_split(data)
     images, labels = data.part(split, "test")
-    assert np.array_equal(np.round(images.mean(axis=(1, 2, 3)) / 40), labels)
+    assert np.array_equal(np.round(np.asarray(images).mean(axis=(1, 2, 3)) / 40), labels)
     assert len(labels) == 12
 
 

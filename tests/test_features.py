@@ -82,7 +82,7 @@ def test_cut_off_in_the_middle_it_goes_on(cut_off, network, images, monkeypatch)
 def test_nothing_but_the_array_and_its_lock_is_left(network, images):
     features.activations(network, images, "name", progress=quiet)
     left = {file.name for file in (paths.cache() / "activations").iterdir()}
-    assert left - {"name.lock"} == {"name.npy"}
+    assert left - {"name.lock"} == {"name.npy", "name.npy.sha256"}
 
 
 def test_activations_can_be_computed_from_activations(network, images):
