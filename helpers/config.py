@@ -435,6 +435,12 @@ def find_recipe(model: str, name: str, profile: Profile | None = None) -> Recipe
     return replace(recipe, phases=phases, **changes)
 
 
+def as_recipe(values: dict[str, Any]) -> Recipe:
+    """The recipe whose `as_dict` these values are, also after a journey through JSON."""
+    phases = tuple(Phase(**phase) for phase in values["phases"])
+    return Recipe(**values | {"phases": phases, "input_range": tuple(values["input_range"])})
+
+
 def check_names(models: tuple[str, ...], recipes: tuple[str, ...]) -> None:
     """Check names that narrow a run.
 

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.metrics import f1_score
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -50,6 +51,16 @@ def cross_entropy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
         labels: integer (n,).
     """
     return float(-np.take_along_axis(log_probabilities, labels[:, None], axis=1).mean(dtype=np.float64))
+
+
+def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the classes of the harmonic mean of precision and recall; 0 for a class that is never predicted.
+
+    Args:
+        predicted: integer (n,).
+        labels: integer (n,), the true classes.
+    """
+    return float(f1_score(labels, predicted, average="macro", zero_division=0))
 
 
 def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -218,6 +229,30 @@ def class_disagreement(
     table.insert(0, "class_name", np.array(class_names)[table["label"]])
     order = (table["only_second"] - table["only_first"]).sort_values(kind="stable").index
     return table.loc[order, ["class_name", "n", "only_first", "only_second"]].reset_index(drop=True)
+
+
+def accuracy_by(values: np.ndarray, right: np.ndarray, groups: int = 5) -> pd.DataFrame:
+    """Accuracy by the value of something else, in groups of equally many images.
+
+    Args:
+        values: float (n,), of each image; nan where it has none, such images are left out.
+        right: bool (n,), whether the image was classified correctly.
+        groups: number of groups; fewer come back where many values are equal.
+
+    Returns:
+        Columns `value` (median of the group), `n`, `accuracy`, `low`, `high`, by rising value.
+    """
+    frame = pd.DataFrame({"value": values, "right": right}).dropna()
+    rows = [
+        (
+            group["value"].median(),
+            len(group),
+            group["right"].mean(),
+            *accuracy_interval(group["right"].mean(), len(group)),
+        )
+        for _, group in frame.groupby(pd.qcut(frame["value"], groups, duplicates="drop"), observed=True)
+    ]
+    return pd.DataFrame(rows, columns=["value", "n", "accuracy", "low", "high"])
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from IPython.display import display
 
@@ -20,7 +21,9 @@ _TABLE_MODULES = (
     "augment",
     "batches",
     "config",
+    "costs",
     "exploration",
+    "label_errors",
     "models",
     "networks/blocks",
     "networks/deep_cnn",
@@ -63,6 +66,10 @@ class Experiment:
     def recipe(self, model: str, recipe: str) -> Recipe:
         """A recipe as this profile runs it."""
         return config.find_recipe(model, recipe, self.profile)
+
+    def own_test(self) -> np.ndarray:
+        """Indices of the test images that were split off from the labelled ones; none where the source brings its own."""
+        return self.split.test if self.split.test_source == "split_off" else self.split.test[:0]
 
     def train(self, model: str, recipe: str) -> list[Run]:
         """Runs of a recipe, one for each seed of the profile; those that exist are not trained again.

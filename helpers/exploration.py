@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -138,6 +139,31 @@ def brightness_and_contrast(images: np.ndarray) -> pd.DataFrame:
     )
 
 
+def image_properties(dataset: Dataset, split: Split, part: str = "test") -> pd.DataFrame:
+    """Properties of images that may make them easier or harder to recognise.
+
+    Args:
+        dataset: the data.
+        split: its split.
+        part: "train", "validation" or "test".
+
+    Returns:
+        One row an image: `area` (of the object's box, a share of the image; nan where no box is known), `brightness` and
+        `contrast` (of the grey values, 0 to 1), `sharpness` (standard deviation of the Laplacian of the grey values,
+        Pertuz et al. 2013, doi:10.1016/j.patcog.2012.11.011).
+    """
+    images, _ = dataset.part(split, part)
+    sharpness = [
+        cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std() / 255
+        for chunk in _chunks(images)
+        for image in chunk
+    ]
+    has_boxes = part != "test" or split.test_source == "split_off"
+    boxes = dataset.boxes[getattr(split, part)] if has_boxes else np.full((len(images), 4), -1)
+    area = np.where(boxes[:, 0] >= 0, _areas(boxes, dataset), np.nan)
+    return brightness_and_contrast(images).assign(area=area, sharpness=sharpness)
+
+
 def box_statistics(dataset: Dataset, indices: np.ndarray) -> pd.DataFrame:
     """Size and place of the objects by their bounding boxes.
 
@@ -146,10 +172,8 @@ def box_statistics(dataset: Dataset, indices: np.ndarray) -> pd.DataFrame:
     """
     boxes = dataset.boxes[indices]
     boxes = boxes[boxes[:, 0] >= 0]
-    size = dataset.images.shape[1]
-    sides = boxes[:, 2:] - boxes[:, :2] + 1
-    centres = (boxes[:, 2:] + boxes[:, :2] + 1) / 2 / size
-    return pd.DataFrame({"area": sides.prod(1) / size**2, "centre_x": centres[:, 0], "centre_y": centres[:, 1]})
+    centres = (boxes[:, 2:] + boxes[:, :2] + 1) / 2 / dataset.images.shape[1]
+    return pd.DataFrame({"area": _areas(boxes, dataset), "centre_x": centres[:, 0], "centre_y": centres[:, 1]})
 
 
 def coverage(dataset: Dataset, indices: np.ndarray) -> np.ndarray:
@@ -275,6 +299,11 @@ def _limits(augmentation: Augmentation, size: int) -> dict[str, dict[str, list[f
 
 def _tensors(values: dict[str, list[float]]) -> dict[str, tf.Tensor]:
     return {name: tf.constant(numbers, tf.float32) for name, numbers in values.items()}
+
+
+def _areas(boxes: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Share of an image that each box covers."""
+    return (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1) / dataset.images.shape[1] ** 2
 
 
 def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:

@@ -648,35 +648,46 @@ def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
     )
 
 
-def cost(runs: Sequence[Run], source: str) -> Plot:
-    """Accuracy against seconds of training and against parameters."""
+def cost(table: pd.DataFrame, source: str) -> Plot:
+    """Accuracy against what a network costs, in four ways.
+
+    Args:
+        table: of `results.costs`.
+        source: what was judged.
+    """
+    prices = {
+        "train_seconds": "seconds of training epochs",
+        "parameters": "parameters",
+        "multiply_adds": "multiply-adds an image",
+        "images_per_second": "images classified in a second",
+    }
     with theme():
-        figure, axes = new_figure(PAGE, 2.8, 1, 2, sharey=True)
-        for run in runs:
-            value = run.result()["accuracy"]
-            for axis, x in zip(axes, (run.record["train_seconds"], run.record["parameters"]), strict=True):
-                axis.plot(x, value, RECIPE_MARKERS[run.recipe], color=MODEL_COLOURS[run.model], markersize=7)
-        for axis, words in zip(axes, ("seconds of training epochs", "parameters"), strict=True):
-            axis.set(xscale="log", xlabel=words)
+        figure, axes = new_figure(PAGE, 4.6, 2, 2, sharey=True)
+        for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
+            for row in table.itertuples():
+                x = getattr(row, column)
+                axis.plot(x, row.accuracy, RECIPE_MARKERS[row.recipe], color=MODEL_COLOURS[row.model], markersize=7)
+            axis.set(xscale="log", xlabel=words, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
             axis.xaxis.set_minor_formatter(NullFormatter())
-        axes[0].set(ylabel="test accuracy", ylim=(0, None))
-        percent_axis(axes[0])
-        models = {run.model for run in runs}
-        for model in [model for model in MODEL_COLOURS if model in models]:
-            axes[1].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
-        for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in {run.recipe for run in runs}]:
-            axes[1].plot([], [], RECIPE_MARKERS[recipe], color=FAINT, label=RECIPE_NAMES[recipe])
-        figure.legend(loc="outside right center")
+        for axis in axes[:, 0]:
+            axis.set(ylabel="test accuracy")
+        percent_axis(axes[0, 0])
+        for model in [model for model in MODEL_COLOURS if model in set(table["model"])]:
+            axes[0, 0].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
+        for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in set(table["recipe"])]:
+            axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], color=FAINT, label=RECIPE_NAMES[recipe])
+        figure.legend(loc="outside upper center", ncols=4)
         note(figure, source)
     return Plot(
         figure,
-        f"Test accuracy against the seconds spent in training epochs on this machine and against the size of the network "
-        f"({source}). Pretraining and the computing of frozen features are not in the seconds.",
+        f"Test accuracy against seconds of training, size, operations and speed of the networks on this machine ({source}). "
+        "Pretraining and the computing of frozen features are not in the seconds.",
         "; ".join(
-            f"{name_of(r.model, r.recipe)}: {r.result()['accuracy']:.1%} after {r.record['train_seconds']:.0f} s"
-            for r in runs
+            f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
+            f"{row.images_per_second:.0f} images a second"
+            for row in table.itertuples()
         ),
     )
 
@@ -929,6 +940,177 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
         f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
         f"Best: {per_class['class_name'].iloc[0]} at {per_class['accuracy'].iloc[0]:.0%}. Worst: "
         f"{per_class['class_name'].iloc[-1]} at {per_class['accuracy'].iloc[-1]:.0%}.",
+    )
+
+
+def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], source: str) -> Plot:
+    """Accuracy by properties of the images, one property a panel.
+
+    Args:
+        tables: for each property, `evaluation.accuracy_by` of each run; two or four of them.
+        runs: in the order of the tables.
+        source: what was judged.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 2.3 * len(tables) / 2, len(tables) // 2, 2, sharey=True, squeeze=False)
+        for axis, (words, found) in zip(axes.flat, tables.items(), strict=True):
+            for run, table in zip(runs, found, strict=True):
+                errors = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
+                axis.errorbar(
+                    table["value"],
+                    table["accuracy"],
+                    yerr=errors,
+                    fmt="o-",
+                    color=MODEL_COLOURS[run.model],
+                    capsize=2,
+                    label=name_of(run.model, run.recipe),
+                )
+            axis.set(xlabel=words, ylim=(0, 1))
+        for axis in axes[:, 0]:
+            axis.set(ylabel="test accuracy")
+        percent_axis(axes[0, 0])
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
+        note(figure, source)
+    ends = [
+        f"{name_of(run.model, run.recipe)} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
+        f"{table['accuracy'].iloc[-1]:.1%} in the highest"
+        for words, found in tables.items()
+        for run, table in zip(runs, found, strict=True)
+    ]
+    return Plot(
+        figure,
+        f"Test accuracy by properties of the images, in groups of equally many, with 95 % intervals ({source}). Each point stands at its "
+        "group's median.",
+        "; ".join(ends),
+    )
+
+
+def grad_cam(
+    images: np.ndarray, names: Sequence[str], maps: dict[str, np.ndarray], answers: dict[str, list[str]], source: str
+) -> Plot:
+    """Images, and for each network what in them speaks for its answer.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        names: their true classes.
+        maps: for each network, float (n, height, width) of `explanation.grad_cam`.
+        answers: for each network, its answer to each image, in words.
+        source: what the images are.
+    """
+    columns = 1 + len(maps)
+    width = int(PAGE / columns * 17)
+    titles = [[_wrapped(f"true: {name}", width, 2) for name in names]]
+    titles += [[_wrapped(answer, width, 2) for answer in answers[name]] for name in maps]
+    with theme():
+        figure, axes = _tiles(len(images), columns, 1.0, [title for column in titles for title in column])
+        for row, image in enumerate(images):
+            axes[row, 0].imshow(image, interpolation="nearest")
+            for axis, found in zip(axes[row, 1:], maps.values(), strict=True):
+                axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axis.imshow(found[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
+            for axis, column in zip(axes[row], titles, strict=True):
+                axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
+        note(figure, f"{source}; columns from the second: {', '.join(maps)}")
+    return Plot(
+        figure,
+        f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Columns from the "
+        f"second: {', '.join(maps)}.",
+        f"{len(images)} images in rows; beside each the same image in grey under a coloured map for {' and '.join(maps)}.",
+        has_photographs=True,
+    )
+
+
+def neighbours(
+    images: np.ndarray, titles: Sequence[str], found: np.ndarray, names: Sequence[Sequence[str]], source: str
+) -> Plot:
+    """Images, and beside each the training images that a network finds most alike.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        titles: words above each.
+        found: uint8 (n, m, height, width, 3).
+        names: classes of the found images, n lists of m.
+        source: what the images are.
+    """
+    columns = 1 + found.shape[1]
+    width = int(PAGE / columns * 18)
+    words = [
+        [_wrapped(title, width, 3), *(_wrapped(name, width, 3) for name in row)]
+        for title, row in zip(titles, names, strict=True)
+    ]
+    with theme():
+        figure, axes = _tiles(len(images), columns, PAGE / columns * 0.9, [word for row in words for word in row])
+        for row, image in enumerate(images):
+            for axis, picture, title in zip(axes[row], (image, *found[row]), words[row], strict=True):
+                axis.imshow(picture, interpolation="nearest")
+                axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Left: test images with a wrong answer. Beside each: the training images that the network finds most alike ({source}).",
+        f"{len(images)} rows of one test image and {found.shape[1]} training images with their classes.",
+        has_photographs=True,
+    )
+
+
+def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, shown: int = 8) -> Plot:
+    """What layers of a network make of one image: their strongest maps.
+
+    Args:
+        maps: for each layer, float (height, width, channels).
+        image: uint8 (height, width, 3).
+        source: what the image is.
+        shown: maps of each layer.
+    """
+    with theme():
+        figure, axes = _tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7)
+        axes[0, 0].imshow(image, interpolation="nearest")
+        for row, (name, values) in zip(axes, maps.items(), strict=True):
+            strongest = np.argsort(-values.mean(axis=(0, 1)), kind="stable")[:shown]
+            for axis, channel in zip(row[1:], strongest, strict=False):
+                axis.imshow(values[..., channel], cmap=SEQUENTIAL, interpolation="nearest")
+            row[1].text(
+                -0.08,
+                0.5,
+                f"{name}\n{values.shape[0]} x {values.shape[1]}",
+                transform=row[1].transAxes,
+                ha="right",
+                va="center",
+                fontsize=7,
+            )
+        note(figure, source)
+    return Plot(
+        figure,
+        f"What some layers make of one image: the {shown} maps with the highest mean of each ({source}); light is high.",
+        f"One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
+        has_photographs=True,
+    )
+
+
+def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
+    """Accuracy of a linear classifier on frozen features by the number of training images.
+
+    Args:
+        curve: of `probes.learning_curve`.
+        source: what was judged.
+    """
+    colour = MODEL_COLOURS["mobilenetv2"]
+    means = curve.groupby("images_per_class")[["accuracy", "low", "high"]].mean()
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.5)
+        axis.plot(means.index, means["accuracy"], color=colour)
+        axis.fill_between(means.index, means["low"], means["high"], color=colour, alpha=0.2, linewidth=0)
+        axis.plot(curve["images_per_class"], curve["accuracy"], "o", color=colour, markersize=3)
+        axis.set(xscale="log", xlabel="training images of each class", ylabel="validation accuracy", ylim=(0, None))
+        axis.set_xticks(means.index, [str(size) for size in means.index])
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        percent_axis(axis)
+        note(figure, f"{source}, n = {curve['n'].iloc[0]:,} images")
+    return Plot(
+        figure,
+        f"A linear classifier on frozen MobileNetV2 features by the number of training images ({source}). Points: draws of the "
+        "training images; band: 95 % interval over validation images.",
+        "; ".join(f"{size} a class: {value:.1%}" for size, value in means["accuracy"].items()),
     )
 
 

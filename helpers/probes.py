@@ -13,12 +13,12 @@ import pandas as pd
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from helpers import batches, evaluation, features, models, provenance, training
 from helpers.config import Phase, Recipe
-from helpers.dataset import Dataset, Split
+from helpers.dataset import Dataset, Rows, Split
 from helpers.runs import Run
 from helpers.style import name_of
 from helpers.weights import BaseWeights
@@ -308,7 +308,7 @@ def frozen_features(
     key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
     key += [weights.sha256 or seed, provenance.code_hash("models", "features", "networks/mobilenetv2")]
     return features.activations(
-        models.trunk(model, pooling), dataset.images[indices], f"probe_{provenance.digest(key)}"
+        models.trunk(model, pooling), Rows(dataset.images, indices), f"probe_{provenance.digest(key)}"
     )
 
 
@@ -323,10 +323,15 @@ def probe_indices(dataset: Dataset, split: Split, images_per_class: int) -> tupl
     return split.train[chosen.to_numpy()], split.validation
 
 
+def classifier() -> Pipeline:
+    """The linear probe, not yet fitted: a regularised logistic regression on standardised features."""
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=100, tol=1e-3))
+
+
 def linear_probe(
     train_features: np.ndarray, train_labels: np.ndarray, features: np.ndarray, labels: np.ndarray
 ) -> dict[str, float]:
-    """Accuracy of a regularised logistic regression on features of a frozen network.
+    """Accuracy of a linear classifier on features of a frozen network.
 
     Args:
         train_features: float (n, d).
@@ -337,9 +342,8 @@ def linear_probe(
     Returns:
         `n`, `accuracy`, `low`, `high`.
     """
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=100, tol=1e-3))
-    classifier.fit(np.asarray(train_features, np.float32), train_labels)
-    value = float(classifier.score(np.asarray(features, np.float32), labels))
+    fitted = classifier().fit(np.asarray(train_features, np.float32), train_labels)
+    value = float(fitted.score(np.asarray(features, np.float32), labels))
     low, high = evaluation.accuracy_interval(value, len(labels))
     return {"n": len(labels), "accuracy": value, "low": low, "high": high}
 
@@ -396,6 +400,41 @@ def pooling_comparison(
             found[: len(train)], dataset.labels[train], found[len(train) :], dataset.labels[validation]
         )
         rows.append({"pooling": pooling, **result})
+    return pd.DataFrame(rows)
+
+
+def learning_curve(
+    features: np.ndarray,
+    labels: np.ndarray,
+    held_out: np.ndarray,
+    held_out_labels: np.ndarray,
+    sizes: Sequence[int],
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Accuracy of a linear probe by the number of training images of a class.
+
+    Args:
+        features: float (n, d) of the training images, by a frozen network.
+        labels: integer (n,).
+        held_out: float (m, d) of other images.
+        held_out_labels: integer (m,).
+        sizes: training images of each class; those above what there is are left out.
+        draws: how often so many images are drawn; all of them need one draw only.
+        seed: of the draws.
+
+    Returns:
+        Columns `images_per_class`, `draw`, `n` (held-out images), `accuracy`, `low`, `high` (interval over images).
+    """
+    most = int(np.bincount(labels).min())
+    rows = []
+    for size in [size for size in sizes if size <= most]:
+        for draw in range(draws if size < most else 1):
+            order = np.random.default_rng([seed, draw]).permutation(len(labels))
+            rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
+            chosen = np.sort(order[rank < size])
+            result = linear_probe(features[chosen], labels[chosen], held_out, held_out_labels)
+            rows.append({"images_per_class": size, "draw": draw, **result})
     return pd.DataFrame(rows)
 
 

@@ -160,6 +160,91 @@ def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
+def leader_board(runs: Sequence[Run], level: float = 0.05) -> pd.DataFrame:
+    """Runs by test accuracy, and from which on those below are really worse.
+
+    Args:
+        runs: judged on the same images.
+        level: a difference counts where McNemar's p-value, corrected by Holm for all pairs, is below it.
+
+    Returns:
+        Columns `place`, `Model`, `Recipe`, `accuracy`, `low`, `high`, `top5_accuracy`, `macro_f1`, `better_than` (number of runs
+        below it that it is really better than), `like` (places of the runs that it cannot be told apart from).
+    """
+    ranked = sorted(runs, key=lambda run: -run.result()["accuracy"])
+    pairs = evaluation.compare({str(place): run.is_right() for place, run in enumerate(ranked, start=1)})
+    alike = pairs[pairs["p_holm"] >= level]
+    made = []
+    for place, run in enumerate(ranked, start=1):
+        result, name = run.result(), str(place)
+        others = [*alike.loc[alike["second"] == name, "first"], *alike.loc[alike["first"] == name, "second"]]
+        made.append(
+            {
+                "place": place,
+                "Model": MODEL_NAMES[run.model],
+                "Recipe": RECIPE_NAMES[run.recipe],
+                "accuracy": result["accuracy"],
+                "low": result["accuracy_low"],
+                "high": result["accuracy_high"],
+                "top5_accuracy": result["top5_accuracy"],
+                "macro_f1": evaluation.macro_f1(
+                    run.predictions["test_probabilities"].argmax(axis=1), run.predictions["test_labels"]
+                ),
+                "better_than": len(ranked) - place - sum(int(other) > place for other in others),
+                "like": ", ".join(others),
+            }
+        )
+    return pd.DataFrame(made)
+
+
+def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
+    """What networks reach on test, and what they cost.
+
+    Args:
+        runs: one for each recipe.
+        measured: of `costs.measure`, for the same runs.
+
+    Returns:
+        Columns `model`, `recipe`, `accuracy`, `train_seconds`, `parameters`, `multiply_adds`, `images_per_second`.
+    """
+    made = [
+        {
+            "model": run.model,
+            "recipe": run.recipe,
+            "accuracy": run.result()["accuracy"],
+            "train_seconds": run.record["train_seconds"],
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(made).merge(measured, on=["model", "recipe"])
+
+
+def without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
+    """Test accuracy on all images, and on those that remain when some are left out.
+
+    Args:
+        runs: finished runs.
+        left_out: indices of images, as in `test_indices`.
+
+    Returns:
+        Columns `Model`, `Recipe`, `seed`, `n`, `accuracy`, `n_left`, `accuracy_left`, `accuracy_left_out`.
+    """
+    made = []
+    for run in runs:
+        right, is_out = run.is_right(), np.isin(run.predictions["test_indices"], left_out)
+        made.append(
+            _named(run)
+            | {
+                "n": len(right),
+                "accuracy": right.mean(),
+                "n_left": int((~is_out).sum()),
+                "accuracy_left": right[~is_out].mean(),
+                "accuracy_left_out": right[is_out].mean() if is_out.any() else np.nan,
+            }
+        )
+    return pd.DataFrame(made)
+
+
 def losses(runs: Sequence[Run]) -> pd.DataFrame:
     """The last epoch's loss on validation as Keras reports it, the cross-entropy in it, and what the rest is.
 
