@@ -40,7 +40,7 @@ def training_batches(
         num_classes: width of the targets.
         seed: another seed gives another order and other transforms.
         first_epoch: epochs that are already behind.
-        from_pixels: augment; activations are taken as they are.
+        from_pixels: augment; activations are mixed by CutMix only.
 
     Returns:
         Pairs of float32 inputs (batch, ...) and float32 one-hot targets (batch, num_classes).
@@ -77,7 +77,7 @@ def training_batches(
     endless = tf.data.Dataset.range(first_epoch * chunks, tf.int64.max)
     # What is left over from an epoch's last whole batch is never made, so chunks divide into whole batches.
     stream = endless.map(chunk, num_parallel_calls=tf.data.AUTOTUNE).rebatch(size, drop_remainder=True)
-    if from_pixels and recipe.mix:
+    if recipe.mix and len(sides[0].shape) == 4:  # images or maps; rows of features have no rectangles
         stream = stream.enumerate(first_epoch * steps).map(blend, num_parallel_calls=tf.data.AUTOTUNE)
     return stream.prefetch(4).with_options(options)
 

@@ -33,7 +33,8 @@ class Phase:
         trainable: first layer of the pretrained base that learns, with all above it; "" for all layers,
             "head" for none of the base.
         frozen_below: layer whose activations are computed once and kept, so that this phase trains only
-            what lies above it, without augmentation other than the mirrored copy; "" to train from pixels.
+            what lies above it, without augmentation other than the mirrored copy and the recipe's `mix`; "" to
+            train from pixels.
         freeze_batch_norm: batch normalisation of the base stays in inference mode.
     """
 
@@ -66,7 +67,7 @@ class Recipe:
         activity_l1: factor of the absolute outputs of every layer added to the objective.
         dropout: rate before the output layer of the improved networks.
         label_smoothing: share of the target spread over all classes.
-        mix: share of batches whose images are blended in pairs by CutMix.
+        mix: share of batches whose images, or maps of a frozen layer, are blended in pairs by CutMix.
         flip_at_test: probabilities are averaged over an image and its mirror image.
     """
 
@@ -233,7 +234,7 @@ RECIPES: tuple[Recipe, ...] = (
                 frozen_below="global_average",
             ),
             Phase(
-                6,
+                12,
                 "adamw",
                 3e-4,
                 "cosine",
@@ -249,6 +250,7 @@ RECIPES: tuple[Recipe, ...] = (
         input_range=(-1.0, 1.0),  # what the weights expect
         dropout=0.3,
         label_smoothing=0.1,
+        mix=0.5,  # of the maps that the second phase starts from
         flip_at_test=True,
     ),
 )

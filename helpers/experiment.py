@@ -12,7 +12,8 @@ from IPython.display import display
 from helpers import config, paths, plans, provenance, results, runs, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
-from helpers.runs import Run
+from helpers.errors import DivergenceError
+from helpers.runs import Failure, Run
 from helpers.style import Plot
 from helpers.weights import BaseWeights, find_weights
 
@@ -75,16 +76,21 @@ class Experiment:
         """Runs of a recipe, one for each seed of the profile; those that exist are not trained again.
 
         Returns:
-            The runs, one for each seed; none where MODELS or RECIPES leave this one out.
+            The finished runs, one for each seed; none where MODELS or RECIPES leave this one out.
         """
         if (self.models and model not in self.models) or (self.recipes and recipe not in self.recipes):
             print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
             return []
         n_seeds = self.profile.seeds.get((model, recipe), 1)
-        made = [self._train(self.recipe(model, recipe), self.seed + index) for index in range(n_seeds)]
-        if made[0].has_unlabelled():
+        made = []
+        for seed in range(self.seed, self.seed + n_seeds):
+            try:
+                made.append(self._train(self.recipe(model, recipe), seed))
+            except DivergenceError as error:
+                print(f"{error}; the run has failed and has no result")
+        if made and made[0].has_unlabelled():
             results.write_submission(self.output, made[0], self.dataset.unlabelled_names)
-        results.write_tables(self.output, self.finished(), self.other_versions())
+        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
         return made
 
     def finished(self) -> list[Run]:
@@ -94,6 +100,10 @@ class Experiment:
     def other_versions(self) -> list[Run]:
         """Finished runs that `finished` passes over, since a newer one of the same recipe and seed exists."""
         return results.other_versions(*self._where())
+
+    def failures(self) -> list[Failure]:
+        """Runs on these data in this profile whose loss became infinite or undefined."""
+        return results.failures(*self._where())
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
         """The table of a small experiment, computed once.

@@ -3,13 +3,14 @@
 import csv
 from collections.abc import Iterable, Sequence, Sized
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers import evaluation, hierarchy
 from helpers.config import RECIPES, REPORTED
-from helpers.runs import Run, finished
+from helpers.runs import Failure, Run, failed, finished
 from helpers.style import MODEL_NAMES, RECIPE_NAMES, name_of
 
 COLUMNS = [
@@ -57,6 +58,16 @@ def other_versions(folders: Sequence[Path], data_fingerprint: str, split_fingerp
     runs = _on_same_data(folders, data_fingerprint, split_fingerprint)
     used = {run.key for run in _newest(runs)}
     return [run for run in runs if run.key not in used]
+
+
+def failures(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Failure]:
+    """Runs on the same data and split whose loss became infinite or undefined."""
+    return [
+        failure
+        for folder in folders
+        for failure in failed(folder)
+        if _fits(failure.config, data_fingerprint, split_fingerprint)
+    ]
 
 
 def by_recipe(runs: Sequence[Run], seed: int | None = None) -> dict[tuple[str, str], Run]:
@@ -349,8 +360,13 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=COLUMNS)
 
 
-def summary(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
+def summary(runs: Sequence[Run], split: str = "test", failures: Sequence[Failure] = ()) -> pd.DataFrame:
     """One row a recipe for readers: mean over seeds, interval over images, what the report says.
+
+    Args:
+        runs: finished runs.
+        split: "test" or "validation".
+        failures: get a row each, without numbers.
 
     Returns:
         Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Top-5`, `Loss`, `Epochs`, `Seeds`,
@@ -378,7 +394,11 @@ def summary(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
                 "Training": f"{group['train_seconds'].mean() / 60:.1f} min",
             }
         )
-    return pd.DataFrame(made)
+    for failure in failures:
+        recipe = failure.config["recipe"]
+        names = {"Model": MODEL_NAMES[recipe["model"]], "Recipe": RECIPE_NAMES[recipe["name"]]}
+        made.append({**names, "Accuracy": "failed", "Seeds": f"seed {failure.config['seed']}"})
+    return pd.DataFrame(made).fillna("")
 
 
 def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
@@ -406,17 +426,20 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
     return frame
 
 
-def write_tables(folder: Path, runs: Sequence[Run], others: Sequence[Run] = ()) -> None:
+def write_tables(
+    folder: Path, runs: Sequence[Run], others: Sequence[Run] = (), failures: Sequence[Failure] = ()
+) -> None:
     """Write `results.csv` and `results.md` from all runs there are.
 
     Args:
         folder: of the profile's figures.
         runs: what `gather` gives.
         others: what `other_versions` gives; listed apart.
+        failures: runs without a result; listed with the reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows(runs).to_csv(folder / "results.csv", index=False)
-    (folder / "results.md").write_text(_results_markdown(runs, others))
+    (folder / "results.md").write_text(_results_markdown(runs, others, failures))
 
 
 def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
@@ -455,10 +478,13 @@ def _on_same_data(folders: Sequence[Path], data_fingerprint: str, split_fingerpr
     """Each run once, though it may have both a folder and a record; folders named first win."""
     by_key: dict[str, Run] = {}
     for run in (run for folder in folders for run in finished(folder)):
-        fits = run.config["data_fingerprint"] == data_fingerprint
-        if fits and run.config["split_fingerprint"] == split_fingerprint:
+        if _fits(run.config, data_fingerprint, split_fingerprint):
             by_key.setdefault(run.key, run)
     return list(by_key.values())
+
+
+def _fits(config: dict[str, Any], data_fingerprint: str, split_fingerprint: str) -> bool:
+    return (config["data_fingerprint"], config["split_fingerprint"]) == (data_fingerprint, split_fingerprint)
 
 
 def _newest(runs: Sequence[Run]) -> list[Run]:
@@ -468,9 +494,10 @@ def _newest(runs: Sequence[Run]) -> list[Run]:
     return sorted(newest.values(), key=lambda run: (_ORDER.get((run.model, run.recipe), len(_ORDER)), run.seed))
 
 
-def _results_markdown(runs: Sequence[Run], others: Sequence[Run]) -> str:
+def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequence[Failure]) -> str:
+    failed = ["", *(f"Failed: {failure.reason}." for failure in failures)] if failures else []
     if not runs:
-        return "No run has finished yet.\n"
+        return "\n".join(["No run has finished yet.", *failed]) + "\n"
     first = runs[0].record
     n_test, source = first["results"]["test"]["n"], first["test_source"]
     origins = {run.record["weights"]["origin"] for run in runs if run.model == "mobilenetv2"}
@@ -479,7 +506,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run]) -> str:
         f"{first['data']['fingerprint']}), profile {runs[0].config['profile']}, {first['training_images']:,} training "
         f"images; test set of {n_test:,} images ({source}).",
         "",
-        markdown(summary(runs)),
+        markdown(summary(runs, failures=failures)),
         "Accuracy on the test set; loss is the cross-entropy without penalties. The interval is over images where there "
         "is one seed, over seeds where there are several. Beside the report's table 1 (accuracy / loss):",
         "",
@@ -495,7 +522,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run]) -> str:
             f"finished {run.record['finished']})"
             for run in others
         ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + failed) + "\n"
 
 
 def _named(run: Run) -> dict[str, str | int]:

@@ -110,6 +110,27 @@ class Run:
         return (self.folder / "model.keras").exists()
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A run whose loss became infinite or undefined.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What was asked for, as in `Run`."""
+        return json.loads((self.folder / "config.json").read_text())
+
+    @cached_property
+    def reason(self) -> str:
+        """For example "deep_cnn improved, seed 0: the loss was nan in epoch 2"."""
+        return json.loads((self.folder / _FAILURE).read_text())["reason"]
+
+
 def is_complete(folder: Path) -> bool:
     """Whether a run there has finished."""
     return (folder / LAST_FILE).exists()
@@ -118,6 +139,11 @@ def is_complete(folder: Path) -> bool:
 def finished(folder: Path) -> list[Run]:
     """All complete runs or records directly below a folder, by name."""
     return [Run(path.parent) for path in sorted(folder.glob(f"*/{LAST_FILE}"))]
+
+
+def failed(folder: Path) -> list[Failure]:
+    """All failed runs directly below a folder, by name."""
+    return [Failure(path.parent) for path in sorted(folder.glob(f"*/{_FAILURE}"))]
 
 
 def finish(

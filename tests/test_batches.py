@@ -92,6 +92,14 @@ def test_the_recipe_s_share_of_batches_is_mixed(mix, low, high):
     assert all(np.allclose(y.sum(axis=1), 1) for y in targets)
 
 
+def test_maps_are_mixed_and_rows_of_features_are_not():
+    recipe, n = replace(PLAIN, mix=1.0), 8
+    for shape, mixed in (((n, 6, 6, 2), True), ((n, 5), False)):
+        sides = [np.random.default_rng(0).normal(size=shape).astype(np.float16)] * 2
+        targets = [y for _, y in take(4, sides, np.arange(n), recipe, n, seed=0, from_pixels=False)]
+        assert any(bool((y.max(axis=1) < 1).any()) for y in targets) == mixed
+
+
 def test_activations_come_from_both_sides_of_an_image():
     n = 40
     images = np.arange(n, dtype=np.float16)[:, None] * np.ones((1, 3), np.float16)

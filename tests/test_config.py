@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from helpers import config, models
-from helpers.config import AUGMENTATIONS, PROFILES, RECIPES, find_profile, find_recipe
+from helpers.config import AUGMENTATIONS, PROFILES, RECIPES, as_recipe, find_profile, find_recipe
 from helpers.errors import InputError
 
 EACH_RECIPE = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
@@ -111,3 +113,8 @@ def test_a_recipe_as_plain_values_tells_every_field(recipe):
     values = recipe.as_dict()
     assert {"model", "network", "phases", "batch_size", "augmentation"} <= set(values)
     assert values["phases"][0]["learning_rate"] == recipe.phases[0].learning_rate
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
+def test_a_recipe_comes_back_from_json(recipe):
+    assert as_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe

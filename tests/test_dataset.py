@@ -13,7 +13,7 @@ from PIL import Image
 
 from helpers import dataset
 from helpers.config import DemoData
-from helpers.dataset import Dataset, duplicate_pairs, make_split, open_demo, open_source
+from helpers.dataset import Dataset, Rows, duplicate_pairs, make_split, open_demo, open_source
 from helpers.errors import InputError
 
 
@@ -640,3 +640,16 @@ def test_without_copies_the_list_is_empty_with_its_columns():
     pairs = duplicate_pairs(made_up([0] * 10 + [1] * 10))
     assert len(pairs) == 0
     assert list(pairs.columns) == ["first", "second", "first_class", "second_class"]
+
+
+def test_rows_are_what_an_array_of_them_would_be():
+    array, indices = np.arange(60).reshape(10, 3, 2), np.array([7, 2, 5])
+    rows = Rows(array, indices)
+    copied = array[indices]
+    assert len(rows) == 3
+    assert rows.shape == copied.shape
+    assert rows.dtype == copied.dtype
+    for key in (0, slice(1, None), np.array([2, 0]), np.array([True, False, True])):
+        assert np.array_equal(rows[key], copied[key])
+    assert np.array_equal(np.asarray(rows), copied)
+    assert np.asarray(rows, np.float32).dtype == np.float32

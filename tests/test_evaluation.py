@@ -213,3 +213,22 @@ def test_classes_of_one_name_are_not_merged_where_two_disagree():
     first, second = np.array([1, 1, 0, 0, 1], bool), np.array([0, 1, 1, 1, 0], bool)
     frame = evaluation.class_disagreement(first, second, np.array([0, 1, 1, 1, 2]), ["same", "other", "same", "none"])
     assert frame.to_numpy().tolist() == [["same", 1, 1, 0], ["same", 1, 1, 0], ["other", 3, 0, 2]]
+
+
+def test_macro_f1_is_the_mean_over_classes():
+    # Class 0: precision 1/2, recall 1; class 1: precision 1, recall 1/2; class 2 is never predicted.
+    predicted, labels = np.array([0, 0, 1, 0, 0]), np.array([0, 0, 1, 1, 2])
+    assert evaluation.macro_f1(predicted, labels) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+
+
+def test_accuracy_by_groups_equally_many_and_leaves_out_unknown_values():
+    values = np.array([5.0, 1, 2, np.nan, 4, 3, 6])
+    table = evaluation.accuracy_by(values, np.array([True, False, False, True, True, False, True]), groups=2)
+    assert table["n"].tolist() == [3, 3]
+    assert table["value"].tolist() == [2, 5]
+    assert table["accuracy"].tolist() == [0, 1]
+    assert (table["low"] <= table["accuracy"]).all()
+
+
+def test_accuracy_by_equal_values_is_one_group():
+    assert evaluation.accuracy_by(np.ones(8), np.arange(8) < 2)["accuracy"].tolist() in ([0.25], [])

@@ -166,3 +166,25 @@ def test_embedding_map_repeats_by_seed_and_keeps_clusters_apart():
     first, again = (exploration.embedding_map(features, seed=4) for _ in range(2))
     assert first.shape == (40, 2) and np.array_equal(first, again)
     assert exploration.neighbour_agreement(first - first.mean(0), np.repeat([0, 1], 20)) > 0.9
+
+
+def test_image_properties_of_known_images(tiny):
+    split = make_split(tiny)
+    table = exploration.image_properties(tiny, split)
+    assert len(table) == len(split.test)
+    first = tiny.images[split.test[0]].astype(float) / 255
+    assert table["brightness"].iloc[0] == pytest.approx(first.mean(), abs=1e-5)
+    x_min, y_min, x_max, y_max = tiny.boxes[split.test[0]]
+    assert table["area"].iloc[0] == (x_max - x_min + 1) * (y_max - y_min + 1) / 64**2
+
+
+def test_a_flat_image_has_no_sharpness_and_an_unknown_box_no_area(tiny):
+    images = np.full(tiny.images.shape, 9, np.uint8)
+    images[:, ::2] = 200
+    images[tiny.labels == 0] = 9
+    flat = replace(tiny, images=images, boxes=np.full_like(tiny.boxes, -1))
+    table = exploration.image_properties(flat, make_split(tiny))
+    labels = tiny.labels[make_split(tiny).test]
+    assert (table["sharpness"][labels == 0] == 0).all()
+    assert (table["sharpness"][labels != 0] > 0.5).all()
+    assert table["area"].isna().all()

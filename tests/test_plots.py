@@ -7,7 +7,7 @@ import pytest
 from fake_runs import NUM_CLASSES, write_run
 from matplotlib.colors import to_rgb
 
-from helpers import evaluation, models, plots, reported, style
+from helpers import evaluation, models, plots, reported, results, style
 from helpers.config import find_recipe
 from helpers.style import Plot
 
@@ -38,6 +38,17 @@ COURSE = pd.DataFrame({"step": [1, 2, 3], "penalty": [2.0, 3.0, 1.0], "cross_ent
 CHANNELS = pd.DataFrame({"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.3]}, index=["red", "green", "blue"])
 BRIGHTNESS = pd.DataFrame({"brightness": RNG.random(50), "contrast": RNG.random(50) / 2})
 BOXES = pd.DataFrame({"area": [0.1, 0.4, 0.9]})
+BY = pd.DataFrame({"value": [0.1, 0.5], "n": 40, "accuracy": [0.3, 0.4], "low": 0.2, "high": 0.5})
+CURVE = pd.DataFrame({"images_per_class": [10, 10, 50], "draw": [0, 1, 0], **MARGINS})
+MEASURED = pd.DataFrame(
+    {
+        "model": "deep_cnn",
+        "recipe": ["as_reported", "improved"],
+        "parameters": [9_000_000, 1_000_000],
+        "multiply_adds": [10**8, 10**7],
+        "images_per_second": [300.0, 900.0],
+    }
+)
 RIGHT = {"first": np.arange(100) < 70, "second": np.arange(100) < 20, "third": np.arange(100) < 21}
 PER_CLASS = evaluation.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
 
@@ -75,7 +86,22 @@ CASES = {
     "logged_weights": lambda runs: plots.logged_weights(reported.logged_weights()),
     "table": lambda runs: plots.table(STEPS, "Steps", SOURCE),
     "accuracies": lambda runs: plots.accuracies(runs, SOURCE),
-    "cost": lambda runs: plots.cost(runs, SOURCE),
+    "cost": lambda runs: plots.cost(results.costs(runs[:2], MEASURED), SOURCE),
+    "accuracy_by": lambda runs: plots.accuracy_by({"size": [BY] * 2, "contrast": [BY] * 2}, runs[:2], SOURCE),
+    "grad_cam": lambda runs: plots.grad_cam(
+        IMAGES,
+        ["cat", "dog", "owl"],
+        {"net": IMAGES[..., 0] / 255},
+        {"net": ["cat, 90%", "owl, 20%", "owl, 99%"]},
+        SOURCE,
+    ),
+    "neighbours": lambda runs: plots.neighbours(
+        IMAGES[:2], ["cat; true: dog", "owl; true: cat"], IMAGES[[[0, 1, 2], [2, 1, 0]]], [["a", "b", "c"]] * 2, SOURCE
+    ),
+    "feature_maps": lambda runs: plots.feature_maps(
+        {"conv_1": RNG.random((8, 8, 12)), "conv_2": RNG.random((4, 4, 3))}, IMAGES[0], SOURCE
+    ),
+    "learning_curve": lambda runs: plots.learning_curve(CURVE, SOURCE),
     "comparison": lambda runs: plots.comparison(evaluation.compare(RIGHT), SOURCE),
     "penalties": lambda runs: plots.penalties(runs[3:], NUM_CLASSES, SOURCE),
     "penalty_course": lambda runs: plots.penalty_course(COURSE, NUM_CLASSES, SOURCE),
@@ -88,7 +114,7 @@ CASES = {
     "levers": lambda runs: plots.levers(LEVERS, SOURCE),
     "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }
-PHOTOGRAPHS = {"image_grid", "nearest_pairs", "augmentation_grid"}
+PHOTOGRAPHS = {"feature_maps", "grad_cam", "image_grid", "nearest_pairs", "neighbours", "augmentation_grid"}
 
 
 def texts(plot):

@@ -192,3 +192,13 @@ def test_trained_networks_are_the_first_seed_of_each_recipe_that_kept_one(tmp_pa
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)]).save(run.folder / "model.keras")
     found = probes.trained_networks([without, first, second])
     assert {name: model.output_shape for name, model in found.items()} == {"Deep CNN, improved": (None, 2)}
+
+
+def test_a_learning_curve_rises_and_draws_what_it_says():
+    features, labels = separable(90, 3)
+    features = features + np.random.default_rng(1).normal(0, 1, features.shape)
+    curve = probes.learning_curve(features[:60], labels[:60], features[60:], labels[60:], (2, 5, 20, 50), 3, 0)
+    assert curve.groupby("images_per_class")["draw"].apply(list).to_dict() == {2: [0, 1, 2], 5: [0, 1, 2], 20: [0]}
+    means = curve.groupby("images_per_class")["accuracy"].mean()
+    assert means[20] > means[2]
+    assert set(curve["n"]) == {30}

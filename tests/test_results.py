@@ -7,7 +7,7 @@ from fake_runs import write_run
 
 from helpers import evaluation, results
 from helpers.config import RECIPES, REPORTED
-from helpers.runs import Run
+from helpers.runs import Run, fail
 
 # design.md fixes these; results.csv is read by others.
 COLUMNS = [
@@ -307,3 +307,63 @@ def test_steps_cope_with_missing_parts(some):
     nothing = results.steps([], pd.DataFrame())
     assert nothing.empty
     assert list(nothing.columns) == ["model", "step", "accuracy", "gain"]
+
+
+def test_leader_board_says_which_differences_are_real(folder):
+    runs = [
+        write_run(folder, "shallow_cnn", "as_reported", right=30),
+        write_run(folder, "mobilenetv2", "improved", right=90),
+        write_run(folder, "deep_cnn", "as_reported", right=31),
+    ]
+    board = results.leader_board(runs).set_index("place")
+    assert board["Model"].tolist() == ["MobileNetV2", "Deep CNN", "Shallow CNN"]
+    assert board["better_than"].tolist() == [2, 0, 0]
+    assert board["like"].tolist() == ["", "3", "2"]
+    assert board["macro_f1"].tolist() == sorted(board["macro_f1"], reverse=True)
+
+
+def test_costs_join_what_was_measured(folder):
+    run = write_run(folder, "deep_cnn", "improved", right=40, seconds=2.0)
+    measured = pd.DataFrame({"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]})
+    row = results.costs([run], measured).iloc[0]
+    assert row[["model", "recipe", "accuracy", "train_seconds", "parameters"]].tolist() == [
+        "deep_cnn",
+        "improved",
+        0.4,
+        6.0,
+        7,
+    ]
+
+
+def test_without_leaves_images_out(folder):
+    run = write_run(folder, "deep_cnn", "improved", right=40)
+    row = results.without([run], np.array([39, 40, 41, 42, 500])).iloc[0]
+    assert row[["n", "n_left"]].tolist() == [100, 96]
+    assert row[["accuracy", "accuracy_left", "accuracy_left_out"]].tolist() == [0.4, 39 / 96, 0.25]
+
+
+def test_without_leaves_nothing_out_where_no_image_is_named(folder):
+    row = results.without([write_run(folder, "deep_cnn", "improved")], np.array([], int)).iloc[0]
+    assert row["accuracy"] == row["accuracy_left"]
+    assert np.isnan(row["accuracy_left_out"])
+
+
+def test_a_failed_run_is_in_the_table_without_a_number(folder, tmp_path):
+    run = write_run(folder, "deep_cnn", "improved", right=40)
+    broken = write_run(folder, "shallow_cnn", "as_coded", seed=2)
+    (broken.folder / "run.json").unlink()
+    fail(broken.folder, "shallow_cnn as_coded, seed 2: the loss was nan in epoch 1", broken.history)
+    failures = results.failures([folder], "data0", "split0")
+    assert [failure.config["seed"] for failure in failures] == [2]
+    assert results.failures([folder], "other data", "split0") == []
+    table = results.summary([run], failures=failures).set_index("Model")
+    assert table.loc["Shallow CNN", ["Recipe", "Accuracy", "Seeds", "Loss"]].tolist() == [
+        "as coded",
+        "failed",
+        "seed 2",
+        "",
+    ]
+    results.write_tables(tmp_path / "out", [run], failures=failures)
+    words = (tmp_path / "out" / "results.md").read_text()
+    assert "Failed: shallow_cnn as_coded, seed 2: the loss was nan in epoch 1." in words
+    assert results.gather([folder], "data0", "split0") == [run]

@@ -8,6 +8,7 @@ import pytest
 from helpers import features, models, paths, provenance, runs, training
 from helpers.config import PRETRAINING, Phase, find_recipe
 from helpers.dataset import make_split
+from helpers.errors import DivergenceError
 from helpers.plans import make_plan
 from helpers.training import compiled, predict, train
 from helpers.weights import BaseWeights
@@ -303,3 +304,25 @@ def test_weight_decay_spares_biases_and_normalisation():
         if not np.allclose(weight.numpy(), before[weight.path], atol=1e-6)
     }
     assert shrunk == {path for path in before if path.endswith("kernel")}
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_a_record(tiny, split):
+    wild = replace(SCRATCH, phases=(Phase(2, "sgd", 1e20),), augmentation="none", mix=0.0)
+    plan = make_plan(wild, 0, "smoke", tiny, split, None)
+    with pytest.raises(DivergenceError, match=r"shallow_cnn improved, seed 0: the loss was (nan|inf) in epoch 1"):
+        train(plan, quiet)
+    assert not runs.is_complete(plan.folder)
+    assert runs.finished(plan.folder.parent) == []
+    with pytest.raises(DivergenceError, match="in epoch 1"):
+        train(plan, never)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(plan, finished):
+    with pytest.raises(KeyboardInterrupt):
+        train(plan, interrupt_at(3))
+    [file] = plan.folder.glob("checkpoint_*.npz")
+    file.write_bytes(file.read_bytes()[:-100])
+    lines = []
+    assert_same(train(plan, lines.append), finished[0])
+    assert lines[0] == f"{file} is damaged and is not used"
+    assert "epoch 1/3" in lines[1]
