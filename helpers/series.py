@@ -6,11 +6,12 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import nbformat
 import papermill
 import typer
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -143,8 +144,8 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
         The executed copy.
 
     Raises:
-        InputError: the parameters are not the notebook's, or a cell failed or never ran; the message names the cell
-            and the copy.
+        InputError: the parameters are not the notebook's, a cell failed or never ran, or the kernel ended; the message
+            names the cell and the copy.
     """
     known = papermill.inspect_notebook(str(notebook))
     if set(known) != set(parameters):
@@ -172,6 +173,13 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
                 f"{notebook.name} failed in cell {error.exec_count}: {reason}; its executed copy is "
                 f"{target}, results so far are kept, and the next call goes on from there."
             ) from error
+        except DeadKernelError as error:  # nbclient ends the kernel on Ctrl-C, so both look the same from here
+            raise InputError(
+                f"{notebook.name} was stopped: by Ctrl-C, or its kernel was ended by the system, as happens when memory "
+                "runs out. Results so far are kept, and the next call goes on from there."
+            ) from error
+        except RuntimeError as error:
+            raise InputError(f"{notebook.name}: no kernel could be started ({error}); call `make setup`.") from error
     unrun = [c for c in nbformat.read(target, 4).cells if c.cell_type == "code" and c.source and not c.execution_count]
     if unrun:
         raise InputError(f"{notebook.name} stopped before {unrun[0].source.splitlines()[0]!r}; see {target}.")
@@ -235,14 +243,23 @@ def build_html(profile: str, figures: Path | None = None) -> Path:
 
 
 def main(command: object = app) -> None:
-    """Run the command line; an error of the user's is one sentence on stderr and status 2."""
+    """Run the command line; what ends it is one sentence on stderr and status 2."""
     try:
         command()
     except InputError as error:
-        if "--traceback" in sys.argv:
-            traceback.print_exc()
-        print(f"Error: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _complain(error)
+    except OSError as error:  # a full disk, a folder that nobody may write to
+        where = f" at {error.filename}" if error.filename else ""
+        _complain(f"{error.strerror}{where}; make room or name other folders, and the next call goes on from there.")
+    except KeyboardInterrupt:
+        _complain("stopped by Ctrl-C; results so far are kept, and the next call goes on from there.")
+
+
+def _complain(problem: object) -> NoReturn:
+    if "--traceback" in sys.argv:
+        traceback.print_exc()
+    print(f"Error: {problem}", file=sys.stderr)
+    raise SystemExit(2) from None
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -1,0 +1,363 @@
+"""Figures that compare finished runs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+from helpers import calibration, evaluation
+from helpers.config import REPORTED
+from helpers.plots.layout import short
+from helpers.runs import Run
+from helpers.style import (
+    COLUMN,
+    FAINT,
+    INK,
+    MODEL_COLOURS,
+    MODEL_NAMES,
+    PAGE,
+    RECIPE_MARKERS,
+    RECIPE_NAMES,
+    SEQUENTIAL,
+    Plot,
+    chance_line,
+    name_of,
+    new_figure,
+    note,
+    p_text,
+    percent_axis,
+    theme,
+)
+
+_FEWEST_IN_BIN = 10  # images, below which an accuracy is not drawn
+
+
+def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
+    """A table of text as a figure."""
+    with theme():
+        figure, axis = new_figure(PAGE, 0.55 + 0.26 * len(frame))
+        axis.axis("off")
+        drawn = axis.table(
+            cellText=frame.astype(str).values,
+            colLabels=frame.columns,
+            loc="center",
+            cellLoc="center",
+            edges="horizontal",
+        )
+        drawn.auto_set_font_size(False)
+        drawn.set_fontsize(8)
+        drawn.scale(1, 1.35)
+        drawn.auto_set_column_width(range(len(frame.columns)))
+        axis.set_title(title, loc="left")
+        note(figure, source)
+    lines = "; ".join(
+        ", ".join(f"{c} {v}" for c, v in zip(frame.columns, row, strict=True)) for row in frame.to_numpy()
+    )
+    return Plot(figure, f"{title} ({source}).", lines)
+
+
+def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
+    """Accuracy of every run with its interval, the report's value beside it."""
+    labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))
+    with theme():
+        figure, axis = new_figure(PAGE, 0.7 + 0.32 * len(labels))
+        for place, (model, recipe) in enumerate(reversed(labels)):
+            group = [run.result(split)["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
+            n = runs[0].result(split)["n"]
+            low, high = evaluation.mean_interval(group, n)
+            mean = float(np.mean(group))
+            axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
+            axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
+            reported = REPORTED[model].accuracy
+            is_hidden = reported is not None and high < reported < high + 0.09  # the mark would cross the text
+            axis.text((reported if is_hidden else max(high, 0.012)) + 0.008, place, f"{mean:.1%}", va="center")
+            if reported is not None:
+                axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
+        axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
+        chance_line(axis, runs[0].predictions["test_probabilities"].shape[1], horizontal=False)
+        axis.set(xlabel=f"accuracy on {split}")
+        axis.margins(x=0.12)
+        axis.set_xlim(left=0)
+        percent_axis(axis, "x")
+        note(figure, f"{source}, n = {runs[0].result(split)['n']:,} images")
+    best = max(runs, key=lambda run: run.result(split)["accuracy"])
+    return Plot(
+        figure,
+        f"Accuracy on the {split} images with 95 % intervals ({source}). Thick marks: the report's table 1, measured on "
+        "other images. Dotted: a guess.",
+        f"The best is {name_of(best.model, best.recipe)} with {best.result(split)['accuracy']:.1%}.",
+    )
+
+
+def cost(table: pd.DataFrame, source: str) -> Plot:
+    """Accuracy against what a network costs, in four ways.
+
+    Args:
+        table: of `results.costs`.
+        source: what was judged.
+    """
+    prices = {
+        "train_seconds": "seconds of training epochs",
+        "parameters": "parameters",
+        "multiply_adds": "multiply-adds an image",
+        "images_per_second": "images classified in a second",
+    }
+    with theme():
+        figure, axes = new_figure(PAGE, 4.6, 2, 2, sharey=True)
+        for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
+            for row in table.itertuples():
+                x = getattr(row, column)
+                axis.plot(x, row.accuracy, RECIPE_MARKERS[row.recipe], color=MODEL_COLOURS[row.model], markersize=7)
+            axis.set(xscale="log", xlabel=words, ylim=(0, None))
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+            axis.xaxis.set_minor_formatter(NullFormatter())
+        for axis in axes[:, 0]:
+            axis.set(ylabel="test accuracy")
+        percent_axis(axes[0, 0])
+        for model in [model for model in MODEL_COLOURS if model in set(table["model"])]:
+            axes[0, 0].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
+        for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in set(table["recipe"])]:
+            axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], color=FAINT, label=RECIPE_NAMES[recipe])
+        figure.legend(loc="outside upper center", ncols=4)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Test accuracy against seconds of training, size, operations and speed of the networks on this machine ({source}). "
+        "Pretraining and the computing of frozen features are not in the seconds.",
+        "; ".join(
+            f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
+            f"{row.images_per_second:.0f} images a second"
+            for row in table.itertuples()
+        ),
+    )
+
+
+def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
+    """Differences in accuracy between all pairs, in colour where they are more than chance.
+
+    Args:
+        pairs: of `evaluation.compare`.
+        source: what was judged.
+        level: corrected p-values below it count as a difference.
+    """
+    names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
+    values = np.full((len(names), len(names)), np.nan)
+    words = np.full(values.shape, "", object)
+    for pair in pairs.itertuples():
+        place = names.index(pair.second), names.index(pair.first)
+        values[place] = -pair.difference if pair.p_holm < level else 0
+        words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
+    values, words = values[1:, :-1], words[1:, :-1]
+    limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
+    with theme():
+        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.6 * len(words))), 1.6 + 0.4 * len(words))
+        sns.heatmap(
+            values,
+            annot=words,
+            fmt="",
+            cmap="vlag",
+            vmin=-limit,
+            vmax=limit,
+            linewidths=1,
+            cbar=False,
+            ax=axis,
+            annot_kws={"fontsize": 8},
+        )
+        for text, value in zip(axis.texts, values[~np.isnan(values)], strict=True):
+            text.set_color(INK if value else FAINT)
+        axis.set_yticks(np.arange(len(words)) + 0.5, names[1:], rotation=0)
+        axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
+        axis.tick_params(length=0)
+        note(figure, source)
+    n_clear = int((pairs["p_holm"] < level).sum())
+    return Plot(
+        figure,
+        f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Pale, in grey: not told apart at {level:g}.",
+        f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
+    )
+
+
+def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str) -> Plot:
+    """Accuracy against confidence on test, as trained and after temperature scaling.
+
+    Args:
+        runs: one for each line.
+        temperatures: of the runs, fitted on validation.
+        source: what was judged.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 3.0, 1, 2, sharey=True)
+        for axis, title, divisors in (
+            (axes[0], "as trained", [1.0] * len(runs)),
+            (axes[1], "after temperature scaling", temperatures),
+        ):
+            axis.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1)
+            for run, divisor in zip(runs, divisors, strict=True):
+                table = calibration.reliability(
+                    calibration.scaled(run.predictions["test_probabilities"], divisor), run.predictions["test_labels"]
+                )
+                table = table[table["n"] >= _FEWEST_IN_BIN]
+                axis.plot(
+                    table["confidence"],
+                    table["accuracy"],
+                    color=MODEL_COLOURS[run.model],
+                    marker=RECIPE_MARKERS[run.recipe],
+                    markersize=4,
+                    clip_on=False,
+                    label=name_of(run.model, run.recipe),
+                )
+            axis.set(title=title, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
+            percent_axis(axis, "x")
+        axes[0].set_ylabel("accuracy")
+        percent_axis(axes[0])
+        axes[0].legend(loc="upper left")
+        note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
+    errors = [
+        calibration.expected_calibration_error(run.predictions["test_probabilities"], run.predictions["test_labels"])
+        for run in runs
+    ]
+    return Plot(
+        figure,
+        f"Accuracy of test images grouped by confidence ({source}), in {calibration.N_BINS} bins of equal width; bins of fewer "
+        f"than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it says. The "
+        "temperature is fitted on validation.",
+        "; ".join(
+            f"{name_of(run.model, run.recipe)}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
+            for run, error, divisor in zip(runs, errors, temperatures, strict=True)
+        ),
+    )
+
+
+def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
+    """Accuracy of the answers, for every share of test images that is answered, the surest first."""
+    curves = [
+        calibration.risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"]) for run in runs
+    ]
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.6)
+        for run, curve in zip(runs, curves, strict=True):
+            curve = curve.iloc[_FEWEST_IN_BIN - 1 :]  # an accuracy of fewer answers says nothing
+            axis.plot(
+                curve["coverage"],
+                curve["accuracy"],
+                color=MODEL_COLOURS[run.model],
+                label=name_of(run.model, run.recipe),
+            )
+        axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
+        for which in ("x", "y"):
+            percent_axis(axis, which)
+        axis.legend(loc="best")
+        note(figure, f"{source}, n = {len(curves[0]):,} images")
+    return Plot(
+        figure,
+        f"Accuracy if only the images of highest confidence are answered, on test ({source}).",
+        "; ".join(
+            f"{name_of(run.model, run.recipe)}: {curve['accuracy'].iloc[len(curve) // 2 - 1]:.1%} on the surer half, "
+            f"{curve['accuracy'].iloc[-1]:.1%} on all"
+            for run, curve in zip(runs, curves, strict=True)
+        ),
+    )
+
+
+def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
+    """The confusion matrix as shares of each true class.
+
+    Args:
+        counts: integer (n_classes, n_classes), true class by row, related classes next to each other where that is known.
+        run_name: whose mistakes.
+        source: what was judged.
+    """
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    with theme():
+        figure, axis = new_figure(4.6, 4.1)
+        picture = axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
+        axis.set(xlabel="predicted class", ylabel="true class", title=run_name, xticks=[], yticks=[])
+        bar = figure.colorbar(picture, ax=axis, shrink=0.85)
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        note(figure, f"{source}, n = {counts.sum():,}")
+    right = np.trace(counts) / counts.sum()
+    return Plot(
+        figure,
+        f"Which class is taken for which, as a share of each true class: {run_name} ({source}). The diagonal is right.",
+        f"{right:.1%} of the images lie on the diagonal; the rest is spread over many pairs of classes.",
+    )
+
+
+def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown: int = 10) -> Plot:
+    """The classes that are recognised best and worst, with intervals.
+
+    Args:
+        per_class: of `evaluation.class_accuracy`.
+        run_name: whose accuracy.
+        source: what was judged.
+        shown: how many at either end.
+    """
+    chosen = pd.concat([per_class.head(shown), per_class.tail(shown)]).iloc[::-1]
+    with theme():
+        figure, axis = new_figure(PAGE, 0.8 + 0.2 * len(chosen))
+        places = np.arange(len(chosen)) + (np.arange(len(chosen)) >= min(shown, len(chosen) - shown)) * 0.8
+        low, high = chosen["accuracy"] - chosen["low"], chosen["high"] - chosen["accuracy"]
+        axis.errorbar(
+            chosen["accuracy"],
+            places,
+            xerr=[low.clip(lower=0), high.clip(lower=0)],
+            fmt="o",
+            color=INK,
+            capsize=2,
+        )
+        axis.set_yticks(places, [short(name, 42) for name in chosen["class_name"]])
+        axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
+        percent_axis(axis, "x")
+        note(figure, f"{source}, n = {per_class['n'].min()} to {per_class['n'].max()} images a class")
+    return Plot(
+        figure,
+        f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
+        f"Best: {per_class['class_name'].iloc[0]} at {per_class['accuracy'].iloc[0]:.0%}. Worst: "
+        f"{per_class['class_name'].iloc[-1]} at {per_class['accuracy'].iloc[-1]:.0%}.",
+    )
+
+
+def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], source: str) -> Plot:
+    """Accuracy by properties of the images, one property a panel.
+
+    Args:
+        tables: for each property, `evaluation.accuracy_by` of each run; two or four of them.
+        runs: in the order of the tables.
+        source: what was judged.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 2.3 * len(tables) / 2, len(tables) // 2, 2, sharey=True, squeeze=False)
+        for axis, (words, found) in zip(axes.flat, tables.items(), strict=True):
+            for run, table in zip(runs, found, strict=True):
+                errors = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
+                axis.errorbar(
+                    table["value"],
+                    table["accuracy"],
+                    yerr=errors,
+                    fmt="o-",
+                    color=MODEL_COLOURS[run.model],
+                    capsize=2,
+                    label=name_of(run.model, run.recipe),
+                )
+            axis.set(xlabel=words, ylim=(0, 1))
+        for axis in axes[:, 0]:
+            axis.set(ylabel="test accuracy")
+        percent_axis(axes[0, 0])
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
+        note(figure, source)
+    ends = [
+        f"{name_of(run.model, run.recipe)} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
+        f"{table['accuracy'].iloc[-1]:.1%} in the highest"
+        for words, found in tables.items()
+        for run, table in zip(runs, found, strict=True)
+    ]
+    return Plot(
+        figure,
+        f"Test accuracy by properties of the images, in groups of equally many, with 95 % intervals ({source}). Each point stands at its "
+        "group's median.",
+        "; ".join(ends),
+    )

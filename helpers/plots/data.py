@@ -1,0 +1,234 @@
+"""Figures of the images themselves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import NullFormatter
+
+from helpers.plots.layout import span, tiles, wrapped
+from helpers.style import (
+    COLUMN,
+    INK,
+    MODEL_COLOURS,
+    PAGE,
+    SEQUENTIAL,
+    Plot,
+    new_figure,
+    note,
+    theme,
+)
+
+
+def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: int = 10) -> Plot:
+    """One image a class, with its name.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        titles: a name for each.
+        source: what the images are.
+        columns: of the grid.
+    """
+    words = [wrapped(title, 14, 3) for title in titles]
+    with theme():
+        figure, axes = tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words)
+        for axis, image, title in zip(axes.flat, images, words, strict=False):
+            axis.imshow(image, interpolation="nearest")
+            axis.set_title(title, fontsize=6.5, pad=2, linespacing=0.95)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"One image of each of {len(images)} classes ({source}).",
+        f"A grid of {len(images)} small images, one a class, with class names above them.",
+        has_photographs=True,
+    )
+
+
+def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, source: str) -> Plot:
+    """The average of all training images, and mean and spread of each channel."""
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.4, 1, 2, width_ratios=[1, 1.6])
+        left.imshow(mean_image, interpolation="nearest")
+        left.set_title("Mean training image")
+        left.axis("off")
+        colours = ["#D55E00", "#029E73", "#0173B2"]
+        right.bar(statistics.index, statistics["mean"], yerr=statistics["std"], color=colours, capsize=3, width=0.6)
+        right.set(ylim=(0, 1), ylabel="pixel value, 0 to 1", title="Mean and standard deviation")
+        note(figure, source)
+    means = ", ".join(f"{name} {value:.2f}" for name, value in statistics["mean"].items())
+    return Plot(
+        figure,
+        f"The mean of all training images, and mean (bar) and standard deviation (line) of each channel ({source}).",
+        f"The mean image is a soft blur without a recognisable object; channel means are {means}.",
+    )
+
+
+def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
+    """Histograms of the images' brightness and contrast.
+
+    Args:
+        statistics: of `exploration.brightness_and_contrast`.
+        source: what the images are.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 2.2, 1, 2, sharey=True)
+        for axis, name in zip(axes, ("brightness", "contrast"), strict=True):
+            axis.hist(statistics[name], bins=40, color=MODEL_COLOURS["shallow_cnn"])
+            low, high = statistics[name].quantile([0.05, 0.95])
+            for edge in (low, high):
+                axis.axvline(edge, color=INK, linestyle="--", linewidth=1)
+            axis.locator_params(axis="x", nbins=6)
+            axis.set(
+                xlim=(0, None), xlabel=f"{name} of an image, 0 to 1", title=f"90 % lie between {low:.2f} and {high:.2f}"
+            )
+        axes[0].set_ylabel("images")
+        note(figure, f"{source}, n = {len(statistics):,} training images")
+    return Plot(
+        figure,
+        f"Brightness (mean grey value) and contrast (its standard deviation) of the training images ({source}); dashed "
+        "lines hold 90 % of them.",
+        f"Two histograms: the median image has brightness {statistics['brightness'].median():.2f} and contrast "
+        f"{statistics['contrast'].median():.2f}; brightness spreads over {span(statistics['brightness'])}, contrast over "
+        f"{span(statistics['contrast'])}.",
+    )
+
+
+def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
+    """How large the objects are, and where in the image they lie."""
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
+        left.hist(boxes["area"], bins=40, range=(0, 1), color=MODEL_COLOURS["deep_cnn"])
+        left.axvline(boxes["area"].median(), color=INK, linestyle="--", linewidth=1)
+        left.set(
+            xlabel="share of the image inside the box", ylabel="images", title=f"Median {boxes['area'].median():.0%}"
+        )
+        picture = right.imshow(coverage, cmap=SEQUENTIAL, vmin=0, vmax=1)
+        right.set(title="Share of boxes over each pixel", xticks=[], yticks=[])
+        figure.colorbar(picture, ax=right, format=lambda value, _: f"{value:.0%}")
+        note(figure, f"{source}, n = {len(boxes):,} boxes")
+    return Plot(
+        figure,
+        f"Size of the objects by their bounding boxes, and how often each pixel lies inside one ({source}).",
+        f"The median box covers {boxes['area'].median():.0%} of the image; the centre is covered by "
+        f"{coverage.max():.0%} of the boxes, the corners by {coverage[[0, 0, -1, -1], [0, -1, 0, -1]].mean():.0%}.",
+    )
+
+
+def nearest_pairs(
+    left: np.ndarray,
+    right: np.ndarray,
+    titles: Sequence[str],
+    source: str,
+    lower_titles: Sequence[str] = (),
+    caption: str = "Pairs of images, one above the other",
+) -> Plot:
+    """Pairs of images, one above the other.
+
+    Args:
+        left: uint8 (n, height, width, 3), shown in the upper row.
+        right: the other image of each pair, in the lower row.
+        titles: words above each pair.
+        source: what the images are.
+        lower_titles: words above each lower image.
+        caption: what the pairs are.
+    """
+    n = len(left)
+    with theme():
+        characters = int(PAGE / n * 18)  # of 7 points, in a column
+        words = [
+            [wrapped(title, characters, 3) for title in row]
+            for row in (titles, lower_titles if len(lower_titles) else [""] * n)
+        ]
+        figure, axes = tiles(2, n, PAGE / max(n, 5) * 0.92, words[0] + words[1])
+        for row, images in enumerate((left, right)):
+            for axis, image, title in zip(axes[row], images, words[row], strict=True):
+                axis.imshow(image, interpolation="nearest")
+                axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"{caption} ({source}).",
+        f"{n} pairs of images, one above the other; above the first stands {titles[0]!r}.",
+        has_photographs=True,
+    )
+
+
+def correlation_spread(correlation: pd.Series, threshold: float, source: str) -> Plot:
+    """How much like its nearest training image each test image is."""
+    above = int((correlation > threshold).sum())
+    with theme():
+        figure, axis = new_figure(COLUMN, 2.2)
+        axis.hist(correlation, bins=50, color=MODEL_COLOURS["shallow_cnn"])
+        axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
+        axis.set(
+            xlabel="correlation with the nearest training image", ylabel="test images", yscale="log", ylim=(0.6, None)
+        )
+        axis.yaxis.set_major_formatter("{x:,.0f}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
+        note(figure, f"{source}, n = {len(correlation):,}")
+    return Plot(
+        figure,
+        f"Correlation of each test image with the training image most like it, at 16 x 16 grey values ({source}). "
+        f"{above} of {len(correlation):,} lie above {threshold}.",
+        f"A histogram: most test images correlate with some training image between {correlation.quantile(0.05):.2f} and "
+        f"{correlation.quantile(0.95):.2f}; {above} lie above the dashed line at {threshold}.",
+    )
+
+
+def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
+    """What each transform does to one image.
+
+    Args:
+        rows: by name of the transform, float (n, height, width, 3), 0 to 255: the image, then variants.
+        source: what the image is.
+    """
+    n = max(len(images) for images in rows.values())
+    with theme():
+        figure, axes = tiles(len(rows), n, 0.8, left=1.9)
+        for row, (name, images) in zip(axes, rows.items(), strict=True):
+            place = row[0].get_position()
+            figure.text(0.01, (place.y0 + place.y1) / 2, name, va="center")
+            for axis, image in zip(row, images, strict=False):
+                axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"One image (first column) under each transform alone at its limits, then under all together, drawn at random "
+        f"({source}).",
+        f"Rows for {'; '.join(rows)}. Shear at 0.3 degrees cannot be told from the image itself.",
+        has_photographs=True,
+    )
+
+
+def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str], source: str, shown: int = 5) -> Plot:
+    """Images as points, like ones together; the classes that lie together best in colour.
+
+    Args:
+        places: float (n, 2).
+        labels: integer (n,).
+        class_names: of the labels.
+        source: what the images are.
+        shown: how many classes are coloured.
+    """
+    spread = pd.DataFrame(places).groupby(labels).std().mean(axis=1)
+    chosen = spread.nsmallest(shown).index
+    with theme():
+        figure, axis = new_figure(PAGE, 4.6)
+        axis.scatter(*places.T, s=4, color="#C9C9C9", linewidths=0)
+        for label, colour, marker in zip(
+            chosen, ("#0173B2", INK, "#029E73", "#CC78BC", "#D55E00"), "osv^D", strict=False
+        ):
+            axis.scatter(
+                *places[labels == label].T, s=16, color=colour, marker=marker, label=class_names[label], linewidths=0
+            )
+        axis.set(xticks=[], yticks=[])
+        axis.axis("off")
+        figure.legend(loc="outside lower center", ncols=2)
+        note(figure, f"{source}, n = {len(places):,} images")
+    names = ", ".join(class_names[label] for label in chosen)
+    return Plot(
+        figure,
+        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes that lie closest "
+        "together. Distances between far groups mean little.",
+        f"Points scattered over the plane; the classes with the smallest spread are {names}.",
+    )

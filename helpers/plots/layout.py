@@ -1,0 +1,57 @@
+"""What figures of several modules are laid out with."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from helpers.style import (
+    PAGE,
+    new_figure,
+)
+
+
+def tiles(
+    rows: int, columns: int, side: float, titles: Sequence[str] = (), left: float = 0.0
+) -> tuple[Figure, np.ndarray]:
+    """Axes without frames for small images; placed by hand, because the layout engine is slow with a hundred axes.
+
+    Args:
+        rows: of the grid.
+        columns: of the grid.
+        side: height of an image in inches.
+        titles: wrapped words that will stand above images; the longest decides the room for all.
+        left: inches left free for words before each row.
+
+    Returns:
+        The figure, and its axes (rows, columns).
+    """
+    gap, margin = 0.06, 0.1
+    above = gap + 0.11 * max((title.count("\n") + 1 for title in titles if title), default=0)
+    height = rows * (side + above) + 0.25
+    left = max(left, margin)
+    width = (PAGE - left - margin - (columns - 1) * gap) / columns
+    places = {"left": left / PAGE, "right": 1 - margin / PAGE, "top": 1 - above / height, "bottom": 0.25 / height}
+    gaps = {"wspace": gap / width, "hspace": above / side}
+    figure, axes = new_figure(PAGE, height, rows, columns, squeeze=False, layout="none", gridspec_kw={**places, **gaps})
+    for axis in axes.flat:
+        axis.axis("off")
+    return figure, axes
+
+
+def wrapped(text: str, width: int, most: int) -> str:
+    """Words wrapped to so many lines at most, shortened where they are longer."""
+    lines = textwrap.wrap(text, width)
+    kept = [*lines[: most - 1], *([short(" ".join(lines[most - 1 :]), width)] if len(lines) >= most else [])]
+    return "\n".join(kept)
+
+
+def span(values: pd.Series) -> str:
+    low, high = values.quantile([0.05, 0.95])
+    return f"{low:.2f} to {high:.2f}"
+
+
+def short(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"

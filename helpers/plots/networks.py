@@ -1,0 +1,220 @@
+"""Figures of networks: their layers, and what they make of an image."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from helpers.plots.layout import tiles, wrapped
+from helpers.style import (
+    FAINT,
+    MODEL_COLOURS,
+    MODEL_NAMES,
+    PAGE,
+    SEQUENTIAL,
+    Plot,
+    new_figure,
+    note,
+    percent_axis,
+    theme,
+)
+
+
+def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
+    """Every layer that changes the shape of what flows through the three networks: height for size, text for shape."""
+    with theme():
+        figure, axes = new_figure(PAGE, 1.75 * len(networks), len(networks), 1)
+        for axis, (model, network) in zip(np.atleast_1d(axes), networks.items(), strict=True):
+            _draw_network(axis, network, MODEL_COLOURS[model])
+            axis.set_title(f"{MODEL_NAMES[model]}: {network.count_params():,} parameters", loc="left")
+        note(figure, source)
+    counts = "; ".join(f"{MODEL_NAMES[m]} {n.count_params():,} parameters" for m, n in networks.items())
+    return Plot(
+        figure,
+        "The three networks as reported, from the image (left) to the 100 classes (right). Height shows the side of the "
+        "feature maps, the numbers side x side x channels, or units. MobileNetV2's blocks of like shape are drawn as one.",
+        f"Three rows of boxes that shrink from left to right. {counts}.",
+    )
+
+
+def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
+    """First-layer filters as small colour images.
+
+    Args:
+        kernels: by run, float (height, width, 3, n).
+        source: what they were trained on.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 1.25 * len(kernels) + 0.2, len(kernels), 1, squeeze=False)
+        for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
+            low, high = kernel.min(), kernel.max()
+            tiles = np.moveaxis((kernel - low) / max(high - low, 1e-9), 3, 0)
+            tiles = np.pad(tiles, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)[:32]
+            axis.imshow(np.vstack([np.hstack(tiles[i : i + 16]) for i in range(0, len(tiles), 16)]))
+            axis.set_title(name, loc="left")
+            axis.axis("off")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"The filters of the first convolution after training, each scaled to the range of its layer ({source}).",
+        f"Rows of small coloured squares for {', '.join(kernels)}: the more a network has learned, the more stripes, "
+        "edges and colour blobs replace noise.",
+    )
+
+
+def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
+    """Share of dead units, and how much a layer's output differs between images.
+
+    Args:
+        tables: by run, of `probes.layer_activity`.
+        source: what they were trained on.
+    """
+    with theme():
+        figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
+        styles = zip(tables.items(), ("#0173B2", "#D55E00", "#029E73", "#CC78BC"), "os^D", strict=False)
+        for (name, table), colour, marker in styles:
+            options = {"marker": marker, "color": colour, "label": name}
+            places = np.arange(1, len(table) + 1)
+            left.plot(places, table["dead_share"], **options)
+            right.plot(places, table["spread_over_images"].clip(lower=1e-6), **options)
+        left.set(ylim=(-0.03, 1.03), title="Units that never fire")
+        percent_axis(left)
+        right.set(yscale="log", title="Spread of a unit over images")
+        for axis in (left, right):
+            axis.set_xlabel("rectified layer, counted from the image")
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        note(figure, source)
+    worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
+    return Plot(
+        figure,
+        f"What comes out of each rectified layer on images of the validation set ({source}): left, units that are zero for "
+        "every image; right, how much a unit's mean differs from image to image (logarithmic).",
+        f"Dead units are most frequent in {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
+    )
+
+
+def _draw_network(axis: Axes, network: keras.Model, colour: str) -> None:
+    shapes: list[tuple[int, ...]] = []
+    for layer in network.layers:
+        output = layer.output[0] if isinstance(layer.output, list) else layer.output
+        shape = tuple(output.shape[1:])
+        is_inside_block = len(network.layers) > 60 and not layer.name.endswith(("_project_BN", "pixels", "out_relu"))
+        if is_inside_block and len(shape) == 3:
+            continue
+        if not shapes or shape != shapes[-1]:
+            shapes.append(shape)
+    for place, shape in enumerate(shapes):
+        height = (shape[0] / 64) ** 0.6 if len(shape) == 3 else 0.16
+        axis.add_patch(Rectangle((place - 0.3, -height / 2), 0.6, height, facecolor=colour, alpha=0.85, linewidth=0))
+        words = f"{shape[0]}x{shape[1]}\nx{shape[2]}" if len(shape) == 3 else f"{shape[0]:,}"
+        axis.text(place, -0.56, words, ha="center", va="top", fontsize=6.5)
+        if place:
+            axis.plot([place - 0.68, place - 0.32], [0, 0], color=FAINT, linewidth=0.8)
+    axis.set(xlim=(-0.6, len(shapes) - 0.4), ylim=(-0.95, 0.55))
+    axis.axis("off")
+
+
+def grad_cam(
+    images: np.ndarray, names: Sequence[str], maps: dict[str, np.ndarray], answers: dict[str, list[str]], source: str
+) -> Plot:
+    """Images, and for each network what in them speaks for its answer.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        names: their true classes.
+        maps: for each network, float (n, height, width) of `explanation.grad_cam`.
+        answers: for each network, its answer to each image, in words.
+        source: what the images are.
+    """
+    columns = 1 + len(maps)
+    width = int(PAGE / columns * 17)
+    titles = [[wrapped(f"true: {name}", width, 2) for name in names]]
+    titles += [[wrapped(answer, width, 2) for answer in answers[name]] for name in maps]
+    with theme():
+        figure, axes = tiles(len(images), columns, 1.0, [title for column in titles for title in column])
+        for row, image in enumerate(images):
+            axes[row, 0].imshow(image, interpolation="nearest")
+            for axis, found in zip(axes[row, 1:], maps.values(), strict=True):
+                axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axis.imshow(found[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
+            for axis, column in zip(axes[row], titles, strict=True):
+                axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
+        note(figure, f"{source}; columns from the second: {', '.join(maps)}")
+    return Plot(
+        figure,
+        f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Columns from the "
+        f"second: {', '.join(maps)}.",
+        f"{len(images)} images in rows; beside each the same image in grey under a coloured map for {' and '.join(maps)}.",
+        has_photographs=True,
+    )
+
+
+def neighbours(
+    images: np.ndarray, titles: Sequence[str], found: np.ndarray, names: Sequence[Sequence[str]], source: str
+) -> Plot:
+    """Images, and beside each the training images that a network finds most alike.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        titles: words above each.
+        found: uint8 (n, m, height, width, 3).
+        names: classes of the found images, n lists of m.
+        source: what the images are.
+    """
+    columns = 1 + found.shape[1]
+    width = int(PAGE / columns * 18)
+    words = [
+        [wrapped(title, width, 3), *(wrapped(name, width, 3) for name in row)]
+        for title, row in zip(titles, names, strict=True)
+    ]
+    with theme():
+        figure, axes = tiles(len(images), columns, PAGE / columns * 0.9, [word for row in words for word in row])
+        for row, image in enumerate(images):
+            for axis, picture, title in zip(axes[row], (image, *found[row]), words[row], strict=True):
+                axis.imshow(picture, interpolation="nearest")
+                axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Left: test images with a wrong answer. Beside each: the training images that the network finds most alike ({source}).",
+        f"{len(images)} rows of one test image and {found.shape[1]} training images with their classes.",
+        has_photographs=True,
+    )
+
+
+def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, shown: int = 8) -> Plot:
+    """What layers of a network make of one image: their strongest maps.
+
+    Args:
+        maps: for each layer, float (height, width, channels).
+        image: uint8 (height, width, 3).
+        source: what the image is.
+        shown: maps of each layer.
+    """
+    with theme():
+        figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7)
+        axes[0, 0].imshow(image, interpolation="nearest")
+        for row, (name, values) in zip(axes, maps.items(), strict=True):
+            strongest = np.argsort(-values.mean(axis=(0, 1)), kind="stable")[:shown]
+            for axis, channel in zip(row[1:], strongest, strict=False):
+                axis.imshow(values[..., channel], cmap=SEQUENTIAL, interpolation="nearest")
+            row[1].text(
+                -0.08,
+                0.5,
+                f"{name}\n{values.shape[0]} x {values.shape[1]}",
+                transform=row[1].transAxes,
+                ha="right",
+                va="center",
+                fontsize=7,
+            )
+        note(figure, source)
+    return Plot(
+        figure,
+        f"What some layers make of one image: the {shown} maps with the highest mean of each ({source}); light is high.",
+        f"One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
+        has_photographs=True,
+    )

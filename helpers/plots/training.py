@@ -1,0 +1,291 @@
+"""Figures of how training went."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+
+from helpers.config import REPORTED
+from helpers.runs import Run
+from helpers.style import (
+    FAINT,
+    INK,
+    MODEL_COLOURS,
+    PAGE,
+    RECIPE_MARKERS,
+    Plot,
+    chance_line,
+    name_of,
+    new_figure,
+    note,
+    percent_axis,
+    theme,
+)
+
+
+def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | None = None) -> Plot:
+    """Accuracy left, loss right; training dashed, validation solid.
+
+    Args:
+        runs: of one family of model; several seeds of a recipe share a colour.
+        source: what they were trained on.
+        reported: logged curves of the report (`mobilenetv2_reported_curves.csv`), drawn in black.
+    """
+    colours = _run_colours(runs)
+    with theme():
+        figure, axes = new_figure(PAGE, 3.1, 1, 2)
+        for run in runs:
+            options = {
+                "color": colours[run.label],
+                "marker": RECIPE_MARKERS[run.recipe],
+                "markevery": max(1, len(run.history) // 6),
+            }
+            for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
+                epochs = run.history["epoch"]
+                label = (
+                    name_of(run.model, run.recipe)
+                    if run.seed == min(r.seed for r in runs if r.label == run.label)
+                    else None
+                )
+                axis.plot(epochs, run.history[f"validation_{column}"], label=label, **options)
+                axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
+                if len(runs) == 1 or reported is not None:
+                    for border in _phase_borders(run):
+                        axis.axvline(border, color=options["color"], linewidth=0.8, linestyle=(0, (1, 2)))
+        if reported is not None:
+            _draw_reported_curves(axes, reported)
+        elif REPORTED[runs[0].model].accuracy is not None:
+            axes[0].axhline(
+                REPORTED[runs[0].model].accuracy, color=INK, linewidth=1, linestyle="-.", label="report, table 1"
+            )
+        chance_line(axes[0], runs[0].predictions["test_probabilities"].shape[1])
+        axes[0].set(ylabel="accuracy", xlabel="epoch", ylim=(0, None))
+        percent_axis(axes[0])
+        top = min(_highest_loss(runs), 12.0)
+        axes[1].set(ylabel="loss: cross-entropy, nats", xlabel="epoch", ylim=(0, top))
+        for axis in axes:
+            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+        note(figure, source)
+    finals = "; ".join(
+        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_accuracy'].iloc[-1]:.1%}" for run in runs
+    )
+    return Plot(
+        figure,
+        f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
+        "values are measured while the network changes, under augmentation and dropout. Dotted: a guess"
+        f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
+        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}",
+        f"Validation accuracy by epoch: {finals}.",
+    )
+
+
+def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: str, source: str) -> Plot:
+    """Loss, accuracy and dead units after a few steps at several learning rates.
+
+    Args:
+        sweep: of `probes.learning_rate_sweep`.
+        marked: the report's learning rate.
+        num_classes: for the loss of a guess.
+        model: whose learning rates, for the colour.
+        source: what was trained on, and how long.
+    """
+    with theme():
+        figure, axes = new_figure(PAGE, 2.4, 1, 3)
+        shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=3 * np.log(num_classes)))
+        names = ("training_loss", "validation_accuracy", "dead_share")
+        for axis, name in zip(axes, names, strict=True):
+            axis.plot(shown["learning_rate"], shown[name], marker="o", color=MODEL_COLOURS[model])
+        axes[0].axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
+        axes[0].set(ylabel="training loss at the end, nats")
+        chance_line(axes[1], num_classes)
+        axes[1].set(ylabel="validation accuracy", ylim=(0, None))
+        axes[2].set(ylabel="dead units, first dense layer", ylim=(-0.03, 1.03))
+        for axis in axes[1:]:
+            percent_axis(axis)
+        for axis in axes:
+            axis.axvline(marked, color=INK, linestyle="--", linewidth=1)
+            axis.set(xscale="log", xlabel="learning rate")
+        note(figure, source)
+    best = sweep.loc[sweep["validation_accuracy"].idxmax()]
+    at_mark = sweep.loc[(sweep["learning_rate"] - marked).abs().idxmin()]
+    return Plot(
+        figure,
+        f"The same network after the same steps at several learning rates ({source}). Dashed: the report's rate. Dotted: the "
+        f"loss ln {num_classes} and the accuracy of a guess.",
+        f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
+        f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}. Of the first dense layer's units "
+        f"{at_mark['dead_share']:.0%} are dead at the report's rate, {best['dead_share']:.0%} at the best one.",
+    )
+
+
+def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot:
+    """Seconds of each epoch, beside those of the report's log.
+
+    Args:
+        runs: of MobileNetV2.
+        reported: of `reported.epoch_seconds`.
+        source: what was trained on.
+    """
+    colours = _run_colours(runs)
+    with theme():
+        figure, axis = new_figure(PAGE, 3)
+        log_epochs = np.arange(1, len(reported) + 1)
+        axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
+        for run in runs:
+            options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe]}
+            label = (
+                name_of(run.model, run.recipe)
+                if run.seed == min(r.seed for r in runs if r.label == run.label)
+                else None
+            )
+            for number, phase in run.history.groupby("phase"):
+                axis.plot(phase["epoch"], phase["seconds"], label=label if number == 1 else None, **options)
+        axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
+        axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        figure.legend(loc="outside lower center", ncols=2)
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Seconds of each epoch, logarithmic ({source}); a gap in a line is the border between its phases, the dotted line that "
+        "of the report's log. The log is of another machine and other data; only its shape compares. An epoch that begins a phase "
+        "also builds the graph.",
+        f"The report's log passes from {reported.iloc[4]:.0f} s in the last epoch of its first phase to "
+        f"{reported.iloc[5]:.0f} s in the first of its second, without a jump.",
+    )
+
+
+def logged_weights(frame: pd.DataFrame) -> Plot:
+    """How many different histograms the report's log holds of each weight tensor.
+
+    Args:
+        frame: of `reported.logged_weights`.
+    """
+    colours = {"pretrained base": MODEL_COLOURS["shallow_cnn"], "new head": MODEL_COLOURS["mobilenetv2"]}
+    with theme():
+        figure, axis = new_figure(PAGE * 0.8, 2.4)
+        for (part, group), marker in zip(frame.groupby("part", sort=False), "o^", strict=False):
+            axis.plot(
+                group.index + 1,
+                group["distinct_histograms"],
+                marker,
+                color=colours[part],
+                label=f"{part}, {len(group)} tensors",
+            )
+        epochs = int(frame["epochs_logged"].max())
+        axis.set(
+            xlabel="weight tensor, from the image to the classes",
+            ylabel="different histograms",
+            ylim=(0, epochs + 1),
+            yticks=[1, epochs],
+        )
+        axis.legend(loc="center left")
+        note(figure, "the report's TensorBoard log")
+    counts = frame.groupby("part", sort=False)["changed"].agg(["sum", "size"])
+    words = "; ".join(f"{part}: {row['sum']} of {row['size']} tensors changed" for part, row in counts.iterrows())
+    return Plot(
+        figure,
+        f"Different histograms of each weight tensor in the {epochs} epochs of the report's logged run: 1 is a tensor that "
+        "never changed.",
+        f"{words}.",
+    )
+
+
+def _run_colours(runs: Sequence[Run]) -> dict[str, str]:
+    """The model's own colour for `improved`, a darker and a lighter shade of it for the other recipes."""
+    shades = {"as_reported": ("black", 0.45), "as_coded": ("white", 0.4), "improved": ("white", 0.0)}
+    return {run.label: _blend(MODEL_COLOURS[run.model], *shades[run.recipe]) for run in runs}
+
+
+def _blend(colour: str, other: str, share: float) -> str:
+    mixed = (1 - share) * np.array(to_rgb(colour)) + share * np.array(to_rgb(other))
+    return to_hex(mixed)
+
+
+def _phase_borders(run: Run) -> list[float]:
+    phases = run.history["phase"]
+    return (run.history["epoch"][phases.diff() > 0] - 0.5).tolist()
+
+
+def _highest_loss(runs: Sequence[Run]) -> float:
+    highest = max(run.history[["loss", "validation_loss"]].max().max() for run in runs)
+    return float(np.nan_to_num(highest, nan=12.0, posinf=12.0)) * 1.05
+
+
+def _draw_reported_curves(axes: Sequence[Axes], reported: pd.DataFrame) -> None:
+    epochs = np.arange(1, len(reported) + 1)
+    for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
+        axis.plot(epochs, reported[f"validation_{column}"], color=INK, marker="x", label="the report's log")
+        axis.plot(epochs, reported[f"train_{column}"], color=INK, linestyle="--", linewidth=1, alpha=0.7)
+        for border in epochs[reported["phase"].diff() > 0]:
+            axis.axvline(border - 0.5, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+
+
+def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
+    """Validation loss as Keras reports it, penalties included, beside the cross-entropy in it.
+
+    Args:
+        runs: with penalties.
+        num_classes: for the loss of a guess.
+        source: what they were trained on.
+    """
+    reported = REPORTED["shallow_cnn"].loss
+    with theme():
+        figure, axis = new_figure(PAGE, 2.7)
+        for run in runs:
+            options = {"color": MODEL_COLOURS[run.model], "marker": RECIPE_MARKERS[run.recipe]}
+            name = name_of(run.model, run.recipe)
+            history = run.history
+            axis.plot(history["epoch"], history["validation_objective"], label=f"{name}: with penalties", **options)
+            axis.plot(history["epoch"], history["validation_loss"], "--", label=f"{name}: cross-entropy", **options)
+        axis.axhline(reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1: {reported:g}")
+        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}")
+        figure.legend(loc="outside right center")
+        note(figure, source)
+    ends = "; ".join(
+        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_objective'].iloc[-1]:.1f} with penalties, "
+        f"{run.history['validation_loss'].iloc[-1]:.1f} without"
+        for run in runs
+    )
+    return Plot(
+        figure,
+        f"Validation loss of the networks with penalties, logarithmic: solid as Keras reports it, dashed the cross-entropy "
+        f"in it ({source}). The report's 6.5 comes from other data.",
+        f"{ends}.",
+    )
+
+
+def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
+    """Penalty and cross-entropy over the first steps of training.
+
+    Args:
+        course: of `probes.penalty_course`.
+        num_classes: for the loss of a guess.
+        source: what was trained on.
+    """
+    with theme():
+        figure, axis = new_figure(PAGE * 0.75, 2.5)
+        colour = MODEL_COLOURS["deep_cnn_l2"]
+        axis.plot(course["step"], course["penalty"], color=colour, label="penalty")
+        axis.plot(course["step"], course["cross_entropy"], "--", color=INK, linewidth=1, label="cross-entropy")
+        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.set(xlabel="optimizer step", ylabel="nats", ylim=(0, None))
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        figure.legend(loc="outside right center")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"The two parts of the objective over the first steps: the L2 penalty and the cross-entropy of each batch ({source}).",
+        f"The penalty has {course['penalty'].iloc[0]:.1f} nats after the first step, {course['penalty'].max():.1f} at its "
+        f"highest and {course['penalty'].iloc[-1]:.1f} at the end; the cross-entropy ends at "
+        f"{course['cross_entropy'].iloc[-1]:.1f}.",
+    )
