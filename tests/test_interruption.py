@@ -91,7 +91,12 @@ def notebook(tmp_path, *sources):
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     cells[0].metadata.tags = ["parameters"]
     file = tmp_path / "made.ipynb"
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        ),
+        file,
+    )
     return file
 
 

@@ -29,7 +29,7 @@ def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: 
         source: what the images are.
         columns: of the grid.
     """
-    words = [wrapped(title, 14, 3) for title in titles]
+    words = [wrapped(title, int(PAGE / columns * 20), 5 if columns <= 5 else 3) for title in titles]
     with theme():
         figure, axes = tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words)
         for axis, image, title in zip(axes.flat, images, words, strict=False):

@@ -132,8 +132,10 @@ def grad_cam(
     """
     columns = 1 + len(maps)
     width = int(PAGE / columns * 17)
-    titles = [[wrapped(f"true: {name}", width, 2) for name in names]]
-    titles += [[wrapped(answer, width, 2) for answer in answers[name]] for name in maps]
+    titles = [[wrapped(f"true: {name}", width, 3) for name in names]]
+    titles += [[wrapped(answer, width, 3) for answer in answers[name]] for name in maps]
+    for column, name in zip(titles[1:], maps, strict=True):
+        column[0] = f"{name}:\n{column[0]}"
     with theme():
         figure, axes = tiles(len(images), columns, 1.0, [title for column in titles for title in column])
         for row, image in enumerate(images):
@@ -143,11 +145,11 @@ def grad_cam(
                 axis.imshow(found[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
             for axis, column in zip(axes[row], titles, strict=True):
                 axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
-        note(figure, f"{source}; columns from the second: {', '.join(maps)}")
+        note(figure, source)
     return Plot(
         figure,
-        f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Columns from the "
-        f"second: {', '.join(maps)}.",
+        f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Each column is one "
+        "network; the first has the image.",
         f"{len(images)} images in rows; beside each the same image in grey under a coloured map for {' and '.join(maps)}.",
         has_photographs=True,
     )
@@ -168,7 +170,7 @@ def neighbours(
     columns = 1 + found.shape[1]
     width = int(PAGE / columns * 18)
     words = [
-        [wrapped(title, width, 3), *(wrapped(name, width, 3) for name in row)]
+        [wrapped(title, width, 5), *(wrapped(name, width, 5) for name in row)]
         for title, row in zip(titles, names, strict=True)
     ]
     with theme():
@@ -187,7 +189,7 @@ def neighbours(
 
 
 def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, shown: int = 8) -> Plot:
-    """What layers of a network make of one image: their strongest maps.
+    """What layers of a network make of one image: the maps that vary most over it.
 
     Args:
         maps: for each layer, float (height, width, channels).
@@ -199,14 +201,14 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, sh
         figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7)
         axes[0, 0].imshow(image, interpolation="nearest")
         for row, (name, values) in zip(axes, maps.items(), strict=True):
-            strongest = np.argsort(-values.mean(axis=(0, 1)), kind="stable")[:shown]
-            for axis, channel in zip(row[1:], strongest, strict=False):
+            liveliest = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:shown]
+            for axis, channel in zip(row[1:], liveliest, strict=False):
                 axis.imshow(values[..., channel], cmap=SEQUENTIAL, interpolation="nearest")
-            row[1].text(
+            row[0].text(
                 -0.08,
                 0.5,
                 f"{name}\n{values.shape[0]} x {values.shape[1]}",
-                transform=row[1].transAxes,
+                transform=row[0].transAxes,
                 ha="right",
                 va="center",
                 fontsize=7,
@@ -214,7 +216,7 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, sh
         note(figure, source)
     return Plot(
         figure,
-        f"What some layers make of one image: the {shown} maps with the highest mean of each ({source}); light is high.",
+        f"What some layers make of one image: the {shown} maps of each that vary most over it ({source}); light is high.",
         f"One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
         has_photographs=True,
     )
