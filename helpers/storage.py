@@ -43,7 +43,7 @@ def seal(file: Path, digest: str) -> None:
 def is_sound(file: Path) -> bool:
     """Whether a file is there and is what was sealed."""
     note = _note(file)
-    return file.exists() and note.exists() and note.read_text().split()[:1] == [provenance.file_hash(file)]
+    return file.exists() and note.exists() and note.read_bytes().split()[:1] == [provenance.file_hash(file).encode()]
 
 
 def _note(file: Path) -> Path:

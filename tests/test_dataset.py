@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers import dataset
+from helpers import dataset, sources
 from helpers.config import DemoData
 from helpers.dataset import Dataset, duplicate_pairs, make_split, open_demo, open_source
 from helpers.errors import InputError
@@ -31,7 +31,7 @@ def kaggle(kaggle_folder, tmp_path):
 
 @pytest.fixture
 def official(official_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "NUM_CLASSES", 4)
+    monkeypatch.setattr(sources, "NUM_CLASSES", 4)
     return shutil.copytree(official_folder, tmp_path / "source")
 
 
@@ -67,7 +67,7 @@ def fails(path, *words, **options):
     for word in words:
         assert str(word) in message, message
     cache = dataset.paths.cache()
-    assert not [entry.name for entry in cache.iterdir() if entry.is_dir() or entry.suffix == ".source"]
+    assert not [entry.name for entry in cache.glob("*") if entry.is_dir() or entry.suffix == ".source"]
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_every_kind_of_image_decodes_as_pillow_decodes_it(mode, format, quality,
     noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     options = {"quality": quality, "subsampling": subsampling, "progressive": progressive} if format == "JPEG" else {}
     Image.fromarray(noise).convert(mode).save(file, format, **options)
-    pixels, is_grey = dataset._decode_image(file.getvalue())
+    pixels, is_grey = dataset._decode_image(file.getvalue(), "a made-up image")
     with Image.open(file) as image:
         assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
     assert is_grey == (mode == "L")
@@ -502,7 +502,7 @@ def made_up(labels, digests=None, official_labels=()):
         boxes=np.zeros((0, 4), np.int64),
         is_grey=np.zeros(0, bool),
         digests=np.arange(len(labels), dtype=np.uint64) if digests is None else np.asarray(digests, np.uint64),
-        official_images=nothing,
+        official_images=np.broadcast_to(np.uint8(1), (len(official_labels), 64, 64, 3)),
         official_labels=np.asarray(official_labels, np.int64),
         unlabelled_images=nothing,
         unlabelled_names=[],
