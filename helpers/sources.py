@@ -81,8 +81,6 @@ class Files:
         """`sizes` has the bytes of every file by its name below the path."""
         self.path = path
         _check_amount(path, len(sizes), sum(sizes.values()))
-        for name in sizes:
-            _check_name(path, name)
         self._root = _root(path, sizes)
         self._sizes = {name.removeprefix(self._root): n for name, n in sizes.items() if name.startswith(self._root)}
         self.names = sorted(self._sizes)
@@ -153,7 +151,7 @@ class _ZipFiles(Files):
         for entry in entries:
             _check_entry(path, entry)
         _check_overlaps(path, entries)
-        super().__init__(path, {entry.filename: entry.file_size for entry in entries if not entry.is_dir()})
+        super().__init__(path, {e.filename: e.file_size for e in entries if not e.filename.endswith("/")})
 
     def __exit__(self, *error: object) -> None:
         self._archive.close()
@@ -205,6 +203,7 @@ def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             for entry in entries:
                 name = Path(entry.path).relative_to(path).as_posix()
+                _check_name(path, name)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(Path(entry.path))
                     continue
@@ -249,8 +248,7 @@ def _check_name(path: Path, name: str) -> None:
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     name = _shown(entry.filename)
-    if entry.is_dir():
-        _check_name(path, entry.filename.removesuffix("/"))
+    _check_name(path, entry.filename.removesuffix("/"))
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise InputError(f"{name} in {path} is a link or a device; put the file itself into the archive.")
     if entry.flag_bits & 1:

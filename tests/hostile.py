@@ -275,6 +275,13 @@ def zip_with_a_device(source):
     return zipped(source, (entry("disk", stat.S_IFBLK | 0o644), ""))
 
 
+@refused("no plain path")
+def zip_with_a_file_without_a_name(source):
+    target = zipped(source, ("x", ""))
+    patched(target, "x", local=[(26, "<H", 0), (28, "<H", 1)], central=[(28, "<H", 0), (30, "<H", 1)])
+    return target
+
+
 @refused("2 files named wnids.txt")
 def zip_with_two_files_of_one_name(source):
     target = zipped(source, ("wnids.tx2", "n00000000\n"))
