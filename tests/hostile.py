@@ -277,9 +277,8 @@ def zip_with_a_device(source):
 
 @refused("no plain path")
 def zip_with_a_file_without_a_name(source):
-    target = zipped(source, ("x", ""))
-    patched(target, "x", local=[(26, "<H", 0), (28, "<H", 1)], central=[(28, "<H", 0), (30, "<H", 1)])
-    return target
+    target = zipped(source, ("~Q~", ""))  # its three letters become an extra field
+    return patched(target, "~Q~", local=[(26, "<H", 0), (28, "<H", 3)], central=[(28, "<H", 0), (30, "<H", 3)])
 
 
 @refused("2 files named wnids.txt")
