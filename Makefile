@@ -20,6 +20,9 @@ OPTIONS := $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call 
            $(call option,recipes,$(RECIPES)) $(call option,seed,$(SEED)) \
            $(if $(SKIP_UNREADABLE),--skip-unreadable) $(if $(TRACEBACK),--traceback)
 
+ifdef WEIGHTS_SHA256
+export TINYIMAGE_WEIGHTS_SHA256 := $(WEIGHTS_SHA256)
+endif
 ifdef RUNS
 export TINYIMAGE_RUNS := $(abspath $(RUNS))
 endif
@@ -36,6 +39,7 @@ help: ## list the commands
 	@echo '  DATA=<zip or folder>    TinyImage in the Kaggle or the Tiny ImageNet-200 layout (default: the demo data)'
 	@echo '  PROFILE=<name>          smoke, demo, quick or full (default: demo, or quick with DATA)'
 	@echo '  WEIGHTS=<file>          ImageNet weights of MobileNetV2, `imagenet` to fetch them, `none` to do without'
+	@echo '  WEIGHTS_SHA256=<hash>   stop unless the weights file has this SHA-256'
 	@echo '  NOTEBOOKS=04 MODELS=mobilenetv2 RECIPES=improved    only these (several: separated by commas)'
 	@echo '  SEED=<n>                the first seed of the runs (default 0)'
 	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'

@@ -1,20 +1,19 @@
-"""Find, verify, decode, cache and split a source of TinyImage.
+"""Decode, cache and split a source of TinyImage.
 
-A source is a zip or a folder, in the layout of the Kaggle competition or of the official Tiny ImageNet-200 archive. A
-zip is read where it lies; nothing is unpacked. Images are decoded once, into memory-mapped uint8 arrays.
+A source is a zip or a folder, in the layout of the Kaggle competition or of the official Tiny ImageNet-200 archive.
+Images are decoded once, into memory-mapped uint8 arrays. What a file holds decides how it is decoded, whatever its name;
+of an animation the first picture counts, of a transparent picture its colours, and no picture is turned as its EXIF data
+ask: networks see pixels as they are stored.
 """
 
-import csv
+import functools
 import io
 import json
-import os
 import shutil
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import suppress
+import warnings
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -24,16 +23,20 @@ from filelock import FileLock
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
-from helpers import paths, provenance
-from helpers.config import IMAGE_SIZE, NUM_CLASSES, SPLIT_SEED, DemoData
+from helpers import paths, provenance, sources, storage
+from helpers.config import IMAGE_SIZE, SPLIT_SEED, DemoData
 from helpers.demo import write_demo
 from helpers.errors import InputError
+from helpers.sources import Contents, Files
 
 SPLITS = ("train", "validation", "test")
 MOST_UNREADABLE = 0.01  # share of images that may be left out when the user says so
 
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF")  # Pillow knows more, some of which start other programs
 _INDEX = "index.json"
-_CACHE_VERSION = 1  # raise it when what is kept changes
+_PARTS = ("labelled", "official", "unlabelled")
+_FILES = (*(f"{part}.npy" for part in _PARTS), "labelled.npz", _INDEX)
+_CACHE_VERSION = 2  # raise it when what is kept changes
 
 
 @dataclass(frozen=True)
@@ -145,12 +148,28 @@ def open_demo(demo: DemoData) -> Dataset:
 
 
 def demo_folder(demo: DemoData) -> Path:
-    """Folder of the demo data set in the Kaggle layout, made first where it is not there yet."""
+    """Folder of the demo data set in the Kaggle layout, made first where it is not there as it was made."""
     key = provenance.digest([vars(demo), provenance.code_hash("demo")])
     folder = paths.cache() / f"demo_{key}"
+    note = folder.with_suffix(".fingerprint")
     paths.cache().mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        return write_demo(folder, demo)
+        if folder.exists() and _fingerprint(folder) != (note.read_text("ascii", "replace") if note.exists() else ""):
+            print(f"{folder} is not as it was made, and is made again", flush=True)
+            shutil.rmtree(folder)
+        if not folder.exists():
+            write_demo(folder, demo)
+            with storage.replacing(note) as partial:
+                partial.write_text(_fingerprint(folder))
+    return folder
+
+
+def _fingerprint(folder: Path) -> str | None:
+    try:
+        with sources.open_files(folder) as files:
+            return files.fingerprint()
+    except InputError:
+        return None
 
 
 def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
@@ -163,42 +182,66 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
     Raises:
         InputError: the source cannot be used; the message says what is wrong with it, where, and what to do.
     """
-    path = paths.resolve(source)
+    path = sources.find(source)
     cache = paths.cache()
-    cache.mkdir(parents=True, exist_ok=True)
-    pointer = cache / f"{_signature(path)}-{int(skip_unreadable)}.source"
-    known = cache / pointer.read_text() if pointer.exists() else None
-    if known and (known / _INDEX).exists():
-        return _load(known)
-    with _open_files(path) as files:
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        pointer = cache / f"{sources.signature(path)}-{int(skip_unreadable)}.source"
+        known = _pointed_at(pointer)
+        if known and _is_sound(known):
+            return _load(known)
+        folder = _decoded(path, skip_unreadable)
+        with storage.replacing(pointer) as partial:
+            partial.write_text(folder.name)
+        return _load(folder)
+    except OSError as error:  # what is wrong with the source itself is an InputError by now
+        raise InputError(f"{cache} cannot keep decoded images ({error}); name another folder with CACHE.") from error
+
+
+def _pointed_at(pointer: Path) -> Path | None:
+    """The folder of decoded images that a note names, where there are both."""
+    name = pointer.read_text("utf-8", "replace") if pointer.exists() else ""
+    return next((folder for folder in pointer.parent.glob(f"images_*_v{_CACHE_VERSION}") if folder.name == name), None)
+
+
+def _decoded(path: Path, skip_unreadable: bool) -> Path:
+    """Folder of the decoded images of a source, filled first where it is missing or damaged."""
+    with sources.open_files(path) as files:
         fingerprint = files.fingerprint()
-        folder = cache / f"images_{fingerprint}{'_skipped' if skip_unreadable else ''}_v{_CACHE_VERSION}"
+        name = f"images_{fingerprint}{'_skipped' if skip_unreadable else ''}_v{_CACHE_VERSION}"
+        folder = paths.cache() / name
         with FileLock(folder.with_suffix(".lock")):
-            if not folder.exists():
+            if not _is_sound(folder):
+                if folder.exists():
+                    print(f"{folder} is damaged and is made again", flush=True)
+                    shutil.rmtree(folder)
                 _decode(files, fingerprint, folder, skip_unreadable)
-    partial = pointer.with_suffix(f".{os.getpid()}")
-    partial.write_text(folder.name)
-    partial.replace(pointer)
-    return _load(folder)
+    return folder
 
 
 def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
     """Divide the labelled images, stratified and always in the same way.
 
     80 % are for training, as in the report. The rest is halved into validation and test; where the source has labelled
-    test images of its own, those are the test set and all the rest is for validation. Copies of an image stay on one
-    side, so class counts may differ by one.
+    test images of its own, those are the test set and all the rest is for validation, but for copies of test images, which
+    are left out. Copies of an image stay on one side, so class counts may differ by one.
 
     Args:
         dataset: what to divide.
         images_per_class: use only so many of each class (and of the official test images in proportion).
 
     Raises:
-        InputError: a class has too few images.
+        InputError: a class has too few images, or `check_split` finds something.
     """
+    _check_labels(dataset.labels, dataset)
+    has_official = len(dataset.official_labels) > 0
     indices = np.arange(len(dataset.labels))
     if images_per_class is not None:
         indices = _subset(dataset.labels, images_per_class)
+    if has_official:
+        per_class = len(dataset.official_labels) if images_per_class is None else max(1, images_per_class // 10)
+        official = _subset(dataset.official_labels, per_class)
+        indices = indices[~np.isin(dataset.digests[indices], _digests(dataset.official_images[official]))]
     # One image stands for all its copies and takes them along.
     _, first, group = np.unique(dataset.digests[indices], return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -209,7 +252,6 @@ def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
         raise InputError(
             f"A class has only {fewest} different images in use; a split needs 10 of each: use more images."
         )
-    has_official = len(dataset.official_labels) > 0
     side = np.zeros(len(representatives), np.int64)
     everything = np.arange(len(labels))
     _, rest = train_test_split(everything, test_size=0.2, stratify=labels, random_state=SPLIT_SEED)
@@ -219,10 +261,48 @@ def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
         side[test] = 2
     parts = [np.sort(indices[side[group] == number]) for number in range(3)]
     if has_official:
-        per_class = len(dataset.official_labels) if images_per_class is None else max(1, images_per_class // 10)
-        parts[2] = _subset(dataset.official_labels, per_class)
+        parts[2] = official
     source = "official_val" if has_official else "split_off"
-    return Split(*parts, source, provenance.digest([source, *(part.tolist() for part in parts)]))
+    split = Split(*parts, source, provenance.digest([source, *(part.tolist() for part in parts)]))
+    check_split(dataset, split)
+    return split
+
+
+def check_split(dataset: Dataset, split: Split) -> None:
+    """Make sure that a split of a data set can be believed.
+
+    Raises:
+        InputError: a label is out of range, a class is missing from a split, or an image is in two of them.
+    """
+    digests = {}
+    for name in SPLITS:
+        images, labels = dataset.part(split, name)
+        _check_labels(labels, dataset)
+        missing = np.setdiff1d(np.arange(dataset.num_classes), labels)
+        if len(missing):
+            raise InputError(
+                f"The {name} images have none of class {dataset.wnids[missing[0]]} ({len(missing)} of "
+                f"{dataset.num_classes} classes are missing); use more images."
+            )
+        is_official = name == "test" and split.test_source == "official_val"
+        digests[name] = _digests(images) if is_official else dataset.digests[getattr(split, name)]
+    for first, second in combinations(SPLITS, 2):
+        shared = np.intersect1d(digests[first], digests[second])
+        if len(shared):
+            where = getattr(split, first)[np.flatnonzero(digests[first] == shared[0])[0]]
+            raise InputError(
+                f"{len(shared)} images are in {first} and in {second}, the first of them labelled image {where}; what is "
+                f"measured on {second} would flatter: split the data with make_split."
+            )
+
+
+def _check_labels(labels: np.ndarray, dataset: Dataset) -> None:
+    odd = labels[(labels < 0) | (labels >= dataset.num_classes)]
+    if len(odd):
+        raise InputError(
+            f"{len(odd)} labels are not between 0 and {dataset.num_classes - 1}, the first of them {odd[0]}; obtain the "
+            "data again."
+        )
 
 
 def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
@@ -242,188 +322,22 @@ def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
     return pairs.assign(first_class=names[pairs["first"]], second_class=names[pairs["second"]])
 
 
-# --- files of a source -------------------------------------------------------------------------------------------
-
-
-class _Files:
-    """Read-only view of the files of a source, by their names below its root, sorted."""
-
-    def __init__(self, path: Path, names: list[str]) -> None:
-        self.path = path
-        roots = [PurePosixPath(name).parent for name in names if PurePosixPath(name).name == "wnids.txt"]
-        if not roots:
-            raise InputError(
-                f"{path} is not TinyImage: it has no wnids.txt; give the Kaggle archive or the official Tiny "
-                "ImageNet-200 archive, as a zip or unpacked."
-            )
-        root = min(roots, key=lambda parent: len(parent.parts))
-        self.prefix = "" if root == PurePosixPath() else f"{root}/"
-        self.names = sorted(name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix))
-
-    def __enter__(self) -> "_Files":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def read(self, name: str) -> bytes:
-        raise NotImplementedError
-
-    def checksums(self) -> Iterator[int]:
-        """CRC-32 of every file."""
-        raise NotImplementedError
-
-    def fingerprint(self) -> str:
-        """Hash of names and content; the same for a zip and for the folder it unpacks to."""
-        return provenance.digest(list(zip(self.names, self.checksums(), strict=True)))
-
-    def lines(self, name: str) -> list[str]:
-        """A text file, with or without a byte order mark."""
-        try:
-            return self.read(name).decode("utf-8-sig", "replace").splitlines()
-        except (zipfile.BadZipFile, zlib.error, OSError) as error:
-            raise InputError(f"{name} in {self.path} cannot be read ({error}); obtain it again.") from error
-
-
-class _ZipFiles(_Files):
-    def __init__(self, path: Path) -> None:
-        try:
-            self.archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise InputError(f"{path} is not a complete zip ({error}); obtain it again.") from error
-        super().__init__(path, [name for name in self.archive.namelist() if not name.endswith("/")])
-
-    def __exit__(self, *error: object) -> None:
-        self.archive.close()
-
-    def read(self, name: str) -> bytes:
-        return self.archive.read(self.prefix + name)
-
-    def checksums(self) -> Iterator[int]:
-        return (self.archive.getinfo(self.prefix + name).CRC for name in self.names)
-
-
-class _FolderFiles(_Files):
-    def __init__(self, path: Path) -> None:
-        names = [file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file()]
-        if not names:
-            raise InputError(f"{path} is an empty folder; name the folder that has wnids.txt in it.")
-        super().__init__(path, names)
-
-    def read(self, name: str) -> bytes:
-        return (self.path / (self.prefix + name)).read_bytes()
-
-    def checksums(self) -> Iterator[int]:
-        return (zlib.crc32(self.read(name)) for name in self.names)
-
-
-def _signature(path: Path) -> str:
-    """Changes when a source changes; found without reading it."""
-    if not path.exists():
-        raise InputError(f"There is no {path}; DATA must name a zip or a folder.")
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    stats = ((file.stat(), file) for file in files)
-    return provenance.digest([(str(file), stat.st_size, stat.st_mtime_ns) for stat, file in stats])
-
-
-def _open_files(path: Path) -> _Files:
-    return _FolderFiles(path) if path.is_dir() else _ZipFiles(path)
-
-
-# --- layouts -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Contents:
-    """Names of the files of a source by what they are for."""
-
-    layout: str
-    wnids: list[str]
-    labelled: list[str]
-    labels: list[int]
-    official: list[str]
-    official_labels: list[int]
-    unlabelled: list[str]
-    unlabelled_names: list[str]
-
-
-def _contents(files: _Files) -> _Contents:
-    wnids = [line.strip() for line in files.lines("wnids.txt") if line.strip()]
-    folders = {"kaggle": "train/train/", "official": "train/"}
-    for layout, folder in folders.items():  # noqa: B007 - used below
-        images = [name for name in files.names if name.startswith(folder) and "/images/" in name]
-        classes = {name.removeprefix(folder).split("/")[0] for name in files.names if name.startswith(folder)}
-        if images and all(name.removeprefix(folder).count("/") == 2 for name in images):
-            break
-    else:
-        raise InputError(
-            f"{files.path} has a wnids.txt but images of neither layout: expected train/train/<wnid>/images (Kaggle) "
-            "or train/<wnid>/images (official)."
-        )
-    if classes != set(wnids) or len(set(wnids)) < len(wnids):
-        odd = sorted(classes.symmetric_difference(wnids))[:3]
-        raise InputError(
-            f"wnids.txt and the folders of {folder} in {files.path} disagree ({', '.join(odd) or 'a wnid repeats'}); "
-            "make them name the same classes."
-        )
-    if layout == "official":
-        wnids = wnids[:NUM_CLASSES]
-    label_of = {wnid: label for label, wnid in enumerate(wnids)}
-    labelled = [name for name in images if name.removeprefix(folder).split("/")[0] in label_of]
-    # In the order of wnids.txt, then by the number in the file name.
-    labelled.sort(key=lambda name: (label_of[name.split("/")[-3]], len(name), name))
-    labels = [label_of[name.split("/")[-3]] for name in labelled]
-    empty = sorted(set(label_of.values()) - set(labels))
-    if empty:
-        raise InputError(f"Class {wnids[empty[0]]} in {files.path} has no images; add them or remove the class.")
-    official, official_labels = _official_test(files, label_of) if layout == "official" else ([], [])
-    unlabelled, unlabelled_names = _unlabelled(files) if layout == "kaggle" else ([], [])
-    return _Contents(layout, wnids, labelled, labels, official, official_labels, unlabelled, unlabelled_names)
-
-
-def _official_test(files: _Files, label_of: dict[str, int]) -> tuple[list[str], list[int]]:
-    """Labels come from val_annotations.txt: the order of the files says nothing."""
-    if "val/val_annotations.txt" not in files.names:
-        if any(name.startswith("val/images/") for name in files.names):
-            raise InputError(f"{files.path} has val/images but no val/val_annotations.txt with their labels; add it.")
-        return [], []
-    rows = [line.split("\t") for line in files.lines("val/val_annotations.txt") if "\t" in line]
-    chosen = [(f"val/images/{row[0]}", label_of[row[1]]) for row in rows if row[1] in label_of]
-    missing = {name for name, _ in chosen}.difference(files.names)
-    if missing:
-        raise InputError(f"{files.path} lacks {min(missing)}, which val_annotations.txt names; obtain the data again.")
-    return [name for name, _ in chosen], [label for _, label in chosen]
-
-
-def _unlabelled(files: _Files) -> tuple[list[str], list[str]]:
-    present = {PurePosixPath(n).stem: n for n in files.names if n.startswith("test/test/images/")}
-    if not present:
-        return [], []
-    if "submission_sample.csv" not in files.names:
-        raise InputError(f"{files.path} has test images but no submission_sample.csv, which gives their order.")
-    rows = csv.DictReader(files.lines("submission_sample.csv"))
-    if "img_id" not in (rows.fieldnames or ()):
-        raise InputError(f"submission_sample.csv in {files.path} has no column img_id; obtain the data again.")
-    names = [row["img_id"] for row in rows]
-    if set(names) != set(present):
-        odd = sorted(set(names).symmetric_difference(present))[0]
-        raise InputError(f"submission_sample.csv and test/test/images in {files.path} disagree about {odd}.")
-    return [present[name] for name in names], names
-
-
 # --- decoding and the cache --------------------------------------------------------------------------------------
 
 
-def _decode(files: _Files, fingerprint: str, folder: Path, skip_unreadable: bool) -> None:
-    """Fill a cache folder, which appears only when complete."""
-    contents = _contents(files)
+def _decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool) -> None:
+    """Fill a cache folder, which appears only when complete.
+
+    Its files need not be on disk by then: what a crash tears later is told by its hash.
+    """
+    contents = sources.contents(files)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         bad: dict[str, str] = {}
         grey = {}
-        for part in ("labelled", "official", "unlabelled"):
+        for part in _PARTS:
             names = getattr(contents, part)
             grey[part] = _decode_part(files, names, partial / f"{part}.npy", bad)
         _check_unreadable(files, bad, contents, skip_unreadable)
@@ -435,7 +349,7 @@ def _decode(files: _Files, fingerprint: str, folder: Path, skip_unreadable: bool
             partial / "labelled.npz",
             labels=np.array(contents.labels, np.int64),
             official_labels=np.array(contents.official_labels, np.int64),
-            boxes=_boxes(files, contents),
+            boxes=sources.boxes(files, contents.labelled),
             is_grey=grey["labelled"][keep],
             digests=_digests(images),
         )
@@ -443,49 +357,59 @@ def _decode(files: _Files, fingerprint: str, folder: Path, skip_unreadable: bool
             "names": [PurePosixPath(name).name for name in contents.labelled],
             "unlabelled_names": contents.unlabelled_names,
             "wnids": contents.wnids,
-            "class_names": _class_names(files, contents.wnids),
+            "class_names": sources.class_names(files, contents.wnids),
             "layout": contents.layout,
             "fingerprint": provenance.digest([fingerprint, sorted(bad)]) if bad else fingerprint,
             "unreadable": sorted(bad),
         }
         (partial / _INDEX).write_text(json.dumps(index))
+        for name in _FILES:
+            storage.seal(partial / name, provenance.file_hash(partial / name))
         partial.rename(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def _decode_part(files: _Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:
+def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:
     """Decode into one array file; says of each image whether it is grey, and of bad ones why."""
     images = np.lib.format.open_memmap(target, "w+", np.uint8, (len(names), IMAGE_SIZE, IMAGE_SIZE, 3))
     is_grey = np.zeros(len(names), bool)
     for position, name in enumerate(names):
         try:
-            images[position], is_grey[position] = _decode_image(files.read(name))
-        except InputError as error:
-            raise InputError(f"{name} in {files.path} {error}") from error
+            content = files.read(name, sources.MOST_IMAGE_BYTES)
+            images[position], is_grey[position] = _decode_image(content, f"{name} in {files.path}")
+        except InputError:
+            raise
         except Exception as error:  # the decoders and zipfile raise many kinds for broken content
             bad[name] = str(error)
     images.flush()
     return is_grey
 
 
-def _decode_image(content: bytes) -> tuple[np.ndarray, bool]:
+def _decode_image(content: bytes, name: str) -> tuple[np.ndarray, bool]:
     """Pixels, uint8 (64, 64, 3), and whether the file is grey.
 
     One thread: so small an image costs less to decode than two threads lose in waiting for the interpreter.
     """
-    with suppress(ValueError):  # what is not a sound JPEG of the usual kinds is left to Pillow, which knows them all
+    try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
-        if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) and colours in ("YCbCr", "Gray"):
-            return simplejpeg.decode_jpeg(content, "RGB"), colours == "Gray"
-    with Image.open(io.BytesIO(content)) as image:
+    except ValueError:  # no JPEG
+        height = width = colours = None
+    if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) and colours in ("YCbCr", "Gray"):
+        return simplejpeg.decode_jpeg(content, "RGB"), colours == "Gray"  # raises where a bit is wrong and it shows
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         if image.size != (IMAGE_SIZE, IMAGE_SIZE):
-            raise InputError(f"is {image.size[0]} x {image.size[1]} pixels; TinyImage has {IMAGE_SIZE} x {IMAGE_SIZE}.")
+            raise InputError(
+                f"{name} is {image.size[0]} x {image.size[1]} pixels, where TinyImage has {IMAGE_SIZE} x {IMAGE_SIZE}; "
+                "obtain it again."
+            )
+        if image.mode.startswith(("I", "F")):
+            raise ValueError(f"more than 8 bits a channel ({image.mode})")  # Pillow would cut them off at 255
         return np.asarray(image.convert("RGB")), image.mode == "L"
 
 
-def _check_unreadable(files: _Files, bad: dict[str, str], contents: _Contents, skip: bool) -> None:
+def _check_unreadable(files: Files, bad: dict[str, str], contents: Contents, skip: bool) -> None:
     total = len(contents.labelled) + len(contents.official) + len(contents.unlabelled)
     if not bad or (skip and len(bad) <= MOST_UNREADABLE * total and not set(bad) & set(contents.unlabelled)):
         return
@@ -494,7 +418,7 @@ def _check_unreadable(files: _Files, bad: dict[str, str], contents: _Contents, s
     raise InputError(f"{len(bad)} of {total} images in {files.path} cannot be decoded ({listed}); {advice}.")
 
 
-def _without(contents: _Contents, folder: Path, bad: dict[str, str], keep: np.ndarray) -> _Contents:
+def _without(contents: Contents, folder: Path, bad: dict[str, str], keep: np.ndarray) -> Contents:
     """Leave bad images out of the arrays and the lists."""
     keep_official = np.array([name not in bad for name in contents.official], bool)
     for part, kept in (("labelled", keep), ("official", keep_official)):
@@ -508,10 +432,28 @@ def _without(contents: _Contents, folder: Path, bad: dict[str, str], keep: np.nd
     )
 
 
+def _is_sound(folder: Path) -> bool:
+    """Whether all files of a cache folder are what was written.
+
+    TinyImage's have 676 MB, whose hashes take 0.4 s: little beside what a process does with the images, much beside
+    opening them again, so a file that looks as before is not read again in the same process.
+    """
+    files = [folder / name for name in _FILES]
+    if not all(file.exists() for file in files):
+        return False
+    facts = (file.stat() for file in files)
+    return all(_has_its_hash(file, f.st_ino, f.st_size, f.st_mtime_ns) for file, f in zip(files, facts, strict=True))
+
+
+@functools.cache
+def _has_its_hash(file: Path, *facts: int) -> bool:
+    return storage.is_sound(file)
+
+
 def _load(folder: Path) -> Dataset:
     index = json.loads((folder / _INDEX).read_text())
     arrays = np.load(folder / "labelled.npz")
-    mapped = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in ("labelled", "official", "unlabelled")}
+    mapped = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in _PARTS}
     return Dataset(
         images=mapped["labelled"],
         official_images=mapped["official"],
@@ -519,29 +461,6 @@ def _load(folder: Path) -> Dataset:
         **{name: arrays[name] for name in arrays.files},
         **index,
     )
-
-
-def _boxes(files: _Files, contents: _Contents) -> np.ndarray:
-    boxes = np.full((len(contents.labelled), 4), -1, np.int64)
-    row_of = {PurePosixPath(name).name: row for row, name in enumerate(contents.labelled)}
-    folders = {name.rsplit("/", 2)[0] for name in contents.labelled}
-    for name in sorted(f"{folder}/{PurePosixPath(folder).name}_boxes.txt" for folder in folders):
-        if name not in files.names:
-            continue
-        for line in files.lines(name):
-            image, *numbers = line.split("\t")
-            if image in row_of:
-                with suppress(ValueError):  # a line without four whole numbers gives no box
-                    boxes[row_of[image]] = [int(number) for number in numbers]
-    return boxes
-
-
-def _class_names(files: _Files, wnids: list[str]) -> list[str]:
-    """First synonym of each class in words.txt; the wnid where it has none."""
-    words = {}
-    if "words.txt" in files.names:
-        words = dict(line.split("\t", 1) for line in files.lines("words.txt") if "\t" in line)
-    return [words.get(wnid, wnid).split(",")[0] for wnid in wnids]
 
 
 def _digests(images: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """A model card (Mitchell et al. 2019, arXiv:1810.03993) for one run, generated from its folder."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +95,14 @@ def _quality(run: Run, class_names: list[str]) -> list[str]:
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
         f"({calibration.N_BINS} bins of equal width)",
         f"validation accuracy {100 * choice['accuracy']:.1f} %, on which choices were made",
-        f"by class from {100 * worst['accuracy']:.0f} % ({worst['class_name']}) to {100 * best['accuracy']:.0f} % "
-        f"({best['class_name']}), on about {labels.size // len(per_class)} images each",
+        f"by class from {100 * worst['accuracy']:.0f} % ({_verbatim(worst['class_name'])}) to "
+        f"{100 * best['accuracy']:.0f} % ({_verbatim(best['class_name'])}), on about {labels.size // len(per_class)} images each",
     ]
+
+
+def _verbatim(text: str) -> str:
+    """A name of unknown origin so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>!|~&$])", r"\\\1", text)
 
 
 def _cautions(run: Run) -> list[str]:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import provenance, storage
-from helpers.errors import DivergenceError
+from helpers.errors import DivergenceError, InputError
 from helpers.plans import Plan
 
 LAST_FILE = "run.json"
@@ -108,6 +108,21 @@ class Run:
     def has_model(self) -> bool:
         """Whether the network itself is here: records do not have it."""
         return (self.folder / "model.keras").exists()
+
+    def network(self) -> keras.Model:
+        """The trained network, not compiled.
+
+        Raises:
+            InputError: the file is damaged, or brings code of its own, which is not run.
+        """
+        file = self.folder / "model.keras"
+        try:
+            return keras.models.load_model(file, compile=False, safe_mode=True)
+        except Exception as error:  # Keras and HDF5 raise many kinds
+            reason = str(error).split(". ")[0].splitlines()[0].rstrip(".")
+            raise InputError(
+                f"{file} is no network that this project saved ({reason}); remove its run folder and train it again."
+            ) from error
 
 
 @dataclass(frozen=True)

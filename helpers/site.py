@@ -29,6 +29,7 @@ _SETTINGS = {
     "nb_merge_streams": True,
     "nb_render_markdown_format": "myst",
     "myst_links_external_new_tab": False,
+    "myst_disable_syntax": ["html_block", "html_inline"],  # words of the data in Markdown are words, whatever they hold
     "html_theme": "furo",
     "html_copy_source": False,
     "html_show_sphinx": False,

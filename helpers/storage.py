@@ -36,15 +36,21 @@ def settle(partial: Path, path: Path) -> None:
 
 def seal(file: Path, digest: str) -> None:
     """Note the SHA-256 that a file has, or will have in a moment, beside it."""
-    with replacing(_note(file)) as partial:
+    with replacing(note_of(file)) as partial:
         partial.write_text(f"{digest}  {file.name}\n")
+
+
+def is_sealed(file: Path) -> bool:
+    """Whether a hash was noted for a file."""
+    return note_of(file).exists()
 
 
 def is_sound(file: Path) -> bool:
     """Whether a file is there and is what was sealed."""
-    note = _note(file)
-    return file.exists() and note.exists() and note.read_text().split()[:1] == [provenance.file_hash(file)]
+    note = note_of(file)
+    return file.exists() and note.exists() and note.read_bytes().split()[:1] == [provenance.file_hash(file).encode()]
 
 
-def _note(file: Path) -> Path:
+def note_of(file: Path) -> Path:
+    """Where the hash of a file is noted."""
     return file.with_name(f"{file.name}.sha256")

@@ -1,11 +1,18 @@
-"""Find the pretrained weights of MobileNetV2 that a run asks for, and say where they come from."""
+"""Find the pretrained weights of MobileNetV2 that a run asks for, and say where they come from.
 
+Weights are numbers in HDF5 and nothing else: files that can hold code (`.keras`, pickles) are not opened. The hash of a
+fetched file is noted beside it when it is used first, and compared whenever it is used again; a user who knows the hash
+that a file should have names it with WEIGHTS_SHA256.
+"""
+
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import keras
 
-from helpers import paths, provenance
+from helpers import paths, provenance, storage
 from helpers.config import PRETRAINING
 from helpers.errors import InputError
 
@@ -44,7 +51,7 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
         url: where "imagenet" is fetched from.
 
     Raises:
-        InputError: no such file, a file that does not fit, or no way to fetch it.
+        InputError: no such file, a file that does not fit or is not the one expected, or no way to fetch it.
     """
     if name == "none":
         return BaseWeights("none (random initialisation)", None, "", PRETRAINING.width if is_demo else 1.0)
@@ -58,8 +65,11 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
         origin = f"file {file.name}"
     if not file.is_file():
         raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")
+    sha256 = _checked_hash(file, was_fetched=origin == _IMAGENET)
     _check_fit(file, width, was_fetched=origin == _IMAGENET)
-    return BaseWeights(origin, file, provenance.file_hash(file), width)
+    if origin == _IMAGENET and not storage.is_sealed(file):
+        storage.seal(file, sha256)
+    return BaseWeights(origin, file, sha256, width)
 
 
 def _fetch(url: str) -> Path:
@@ -74,14 +84,39 @@ def _fetch(url: str) -> Path:
         ) from error
 
 
+def _checked_hash(file: Path, was_fetched: bool) -> str:
+    """SHA-256 of a weights file, which is the one that was named and, of a fetched file, the one that was noted."""
+    found = provenance.file_hash(file)
+    wanted = os.environ.get("TINYIMAGE_WEIGHTS_SHA256", "").strip().lower()
+    if wanted and found != wanted:
+        raise InputError(f"{file} has the SHA-256 {found}, not {wanted} as WEIGHTS_SHA256 says; obtain the right file.")
+    if was_fetched and storage.is_sealed(file) and not storage.is_sound(file):
+        raise InputError(
+            f"{file} has changed since it was used first: its SHA-256 is now {found} and was another; delete it and "
+            f"{storage.note_of(file).name} beside it, and it is fetched again."
+        )
+    return found
+
+
 def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
+    if not h5py.is_hdf5(file):
+        _forget(file, was_fetched)
+        raise InputError(
+            f"{file} does not hold weights in HDF5, the only form that is read, since it cannot hold code; name another "
+            "file with WEIGHTS=<file>."
+        )
     base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
     try:
         base.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
-        if was_fetched:
-            file.unlink()  # a damaged download must not stand in the way of the next one
+        _forget(file, was_fetched)
         raise InputError(
             f"{file} does not hold weights of MobileNetV2 (alpha {width}, without its classification layer): "
             f"{str(error).splitlines()[0]}; name another file with WEIGHTS=<file>."
         ) from error
+
+
+def _forget(file: Path, was_fetched: bool) -> None:
+    """A damaged download must not stand in the way of the next one; a user's file is left as it is."""
+    if was_fetched:
+        file.unlink()

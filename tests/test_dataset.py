@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers import dataset
+from helpers import dataset, sources
 from helpers.config import DemoData
-from helpers.dataset import Dataset, Rows, duplicate_pairs, make_split, open_demo, open_source
+from helpers.dataset import Dataset, Rows, check_split, duplicate_pairs, make_split, open_demo, open_source
 from helpers.errors import InputError
 
 
@@ -31,7 +31,7 @@ def kaggle(kaggle_folder, tmp_path):
 
 @pytest.fixture
 def official(official_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "NUM_CLASSES", 4)
+    monkeypatch.setattr(sources, "NUM_CLASSES", 4)
     return shutil.copytree(official_folder, tmp_path / "source")
 
 
@@ -67,7 +67,7 @@ def fails(path, *words, **options):
     for word in words:
         assert str(word) in message, message
     cache = dataset.paths.cache()
-    assert not [entry.name for entry in cache.iterdir() if entry.is_dir() or entry.suffix == ".source"]
+    assert not [entry.name for entry in cache.glob("*") if entry.is_dir() or entry.suffix == ".source"]
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_every_kind_of_image_decodes_as_pillow_decodes_it(mode, format, quality,
     noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     options = {"quality": quality, "subsampling": subsampling, "progressive": progressive} if format == "JPEG" else {}
     Image.fromarray(noise).convert(mode).save(file, format, **options)
-    pixels, is_grey = dataset._decode_image(file.getvalue())
+    pixels, is_grey = dataset._decode_image(file.getvalue(), "a made-up image")
     with Image.open(file) as image:
         assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
     assert is_grey == (mode == "L")
@@ -274,6 +274,53 @@ def test_a_pointer_cut_off_while_being_written_does_no_harm(kaggle):
     for pointer in dataset.paths.cache().glob("*.source"):
         pointer.write_text("")
     assert len(open_source(kaggle).labels) == 72
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) * 2 // 3] ^= 1
+    file.write_bytes(content)
+
+
+def cut(file):
+    os.truncate(file, file.stat().st_size - 1)
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, os.unlink])
+@pytest.mark.parametrize("name", dataset._FILES)
+def test_damaged_decoded_images_are_named_and_made_again(name, spoil, kaggle, count_decodings, capsys):
+    before = open_source(kaggle)
+    before = {field: np.array(value) for field, value in vars(before).items()}
+    (folder,) = (path for path in dataset.paths.cache().glob("images_*") if path.is_dir())
+    spoil(folder / name)
+    after = open_source(kaggle)
+    assert capsys.readouterr().out == f"{folder} is damaged and is made again\n"
+    assert len(count_decodings) == 2
+    for field, value in before.items():
+        assert np.array_equal(value, getattr(after, field)), field
+    open_source(kaggle)
+    assert capsys.readouterr().out == "" and len(count_decodings) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\0", b"../source", b"images_0123456789abcdef_v2"])
+def test_a_damaged_pointer_to_decoded_images_does_no_harm(content, kaggle, count_decodings):
+    open_source(kaggle)
+    (pointer,) = dataset.paths.cache().glob("*.source")
+    good = pointer.read_bytes()
+    pointer.write_bytes(content)
+    assert len(open_source(kaggle).labels) == 72
+    assert pointer.read_bytes() == good and len(count_decodings) == 1
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, os.unlink])
+def test_a_damaged_demo_is_named_and_drawn_again(spoil, capsys):
+    small = DemoData(num_classes=2, images_per_class=12, test_images_per_class=1, duplicate_pairs=1)
+    before = open_demo(small).fingerprint
+    folder = dataset.demo_folder(small)
+    assert capsys.readouterr().out == ""
+    spoil(images_of(folder)[3])
+    assert open_demo(small).fingerprint == before
+    assert capsys.readouterr().out == f"{folder} is not as it was made, and is made again\n"
 
 
 def test_an_interrupted_decoding_leaves_nothing_and_is_done_again(kaggle, monkeypatch):
@@ -502,7 +549,7 @@ def made_up(labels, digests=None, official_labels=()):
         boxes=np.zeros((0, 4), np.int64),
         is_grey=np.zeros(0, bool),
         digests=np.arange(len(labels), dtype=np.uint64) if digests is None else np.asarray(digests, np.uint64),
-        official_images=nothing,
+        official_images=np.broadcast_to(np.uint8(1), (len(official_labels), 64, 64, 3)),
         official_labels=np.asarray(official_labels, np.int64),
         unlabelled_images=nothing,
         unlabelled_names=[],
@@ -609,6 +656,60 @@ def test_a_split_needs_ten_images_of_each_class():
         make_split(made_up([0] * 20 + [1] * 9))
     with pytest.raises(InputError, match="only 5 different"):
         make_split(made_up([0] * 20 + [1] * 20), 5)
+
+
+def test_training_images_that_stand_in_the_official_test_are_left_out():
+    labels = np.repeat(np.arange(3), 20)
+    data = made_up(labels, official_labels=np.repeat(np.arange(3), 5))
+    copies = data.digests.copy()
+    copies[[4, 30]] = dataset._digests(data.official_images[:1])[0]
+    split = make_split(replace(data, digests=copies))
+    assert not {4, 30} & {*split.train.tolist(), *split.validation.tolist()}
+    assert len(split.train) + len(split.validation) == 58 and len(split.test) == 15
+
+
+@pytest.mark.parametrize("label", [-1, 3, 255])
+def test_a_label_out_of_range_is_found(label):
+    labels = np.repeat(np.arange(3), 20)
+    data, split = made_up(labels), make_split(made_up(labels))
+    labels[split.train[5]] = label
+    data = replace(data, labels=labels)
+    with pytest.raises(InputError, match=rf"^1 labels are not between 0 and 2, the first of them {label};.*again\.$"):
+        make_split(data)
+    with pytest.raises(InputError, match="not between 0 and 2"):
+        check_split(data, split)
+
+
+@pytest.mark.parametrize("name", dataset.SPLITS)
+def test_a_class_that_is_missing_from_a_split_is_found(name):
+    data = made_up(np.repeat(np.arange(3), 20))
+    split = make_split(data)
+    check_split(data, split)
+    indices = getattr(split, name)
+    poor = replace(split, **{name: indices[data.labels[indices] != 1]})
+    with pytest.raises(InputError, match=rf"^The {name} images have none of class n1 .*use more images\.$"):
+        check_split(data, poor)
+
+
+@pytest.mark.parametrize(("first", "second"), [("train", "validation"), ("train", "test"), ("validation", "test")])
+def test_an_image_in_two_splits_is_found(first, second):
+    data = made_up(np.repeat(np.arange(3), 20))
+    split = make_split(data)
+    copy = getattr(split, first)[2]
+    digests = data.digests.copy()
+    digests[getattr(split, second)[1]] = digests[copy]
+    with pytest.raises(InputError, match=rf"^1 images are in {first} and in {second}, .* image {copy};.*make_split\.$"):
+        check_split(replace(data, digests=digests), split)
+
+
+def test_a_training_image_in_the_official_test_is_found(official):
+    data = open_source(official)
+    split = make_split(data)
+    check_split(data, split)
+    digests = data.digests.copy()
+    digests[split.train[0]] = dataset._digests(data.official_images)[split.test[0]]
+    with pytest.raises(InputError, match="1 images are in train and in test"):
+        check_split(replace(data, digests=digests), split)
 
 
 def test_part_gives_images_with_their_labels(tiny):

@@ -1,6 +1,10 @@
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
+import nbformat
 import yaml
 
 from helpers import paths
@@ -48,3 +52,65 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
     assert citation["authors"] == [{"name": "TinyImage report series contributors"}]
     assert citation["references"][0]["authors"][0]["family-names"] == "Kran"
     assert "TinyImage report series contributors" in (paths.ROOT / "LICENSE").read_text()
+
+
+# Packages that nothing imports, and where they are asked for instead.
+ASKED_FOR_BY_NAME = {
+    "furo": ("helpers/site.py", '"html_theme": "furo"'),
+    "jupyterlab": ("Makefile", "jupyter lab"),
+    "myst-nb": ("helpers/site.py", '"myst_nb"'),
+    "pytest-timeout": ("pyproject.toml", "timeout = "),
+    "ruff": ("Makefile", "ruff check"),
+    "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
+    "tensorboard": ("Makefile", "tensorboard --logdir"),
+    "tqdm": ("helpers/download.py", "progressbar=True"),  # pooch shows its progress with it
+}
+
+
+def sources_of(*folders):
+    files = [file for folder in folders for file in (paths.ROOT / folder).rglob("*.py")]
+    notebooks = [nbformat.read(file, 4) for file in paths.NOTEBOOKS.glob("*.ipynb")]
+    cells = ["\n".join(c.source for c in notebook.cells if c.cell_type == "code") for notebook in notebooks]
+    return [file.read_text() for file in files] + cells
+
+
+def imported(texts):
+    """Top-level names of what the texts import."""
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.split(".")[0] for name in names}
+
+
+def packages_of(modules):
+    """Distributions that third-party modules come from, by module."""
+    own = {path.stem for path in (paths.ROOT / "tests").glob("*.py")} | {"helpers", "benchmarks"}
+    known = packages_distributions()
+    return {m: {name_of(p) for p in known[m]} for m in modules - own - sys.stdlib_module_names}
+
+
+def test_every_import_is_declared():
+    declared = {name_of(requirement) for requirement in project()["dependencies"]}
+    found = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
+    assert {module for module, packages in found.items() if not packages & declared} == set()
+
+
+def test_every_declared_dependency_is_used():
+    declared = {name_of(requirement) for requirement in project()["dependencies"]}
+    found = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
+    assert declared - set().union(*found.values()) == set(ASKED_FOR_BY_NAME)
+    for file, words in ASKED_FOR_BY_NAME.values():
+        assert words in (paths.ROOT / file).read_text()
+
+
+def test_nothing_is_loaded_that_can_run_code():
+    """Networks are loaded in Keras' safe mode, arrays without pickled objects, nothing through pickle, eval or exec."""
+    texts = sources_of("helpers", "benchmarks")
+    assert imported(texts).isdisjoint({"pickle", "marshal", "shelve", "joblib", "dill", "torch"})
+    nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    names = {call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "") for call in calls}
+    assert "load_model" in names  # or this test looks at nothing
+    assert names.isdisjoint({"eval", "exec", "read_pickle", "enable_unsafe_deserialization"})
+    options = {(keyword.arg, getattr(keyword.value, "value", None)) for call in calls for keyword in call.keywords}
+    assert options.isdisjoint({("safe_mode", False), ("allow_pickle", True), ("shell", True)})

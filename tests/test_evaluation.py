@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from sklearn import metrics
 
 from helpers import evaluation
@@ -43,6 +43,28 @@ def test_top_k_accuracy_is_that_of_scikit_learn(case, k):
 @given(judged())
 def test_top_1_is_accuracy(case):
     assert evaluation.top_k_accuracy(*case, k=1) == evaluation.accuracy(*case)
+
+
+@given(
+    st.integers(0, 10_000), st.integers(2, 20), st.integers(1, 40), st.sampled_from(["certain", "graded", "one class"])
+)
+def test_permuted_labels_give_chance_accuracy(seed, num_classes, per_class, kind):
+    """Over all permutations the mean is exactly chance where classes are balanced; so many come near it."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(num_classes), per_class)
+    scores = rng.normal(size=(len(labels), num_classes))
+    if kind != "graded":  # right everywhere, or always the same answer
+        scores[np.arange(len(labels)), labels if kind == "certain" else 0] += 100
+    scores = special.log_softmax(scores, axis=1)
+    shuffled = [rng.permutation(labels) for _ in range(200)]
+    deviation = np.sqrt(1 / num_classes / len(labels) / len(shuffled))  # of a mean of single guesses
+    k = min(5, num_classes)
+    for measured, chance in (
+        (np.mean([evaluation.accuracy(scores, other) for other in shuffled]), 1 / num_classes),
+        (np.mean([evaluation.top_k_accuracy(scores, other, k) for other in shuffled]), k / num_classes),
+        (np.mean([evaluation.summarise(scores, other)["accuracy"] for other in shuffled]), 1 / num_classes),
+    ):
+        assert measured == pytest.approx(chance, abs=6 * max(1, k) ** 0.5 * deviation)
 
 
 def test_a_network_that_gives_every_class_the_same_gets_no_credit():

@@ -29,6 +29,11 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
     assert "—" not in text and "nan" not in text
 
 
+def test_class_names_are_shown_as_they_are(run):
+    text = model_card.text(run, ["<b>_x_</b> ![](http://a/b.png)"] * NUM_CLASSES)
+    assert r"(\<b\>\_x\_\</b\> \!\[\](http://a/b.png))" in text
+
+
 def test_cautions_fit_the_data_and_the_weights(run):
     demo = model_card.text(run, NAMES)
     assert "nothing about photographs" in demo and "may flatter" not in demo

@@ -1,11 +1,14 @@
 import json
+import pickle
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import runs
+from helpers.errors import InputError
 from helpers.runs import Run
 
 CONFIG = {
@@ -129,3 +132,37 @@ def test_an_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         runs.write_json(tmp_path / "value.json", "new and longer")
     assert json.loads((tmp_path / "value.json").read_text()) == "old"
+
+
+def network_with_code(file, trace):
+    layer = keras.layers.Lambda(lambda x: open(trace, "w") and x)  # noqa: PTH123, SIM115
+    keras.Sequential([keras.Input((3,)), layer]).save(file)
+
+
+def pickle_in_disguise(file, trace):
+    class TouchesWhenLoaded:
+        def __reduce__(self):
+            return open, (trace, "w")
+
+    file.write_bytes(pickle.dumps(TouchesWhenLoaded()))
+
+
+def network_cut_off(file, trace):
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(file)
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("make", [network_with_code, pickle_in_disguise, network_cut_off])
+def test_a_network_that_brings_code_or_is_damaged_is_refused_in_one_sentence(make, tmp_path):
+    trace = tmp_path / "trace"
+    make(tmp_path / "model.keras", str(trace))
+    trace.unlink(missing_ok=True)  # building the Lambda layer runs it
+    with pytest.raises(InputError, match=r"model\.keras is no network that this project saved .* train it again\.$"):
+        Run(tmp_path).network()
+    assert not trace.exists()
+
+
+def test_a_saved_network_comes_back(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.save(tmp_path / "model.keras")
+    assert np.array_equal(Run(tmp_path).network().get_weights()[0], model.get_weights()[0])

@@ -1,39 +1,45 @@
 import pytest
 
-from helpers import provenance, storage
+from helpers import storage
 
 
-def test_replacing_puts_a_whole_file_in_place(tmp_path):
-    file = tmp_path / "a.txt"
-    file.write_text("old")
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    file = tmp_path / "kept.txt"
     with storage.replacing(file) as partial:
-        partial.write_text("new")
-        assert file.read_text() == "old"
-    assert file.read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path):
-    file = tmp_path / "a.txt"
-    file.write_text("old")
-    with pytest.raises(RuntimeError), storage.replacing(file) as partial:
+        partial.write_text("first")
+    with pytest.raises(KeyboardInterrupt), storage.replacing(file) as partial:
         partial.write_text("half")
-        raise RuntimeError
-    assert file.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+        raise KeyboardInterrupt
+    assert file.read_text() == "first"
+    assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("damage", [b"", b"content", b"Content!"], ids=["emptied", "torn", "flipped"])
-def test_a_sealed_file_is_told_from_a_damaged_one(tmp_path, damage):
-    file = tmp_path / "array.npy"
-    file.write_bytes(b"content!")
-    assert not storage.is_sound(file)
-    storage.seal(file, provenance.file_hash(file))
-    assert storage.is_sound(file)
-    file.write_bytes(damage)
-    assert not storage.is_sound(file)
+@pytest.fixture
+def sealed(tmp_path):
+    file = tmp_path / "kept.txt"
+    file.write_text("content")
+    storage.seal(file, "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73")  # printf content | sha256sum
+    return file
 
 
-def test_a_missing_file_is_not_sound(tmp_path):
-    storage.seal(tmp_path / "gone", "0" * 64)
-    assert not storage.is_sound(tmp_path / "gone")
+def test_a_sealed_file_is_sound(sealed):
+    assert storage.is_sealed(sealed) and storage.is_sound(sealed)
+
+
+@pytest.mark.parametrize("content", [b"", b"conten", b"Content", b"content\0"])
+def test_a_changed_file_is_not_sound(content, sealed):
+    sealed.write_bytes(content)
+    assert not storage.is_sound(sealed)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"ed7002b439"])
+def test_a_file_with_a_changed_note_is_not_sound(content, sealed):
+    storage.note_of(sealed).write_bytes(content)
+    assert not storage.is_sound(sealed)
+
+
+def test_a_file_without_a_note_is_not_sound(sealed):
+    storage.note_of(sealed).unlink()
+    assert not storage.is_sealed(sealed) and not storage.is_sound(sealed)
+    sealed.unlink()
+    assert not storage.is_sound(sealed)

@@ -1,5 +1,6 @@
 import functools
 import http.server
+import pickle
 import socket
 import threading
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
-from helpers import paths, provenance, weights
+from helpers import paths, provenance, storage, weights
 from helpers.config import PRETRAINING
 from helpers.errors import InputError
 from helpers.weights import find_weights
@@ -174,3 +175,81 @@ def test_a_file_that_keras_fetched_before_is_used(served, keras_home):
     (keras_home / "models").mkdir()
     (keras_home / "models" / FILE).write_bytes((served / FILE).read_bytes())
     assert find_weights("imagenet", is_demo=False, url=unreachable()).width == 1.0
+
+
+class TouchesWhenLoaded:
+    """A pickle that leaves a file behind where anybody loads it."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return open, (self.trace, "w")
+
+
+def whole_model_with_code(file, trace):
+    lambda_layer = keras.layers.Lambda(lambda x: open(trace, "w") and x)  # noqa: PTH123, SIM115
+    keras.Sequential([keras.Input((3,)), lambda_layer]).save(file.with_suffix(".keras"))
+    file.with_suffix(".keras").rename(file)
+
+
+def pickled(file, trace):
+    file.write_bytes(pickle.dumps(TouchesWhenLoaded(trace)))
+
+
+def objects_in_numpy(file, trace):
+    with file.open("wb") as stream:
+        np.savez(stream, weights=np.array([TouchesWhenLoaded(trace)], object))
+
+
+@pytest.mark.parametrize("name", ["odd.keras", "odd.h5", "odd.weights.h5", "odd.npz", "odd.pkl"])
+@pytest.mark.parametrize("make", [whole_model_with_code, pickled, objects_in_numpy])
+def test_files_that_can_hold_code_are_refused_and_not_run(make, name, tmp_path):
+    trace = tmp_path / "trace"
+    make(tmp_path / name, str(trace))
+    trace.unlink(missing_ok=True)  # building the Lambda layer runs it
+    with pytest.raises(InputError, match=rf"{name} does not hold weights in HDF5.*cannot hold code.*WEIGHTS=<file>"):
+        find_weights(str(tmp_path / name), is_demo=False)
+    assert not trace.exists()
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_weights_that_lie_in_another_file_are_refused(served, tmp_path):
+    with h5py.File(served / FILE) as good, h5py.File(tmp_path / "odd.weights.h5", "w") as file:
+        file["layers"] = h5py.ExternalLink(str(served / FILE), "/")
+        assert len(good)
+    with pytest.raises(InputError, match=r"odd\.weights\.h5 does not hold"):
+        find_weights(str(tmp_path / "odd.weights.h5"), is_demo=False)
+
+
+def test_the_hash_of_a_download_is_noted_at_first_use(served, serve):
+    found = find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}")
+    assert storage.note_of(found.file).read_text() == f"{found.sha256}  {FILE}\n"
+    assert find_weights("imagenet", is_demo=False, url=unreachable()) == found
+
+
+def test_a_download_that_has_changed_since_is_refused(served, serve):
+    found = find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}")
+    content = bytearray(found.file.read_bytes())
+    content[len(content) // 2] ^= 1
+    found.file.write_bytes(content)
+    with pytest.raises(InputError, match=rf"changed since it was used first.*{found.file.name}\.sha256"):
+        find_weights("imagenet", is_demo=False, url=unreachable())
+    found.file.unlink()
+    storage.note_of(found.file).unlink()
+    assert find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}") == found
+
+
+def test_a_user_s_file_gets_no_note(served):
+    find_weights(str(served / FILE), is_demo=False)
+    assert not storage.is_sealed(served / FILE)
+
+
+def test_a_hash_that_the_user_names_is_demanded(served, serve, monkeypatch):
+    url, file = f"{serve(served)}/{FILE}", str(served / FILE)
+    monkeypatch.setenv("TINYIMAGE_WEIGHTS_SHA256", provenance.file_hash(served / FILE).upper())
+    assert find_weights(file, is_demo=False).sha256 == find_weights("imagenet", is_demo=False, url=url).sha256
+    monkeypatch.setenv("TINYIMAGE_WEIGHTS_SHA256", "0" * 64)
+    for name in (file, "imagenet"):
+        with pytest.raises(InputError, match=r"SHA-256 [0-9a-f]{64}, not 0{64} as WEIGHTS_SHA256 says"):
+            find_weights(name, is_demo=False, url=url)
