@@ -122,7 +122,9 @@ def augmentation_lab(images: np.ndarray, titles: Sequence[str], source: str) -> 
                 control.value = views.UNCHANGED[name]
 
         reset.on_click(undo)
-        left = widgets.VBox([which, *controls.values(), reset])
+        left = widgets.VBox(
+            [which, *controls.values(), reset], layout={"flex": "0 0 auto"}
+        )  # else the picture takes its room
         return widgets.HBox([left, picture])
 
     return Explorer(

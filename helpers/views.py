@@ -24,7 +24,7 @@ UNCHANGED = {
     "brightness": 1.0,  # factor
 }
 N_ANSWERS = 5
-_GREY = "#C9C9C9"
+_GREY = "#B5B5B5"
 _COLUMNS = 8  # of a page of images
 _GAP = 4  # white pixels between its images
 
@@ -241,7 +241,7 @@ def markers(labels: np.ndarray, predicted: np.ndarray, label: int | None = None)
     return {
         "color": np.where(mine, INK, _GREY).tolist(),
         "symbol": np.where(mine & (predicted != labels), "x", "circle").tolist(),
-        "size": np.where(mine, 9, 5).tolist(),
+        "size": np.where(mine, 10, 7).tolist(),
     }
 
 
