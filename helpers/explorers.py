@@ -299,7 +299,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
         return views.answers(said, class_names, source, image=image)
 
     def widget() -> widgets.Widget:
-        upload = widgets.FileUpload(accept="image/*", description="A photograph")
+        upload = widgets.FileUpload(accept="image/*", description="A photograph", layout={"width": "auto"})
         picture = widgets.HTML()
 
         def answer(change: dict) -> None:
@@ -355,15 +355,16 @@ def _filters(
     named = [(name_of(*key), key) for key in networks]
     right_or_wrong = [("right or wrong", ""), ("right", "right"), ("wrong", "wrong")]
     menus = {
-        "network": (named, first, "network"),
-        "answer": (right_or_wrong, "wrong", "its answer is"),
-        "other": ([("none", None), *named], None, "other network"),
-        "other_answer": (right_or_wrong, "right", "its answer is"),
-        "label": ([("any", None), *_by_name(class_names, np.unique(labels))], None, "true class"),
+        "network": (named, networks.index(first), "network"),
+        "answer": (right_or_wrong, 2, "its answer is"),
+        "other": ([("none", None), *named], 0, "other network"),
+        "other_answer": (right_or_wrong, 1, "its answer is"),
+        "label": ([("any", None), *_by_name(class_names, np.unique(labels))], 0, "true class"),
     }
     made = {
-        name: widgets.Dropdown(options=options, value=value, description=words, style=_WIDE)
-        for name, (options, value, words) in menus.items()
+        # By index, since a value of None would select nothing.
+        name: widgets.Dropdown(options=options, index=index, description=words, style=_WIDE)
+        for name, (options, index, words) in menus.items()
     }
     confidence = widgets.FloatRangeSlider(
         value=(0, 1), min=0, max=1, step=0.01, description="its confidence", readout_format=".0%", style=_WIDE

@@ -273,7 +273,7 @@ def _draw_answers(axis: Axes, values: np.ndarray, class_names: Sequence[str], la
     axis.barh(range(len(top)), values[top].astype(float), color=colour, alpha=0.5, height=0.85)
     style = {"va": "center", "fontsize": 7, "color": INK}
     for place, answer in enumerate(top):
-        axis.text(0.015, place, textwrap.shorten(class_names[answer], 44, placeholder="…"), **style)
+        axis.text(0.015, place, textwrap.shorten(class_names[answer], 41, placeholder="…"), **style)
         axis.text(1.02, place, f"{values[answer]:.0%}", **style)
     axis.set(xlim=(0, 1.14), ylim=(len(top) - 0.5, -0.5))
 

@@ -146,6 +146,7 @@ def test_answers_start_with_the_surest_mistake_of_the_best_network(answers):
     widget = answers.widget()
     found = controls(widget)
     assert found["network"].value == DEEP
+    assert [found[name].label for name in ("other network", "true class")] == ["none", "any"]
     assert found["image"].max == N // 2
     assert "is framed" in caption(widget)
     assert answers.page(True).alt == answers.page(False).alt
