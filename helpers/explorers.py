@@ -130,7 +130,7 @@ def augmentation_lab(images: np.ndarray, titles: Sequence[str], source: str) -> 
     return Explorer(
         widget,
         lambda _: views.augmentation(images[0], _START, source),
-        "move each parameter by a slider, on an image of any class. The figure has the report's limits, all at once.",
+        "move each parameter by a slider, on an image of any class.",
     )
 
 
@@ -184,13 +184,16 @@ def answer_browser(
 
     def still(photographs: bool) -> Plot:
         mistakes = matching(probabilities, labels, best, "wrong")
-        return view(mistakes[0] if len(mistakes) else 0, photographs)
+        if not len(mistakes):
+            return view(0, photographs)
+        plot = view(mistakes[0], photographs)
+        return replace(plot, caption=f"The surest mistake of {name_of(*best)}. {plot.caption}")
 
     return Explorer(
         widget,
         still,
         "see every image, or only mistakes, one class, a range of confidence, or what one network gets right and another "
-        f"wrong. The figure has the surest mistake of {name_of(*best)}.",
+        "wrong.",
     )
 
 
@@ -274,14 +277,11 @@ def image_map(
 
     def still(_: bool) -> Plot:
         n_wrong = np.bincount(labels[predicted != labels], minlength=len(class_names))
-        return views.class_on_map(places, labels, predicted, int(n_wrong.argmax()), class_names, predictor, source)
+        label = int(n_wrong.argmax())
+        plot = views.class_on_map(places, labels, predicted, label, class_names, predictor, source)
+        return replace(plot, caption=f"{plot.caption} No class has more crosses.")
 
-    return Explorer(
-        widget,
-        still,
-        "point at an image to see it with its class, zoom in, and put any class in black. The figure has the class with "
-        "most crosses.",
-    )
+    return Explorer(widget, still, "point at an image to see it with its class, zoom in, and put any class in black.")
 
 
 def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:

@@ -187,7 +187,7 @@ def class_on_map(
             )
         axis.set_title(class_names[label], loc="left")
         axis.axis("off")
-        figure.legend(loc="outside lower center", ncols=2)
+        figure.legend(loc="outside lower left")
         note(figure, f"{source}, n = {len(places):,} images")
     return Plot(
         figure,
