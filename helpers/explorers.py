@@ -299,7 +299,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
         return views.answers(said, class_names, source, image=image)
 
     def widget() -> widgets.Widget:
-        upload = widgets.FileUpload(accept="image/*", description="A photograph", layout={"width": "auto"})
+        upload = widgets.FileUpload(accept="image/*", description="A photograph", layout={"width": "200px"})
         picture = widgets.HTML()
 
         def answer(change: dict) -> None:
