@@ -13,6 +13,7 @@ from helpers import config, paths, plans, provenance, results, runs, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
 from helpers.errors import DivergenceError
+from helpers.explorers import Explorer
 from helpers.runs import Failure, Run
 from helpers.style import Plot
 from helpers.weights import BaseWeights, find_weights
@@ -135,6 +136,20 @@ class Experiment:
         if self.dataset.is_demo or not plot.has_photographs:
             plot.save(self.output, name)
         display(plot)
+
+    def explore(self, explorer: Explorer, name: str) -> None:
+        """Display an explorer: alive, or as one figure where TINYIMAGE_HEADLESS says that nobody is there to use it.
+
+        Such a figure becomes a page for others, so it has no photographs of real data.
+        """
+        if not os.environ.get("TINYIMAGE_HEADLESS"):
+            display(explorer.widget())
+            return
+        plot = explorer.page(self.dataset.is_demo)
+        if plot.has_photographs and not self.dataset.is_demo:
+            print(f"Not on this page: photographs of {self.dataset.description}. In JupyterLab: {explorer.hint}")
+        else:
+            self.show(plot, name)
 
     def _train(self, recipe: Recipe, seed: int) -> Run:
         plan = plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights)

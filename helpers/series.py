@@ -5,6 +5,8 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -153,7 +155,7 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
         raise InputError(f"{notebook.name} and the parameters given disagree about {odd}.")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / notebook.name
-    with _Progress(notebook.stem) as progress:
+    with _Progress(notebook.stem) as progress, _headless():
         try:
             papermill.execute_notebook(
                 str(notebook),
@@ -184,6 +186,19 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
     if unrun:
         raise InputError(f"{notebook.name} stopped before {unrun[0].source.splitlines()[0]!r}; see {target}.")
     return target
+
+
+@contextmanager
+def _headless() -> Iterator[None]:
+    """Tell the kernels started inside that nobody moves their sliders: explorers are figures there."""
+    before = os.environ.get("TINYIMAGE_HEADLESS")
+    os.environ["TINYIMAGE_HEADLESS"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("TINYIMAGE_HEADLESS")
+        if before is not None:
+            os.environ["TINYIMAGE_HEADLESS"] = before
 
 
 class _Progress:

@@ -72,6 +72,16 @@ def theme() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _saving() -> Iterator[None]:
+    """The theme for figures that are drawn already: after saving, Matplotlib gives a figure without a layout engine the one of
+    the settings, which would move axes that were placed by hand.
+    """
+    with theme():
+        mpl.rcParams["figure.constrained_layout.use"] = False
+        yield
+
+
 @dataclass(frozen=True)
 class Plot:
     """A figure with its words.
@@ -91,7 +101,7 @@ class Plot:
     def save(self, folder: Path, name: str) -> None:
         """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
         folder.mkdir(parents=True, exist_ok=True)
-        with theme():
+        with _saving():
             self.figure.savefig(folder / f"{name}.png", metadata={"Software": None})
             self.figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
         words = {"caption": self.caption, "alt": self.alt}
@@ -100,7 +110,7 @@ class Plot:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
         """How notebooks and the HTML report show it: picture, alt text and caption together."""
         buffer = io.BytesIO()
-        with theme():
+        with _saving():
             self.figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
         picture = base64.b64encode(buffer.getvalue()).decode()
         width = round(self.figure.get_size_inches()[0] * 110)

@@ -1,9 +1,10 @@
+import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers import experiment, paths, results, runs, training
+from helpers import experiment, explorers, paths, results, runs, training
 from helpers.errors import InputError
 from helpers.style import Plot, new_figure, note, theme
 
@@ -87,6 +88,42 @@ def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):
     demo = open_smoke(tmp_path)
     demo.show(plot(has_photographs=True), "drawings")
     assert (demo.output / "drawings.png").exists()
+
+
+@pytest.fixture
+def headless(monkeypatch):
+    monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed."""
+    found = []
+    monkeypatch.setattr(experiment, "display", found.append)
+    return found
+
+
+def browser(lab):
+    data = lab.dataset
+    return explorers.class_browser(data.images, data.labels, data.class_names, lab.source)
+
+
+def test_an_explorer_is_alive_where_somebody_is_there_and_a_figure_elsewhere(tmp_path, shown, monkeypatch):
+    lab = open_smoke(tmp_path)
+    monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
+    lab.explore(browser(lab), "class_browser")
+    assert isinstance(shown[0], widgets.Widget)
+    assert not lab.output.exists()
+    monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
+    lab.explore(browser(lab), "class_browser")
+    assert isinstance(shown[1], Plot)
+    assert (lab.output / "class_browser.png").exists()
+
+
+def test_pages_get_no_photographs_of_real_data(small, shown, headless, capsys):
+    small.explore(browser(small), "class_browser")
+    assert not shown and not small.output.exists()
+    assert capsys.readouterr().out.startswith("Not on this page: photographs of TinyImage. In JupyterLab: choose")
 
 
 def test_equal_plots_give_equal_files_on_opaque_white(tmp_path):

@@ -18,6 +18,7 @@ FIXED_FIGURES = (
     "figure_4_mobilenetv2",
     "table_1",
 )
+EXPLORERS = ("class_browser", "augmentation_lab", "image_map", "answer_browser", "own_photograph")
 
 
 def code_cells(notebook):
@@ -88,6 +89,15 @@ def test_every_promised_figure_is_there_in_both_formats_with_its_words(finished)
         content = json.loads(words.read_text())
         assert len(content["caption"]) > 20, words.name
         assert len(content["alt"]) > 20, words.name
+
+
+def test_explorers_are_figures_without_a_trace_of_widgets(finished):
+    for name in EXPLORERS:
+        assert "In JupyterLab: " in json.loads((finished["output"] / f"{name}.json").read_text())["caption"]
+    for notebook in finished["executed"].glob("*.ipynb"):
+        assert "widgets" not in nbformat.read(notebook, 4).metadata
+        assert "application/vnd.jupyter.widget" not in notebook.read_text()
+    assert "jupyter.widget" not in finished["page"].with_name(f"{series.NOTEBOOKS[0]}.html").read_text()
 
 
 def test_results_have_a_row_for_every_recipe_and_split(finished):

@@ -100,6 +100,16 @@ def test_log_has_a_plain_line_for_each_line_of_the_notebook(tmp_path, capfd):
     assert "\r" not in out
 
 
+def test_kernels_of_the_series_are_told_that_they_are_headless(tmp_path, monkeypatch):
+    monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
+    notebook = nbformat.read(BROKEN / "prints.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_code_cell('import os\nprint(os.environ["TINYIMAGE_HEADLESS"])'))
+    nbformat.write(notebook, tmp_path / "asks.ipynb")
+    copy = series.run_notebook(tmp_path / "asks.ipynb", tmp_path / "executed", PARAMETERS)
+    assert nbformat.read(copy, 4).cells[-1].outputs[0].text == "1\n"
+    assert "TINYIMAGE_HEADLESS" not in os.environ
+
+
 def test_html_without_a_run_says_what_to_do(tmp_path):
     done = call("html", TINYIMAGE_RUNS=str(tmp_path))
     assert done.returncode == 2

@@ -113,3 +113,13 @@ def test_every_model_has_a_colour_and_a_name():
     assert set(style.MODEL_COLOURS) == set(style.MODEL_NAMES)
     assert set(style.RECIPE_MARKERS) == set(style.RECIPE_NAMES)
     assert style.name_of("deep_cnn", "improved") == "Deep CNN, improved"
+
+
+def test_axes_placed_by_hand_stay_where_they_are_however_often_a_figure_is_saved(tmp_path):
+    with theme():
+        places = {"left": 0.6, "right": 0.9, "bottom": 0.2, "top": 0.5}
+        figure, axis = new_figure(2, 2, layout="none", gridspec_kw=places)
+    shown = Plot(figure, "A caption.", "An alternative text.")
+    shown.save(tmp_path, "placed")
+    shown._repr_mimebundle_()
+    assert axis.get_position().extents == pytest.approx((0.6, 0.2, 0.9, 0.5))

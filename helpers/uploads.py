@@ -1,0 +1,66 @@
+"""A photograph of one's own: read it as the networks see it, and ask them."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+from PIL import Image, ImageOps
+
+from helpers import training
+from helpers.config import IMAGE_SIZE, RECIPES
+from helpers.errors import InputError
+from helpers.runs import Run
+from helpers.style import name_of
+
+Network = Callable[[np.ndarray], np.ndarray]
+
+
+def read_photograph(content: bytes, name: str) -> np.ndarray:
+    """The middle square of a photograph, upright, in the size of the data set.
+
+    Args:
+        content: of a file in any format that Pillow reads.
+        name: of the file, for the message.
+
+    Returns:
+        uint8 (64, 64, 3), RGB.
+
+    Raises:
+        InputError: it cannot be decoded.
+    """
+    try:
+        photograph = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+    except Exception as error:  # decoders raise many kinds for broken content
+        raise InputError(f"{name} cannot be read as an image; try a JPEG or PNG file.") from error
+    return np.asarray(ImageOps.fit(photograph, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS))
+
+
+def network(run: Run) -> Network:
+    """The network of a run, as it predicted in the run.
+
+    Args:
+        run: with its `model.keras`.
+
+    Returns:
+        From an image, uint8 (64, 64, 3), to probabilities, float32 (n_classes,).
+    """
+    model = keras.models.load_model(run.folder / "model.keras", compile=False)
+    flip = run.config["recipe"]["flip_at_test"]
+    return lambda image: np.exp(training.predict(model, image[None], flip)[0])
+
+
+def missing_networks(runs: Sequence[Run]) -> str:
+    """A sentence that names the recipes whose network is not at hand, and why; "" where all are.
+
+    Args:
+        runs: finished ones, and records.
+    """
+    there = {(run.model, run.recipe): run.has_model() for run in runs}
+    reasons = {False: "only its record is here", None: "not run"}
+    names = [
+        f"{name_of(recipe.model, recipe.name)} ({reasons[there.get((recipe.model, recipe.name))]})"
+        for recipe in RECIPES
+        if not there.get((recipe.model, recipe.name))
+    ]
+    return f"Networks that cannot be asked: {', '.join(names)}." if names else ""

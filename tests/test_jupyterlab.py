@@ -1,0 +1,161 @@
+"""Explorers in JupyterLab itself, moved with keyboard and mouse in a real Chromium."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from helpers import paths
+
+TOKEN = secrets.token_hex()
+SECONDS = 120  # for what may wait for a kernel that starts, TensorFlow included
+CELLS = (
+    """
+import numpy as np
+from helpers import explorers
+from helpers.config import DEMO
+from helpers.demo import object_classes, render
+kinds, rng = object_classes(6, 1), np.random.default_rng(0)
+images = np.concatenate([render(kind, 10, DEMO.nuisance, rng)[0] for kind in kinds])
+names, labels = ["ant", "bee", "cat", "dog", "eel", "fox"], np.repeat(range(6), 10)
+""",
+    'explorers.augmentation_lab(images[::10], names, "demo data").widget()',
+    """
+places = np.stack([np.arange(60) % 10, labels], axis=1)
+explorers.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()
+""",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        found = own if Path(own).exists() else shutil.which("chromium") or shutil.which("google-chrome")
+        if not found:
+            pytest.skip("no Chromium here: install Debian's `chromium`, or call `playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def own_settings(folder):
+    """Environment of a JupyterLab that neither reads nor changes the user's settings."""
+    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}  # else it asks another host, and the user a question
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
+    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{name.upper()}_DIR": str(folder / name) for name in ("settings", "workspaces")}
+    kept = {name: value for name, value in os.environ.items() if name != "TINYIMAGE_HEADLESS"}
+    return kept | own | {"PYTHONPATH": str(paths.ROOT)}
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, chromium):
+    """Address of a JupyterLab with one notebook; it asks for `chromium`, since without that nothing is to start."""
+    folder, own = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("jupyter")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "explore.ipynb")
+    port = free_port()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--notebook-dir={folder}"]
+    with (own / "log").open("w") as log:
+        process = subprocess.Popen(command, env=own_settings(own), stdout=log, stderr=log)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def page(server, chromium):
+    """The notebook after Run All."""
+    page = chromium.new_page(viewport={"width": 1400, "height": 1300})
+    page.set_default_timeout(SECONDS * 1000)
+    expect.set_options(timeout=SECONDS * 1000)
+    page.requested, page.errors = [], []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    _wait_for(server, page)
+    page.goto(f"{server}/lab/tree/explore.ipynb?token={TOKEN}")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator(".js-plotly-plot").wait_for()
+    yield page
+    page.close()
+
+
+def _wait_for(server, page):
+    for _ in range(SECONDS * 2):
+        try:
+            urlopen(f"{server}/api")
+            return
+        except URLError:
+            page.wait_for_timeout(500)
+    pytest.fail(f"JupyterLab did not answer within {SECONDS} seconds")
+
+
+def test_every_cell_ran(page):
+    assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert page.locator(".jp-OutputArea-output .widget-slider").count() >= 7
+
+
+@pytest.mark.parametrize("how", ["keyboard", "mouse"])
+def test_a_moved_slider_changes_the_picture(page, how, tmp_path):
+    row = page.locator(".widget-slider", has_text="rotation")
+    handle, picture = row.locator(".noUi-handle"), page.locator("figure img").first
+    picture.scroll_into_view_if_needed()
+    before, value = picture.screenshot(path=tmp_path / "before.png"), row.locator(".widget-readout").inner_text()
+    source = picture.get_attribute("src")
+    if how == "keyboard":
+        handle.focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowRight")
+        moved = str(int(value) + 5)
+        expect(row.locator(".widget-readout")).to_have_text(moved)
+        expect(page.locator("figcaption").first).to_contain_text(f"rotation {moved}")
+    else:
+        box = handle.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] - 40, box["y"] + box["height"] / 2, steps=4)
+        page.mouse.up()
+        expect(row.locator(".widget-readout")).not_to_have_text(value)
+    expect(picture).not_to_have_attribute("src", source)
+    assert picture.screenshot(path=tmp_path / "after.png") != before
+    page.screenshot(path=tmp_path / "page.png")
+
+
+def test_the_image_under_the_pointer_shows_itself_on_the_map(page, tmp_path):
+    point = page.locator(".js-plotly-plot .scatterlayer .point").nth(23)
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    page.mouse.move(box["x"] - 30, box["y"])
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    expect(page.locator(".js-plotly-plot .hoverlayer .hovertext")).to_contain_text("cat")
+    expect(page.locator("img[alt='cat']")).to_be_visible()
+    page.screenshot(path=tmp_path / "map.png")
+
+
+def test_no_script_failed_and_nothing_was_asked_of_another_host(page, server):
+    assert page.errors == []
+    others = [url for url in page.requested if not url.startswith((server, "data:", "blob:"))]
+    assert others == []
