@@ -12,6 +12,7 @@ NOTEBOOKS ?=
 MODELS ?=
 RECIPES ?=
 SEED ?=
+KILLS ?=
 
 # Only the options that were given reach the command line, which holds the defaults.
 option = $(if $(2),--$(1) '$(2)')
@@ -30,7 +31,7 @@ ifdef CACHE
 export TINYIMAGE_CACHE := $(abspath $(CACHE))
 endif
 
-.PHONY: help setup report test html lab tensorboard bench data lint lock clean
+.PHONY: help setup report test html lab tensorboard bench torture data lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -78,6 +79,9 @@ tensorboard: setup ## browse the logs of all runs, the report's own curves among
 
 bench: setup ## measure speed against the report's way (not a test)
 	@$(BIN)/python -m benchmarks.run $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE))
+
+torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
+	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE))
 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.series data

@@ -234,7 +234,7 @@ def trained_networks(runs: Sequence[Run]) -> dict[str, keras.Model]:
     for run in runs:
         if run.has_model():
             chosen.setdefault(name_of(run.model, run.recipe), run)
-    return {name: keras.models.load_model(run.folder / "model.keras", compile=False) for name, run in chosen.items()}
+    return {name: run.network() for name, run in chosen.items()}
 
 
 def fine_tuning_trap(recipe: Recipe, weights: BaseWeights, dataset: Dataset, steps: int, seed: int) -> pd.DataFrame:

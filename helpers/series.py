@@ -36,6 +36,7 @@ NOTEBOOKS = (
 )
 # Sockets that only this user can open; TCP would be open to every user of the machine, and the kernel warns of it.
 _PRIVATE_KERNEL = Config(KernelManager={"transport": "ipc"}) if os.name == "posix" else Config()
+_INTERRUPTED = 130  # Typer ends with it after Ctrl-C
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Run the TinyImage report series.")
@@ -258,7 +259,7 @@ def build_html(profile: str, figures: Path | None = None) -> Path:
 
 
 def main(command: object = app) -> None:
-    """Run the command line; what ends it is one sentence on stderr and status 2."""
+    """Run the command line; what ends it is one sentence on stderr and status 2, or 130 after Ctrl-C."""
     try:
         command()
     except InputError as error:
@@ -266,15 +267,17 @@ def main(command: object = app) -> None:
     except OSError as error:  # a full disk, a folder that nobody may write to
         where = f" at {error.filename}" if error.filename else ""
         _complain(f"{error.strerror}{where}; make room or name other folders, and the next call goes on from there.")
-    except KeyboardInterrupt:
-        _complain("stopped by Ctrl-C; results so far are kept, and the next call goes on from there.")
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            _complain("stopped by Ctrl-C; results so far are kept, and the next call goes on from there.", ended.code)
+        raise
 
 
-def _complain(problem: object) -> NoReturn:
+def _complain(problem: object, status: int = 2) -> NoReturn:
     if "--traceback" in sys.argv:
         traceback.print_exc()
     print(f"Error: {problem}", file=sys.stderr)
-    raise SystemExit(2) from None
+    raise SystemExit(status) from None
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -45,7 +44,7 @@ def network(run: Run) -> Network:
     Returns:
         From an image, uint8 (64, 64, 3), to probabilities, float32 (n_classes,).
     """
-    model = keras.models.load_model(run.folder / "model.keras", compile=False)
+    model = run.network()
     flip = run.config["recipe"]["flip_at_test"]
     return lambda image: np.exp(training.predict(model, image[None], flip)[0])
 

@@ -56,6 +56,7 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
 
 # Packages that nothing imports, and where they are asked for instead.
 ASKED_FOR_BY_NAME = {
+    "anywidget": ("helpers/explorers.py", "go.FigureWidget("),  # plotly needs it there
     "furo": ("helpers/site.py", '"html_theme": "furo"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
     "myst-nb": ("helpers/site.py", '"myst_nb"'),

@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_series_within_seconds_and_says_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert time.monotonic() - begin < 30
-    assert process.returncode == 2
+    assert process.returncode in (2, 130)  # the kernel may be ended first
     assert "the next call goes on from there" in output
     assert "Traceback" not in output
 
@@ -144,5 +144,5 @@ def test_a_cache_that_does_not_fit_on_the_disk_leaves_nothing(kaggle_folder, tmp
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 2, text
     assert text.startswith("Error: ")
-    assert "make room" in text
+    assert "cannot keep decoded images" in text
     assert [file.name for file in cache.iterdir() if not file.name.endswith(".lock")] == []
