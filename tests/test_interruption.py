@@ -83,8 +83,9 @@ def test_ctrl_c_ends_the_series_within_seconds_and_says_how_to_go_on(tmp_path):
     output, _ = process.communicate(timeout=60)
     assert time.monotonic() - begin < 30
     assert process.returncode in (2, 130)  # the kernel may be ended first
-    assert "the next call goes on from there" in output
-    assert "Traceback" not in output
+    assert output.splitlines()[-1].startswith("Error: ")
+    assert output.endswith("the next call goes on from there.\n")
+    assert "helpers/series.py" not in output  # a dying kernel may complain, this program does not
 
 
 def notebook(tmp_path, *sources):
