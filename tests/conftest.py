@@ -3,11 +3,13 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything loads TensorFlow
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
 from helpers import dataset
 from helpers.config import DemoData
@@ -21,6 +23,19 @@ settings.load_profile("tests")
 def own_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("TINYIMAGE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A real browser; tests that need it are skipped where there is none."""
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        found = own if Path(own).exists() else shutil.which("chromium") or shutil.which("google-chrome")
+        if not found:
+            pytest.skip("no Chromium here: install Debian's `chromium`, or call `playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

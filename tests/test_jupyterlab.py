@@ -3,17 +3,15 @@
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from helpers import paths
 
@@ -35,18 +33,6 @@ places = np.stack([np.arange(60) % 10, labels], axis=1)
 explorers.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()
 """,
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-        found = own if Path(own).exists() else shutil.which("chromium") or shutil.which("google-chrome")
-        if not found:
-            pytest.skip("no Chromium here: install Debian's `chromium`, or call `playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def own_settings(folder):
