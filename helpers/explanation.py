@@ -78,7 +78,8 @@ def sanity_check(networks: dict[str, keras.Model], images: np.ndarray, seed: int
         learned = grad_cam(network, images, classes)
         random = grad_cam(with_random_weights(network, seed), images, classes)
         correlation = rank_correlation(learned, random)
-        rows.append((name, len(images), float(np.nanmean(correlation)), float(np.mean(learned.max(axis=(1, 2)) == 0))))
+        similarity = float(pd.Series(correlation).mean())  # without the images that have no map
+        rows.append((name, len(images), similarity, float(np.mean(learned.max(axis=(1, 2)) == 0))))
     return pd.DataFrame(rows, columns=["network", "n", "similarity", "empty"])
 
 

@@ -117,12 +117,11 @@ def refuse(*_, **__):
     raise RuntimeError("Kernel died before replying to kernel_info")
 
 
-@pytest.mark.parametrize("output", ["/proc/figures", "a file"], ids=["read-only", "a file in the way"])
-def test_an_output_folder_that_cannot_be_written_is_one_sentence(tmp_path, output):
-    if output == "a file":
-        output = tmp_path / "figures"
-        output.write_text("in the way")
-    process = start("-m", "helpers.series", "report", "--profile", "smoke", "--notebooks", "05", "--output", output)
+def test_an_output_folder_that_cannot_be_written_is_one_sentence():
+    """Not even root can write there."""
+    process = start(
+        "-m", "helpers.series", "report", "--profile", "smoke", "--notebooks", "05", "--output", "/proc/figures"
+    )
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert text.splitlines()[-1].startswith("Error: ")

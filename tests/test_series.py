@@ -1,27 +1,38 @@
 import os
-import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from helpers import paths, series
+from helpers import series
 from helpers.errors import InputError
 
 BROKEN = Path(__file__).parent / "broken"
 PARAMETERS = {"profile": "smoke", "data": "", "weights": "", "output": "", "seed": 0}
 
 
-def call(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "helpers.series", *map(str, arguments)],
-        cwd=paths.ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+@dataclass
+class Ended:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """The command line as a user calls it, without the seconds of a new process; test_interruption.py has real ones."""
+
+    def run(*arguments, **environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["series", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            series.main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
 
 
 def test_choose_takes_numbers_in_the_order_of_the_series():
@@ -45,7 +56,7 @@ def test_choose_refuses_an_unknown_number():
         (["--weights", "no/such.h5"], ["no/such.h5", "WEIGHTS must name"]),
     ],
 )
-def test_bad_input_is_one_sentence_and_a_status(arguments, words):
+def test_bad_input_is_one_sentence_and_a_status(arguments, words, call):
     done = call("report", *arguments)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
@@ -53,13 +64,13 @@ def test_bad_input_is_one_sentence_and_a_status(arguments, words):
     assert all(word in done.stderr for word in words)
 
 
-def test_traceback_is_shown_when_asked_for():
+def test_traceback_is_shown_when_asked_for(call):
     done = call("report", "--profile", "huge", "--traceback")
     assert done.returncode == 2
     assert "Traceback" in done.stderr
 
 
-def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_path):
+def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_path, call):
     # Nothing answers at the proxy's address, so the weights cannot be fetched.
     nowhere = "http://127.0.0.1:9"
     done = call(
@@ -110,7 +121,7 @@ def test_kernels_of_the_series_are_told_that_they_are_headless(tmp_path, monkeyp
     assert "TINYIMAGE_HEADLESS" not in os.environ
 
 
-def test_html_without_a_run_says_what_to_do(tmp_path):
+def test_html_without_a_run_says_what_to_do(call, tmp_path):
     done = call("html", TINYIMAGE_RUNS=str(tmp_path))
     assert done.returncode == 2
     assert "make report" in done.stderr

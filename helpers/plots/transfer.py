@@ -72,7 +72,7 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
         figure,
         f"A linear classifier on frozen MobileNetV2 features by the number of training images ({source}). Points: draws of the "
         "training images; band: 95 % interval over validation images.",
-        "; ".join(f"{size} a class: {value:.1%}" for size, value in means["accuracy"].items()),
+        "Accuracy by images: " + "; ".join(f"{size} a class {value:.1%}" for size, value in means["accuracy"].items()),
     )
 
 
