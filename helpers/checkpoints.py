@@ -1,14 +1,17 @@
 """What a run that was cut off goes on from.
 
-The name of a checkpoint holds the hash of its content, so that one rename puts both in place at the same moment.
+The name of a checkpoint holds the hash of its content, so that one rename puts both in place at the same moment, and what
+came over a network can be told from what was sent. Where TINYIMAGE_CHECKPOINTS names a folder that other machines reach, a
+copy of the newest one is kept there, so that a run whose machine is gone goes on elsewhere.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import numpy as np
 
-from helpers import provenance, storage
+from helpers import paths, provenance, storage
 
 _PATTERN = "checkpoint_*.npz"
 
@@ -29,6 +32,8 @@ def save(folder: Path, epoch: int, state: dict[str, np.ndarray]) -> None:
     for file in folder.glob(_PATTERN):
         if file != target:
             file.unlink()
+    if shared := _Shared.of(folder):
+        shared.keep(target)
 
 
 def load(folder: Path, progress: Callable[[str], None]) -> dict[str, np.ndarray]:
@@ -37,6 +42,8 @@ def load(folder: Path, progress: Callable[[str], None]) -> dict[str, np.ndarray]
     Returns:
         Arrays by name; empty where there is none.
     """
+    if shared := _Shared.of(folder):
+        shared.bring_newer()
     for file in sorted(folder.glob(_PATTERN), reverse=True):
         if file.stem.split("_")[-1] == provenance.file_hash(file):
             with np.load(file) as arrays:
@@ -50,3 +57,45 @@ def clear(folder: Path) -> None:
     """Remove all states of a run that has ended."""
     for file in folder.glob(_PATTERN):
         file.unlink()
+    if shared := _Shared.of(folder):
+        shared.clear()
+
+
+class _Shared:
+    """The copies of one run's states where every machine reaches them, through fsspec."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.folder = folder
+        self.files, root = fsspec.url_to_fs(url)
+        self.root = f"{root.rstrip('/')}/{folder.name}"
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Shared | None":
+        url = paths.checkpoints()
+        return cls(url, folder) if url else None
+
+    def keep(self, file: Path) -> None:
+        self.files.makedirs(self.root, exist_ok=True)
+        self.files.put_file(str(file), f"{self.root}/{file.name}")
+        for name in self._names():
+            if name != file.name:
+                self.files.rm_file(f"{self.root}/{name}")
+
+    def bring_newer(self) -> None:
+        """Copy the states of later epochs than this machine has; there is more than one where the last was cut off."""
+        here = max((_epoch(file.name) for file in self.folder.glob(_PATTERN)), default=0)
+        for name in self._names():
+            if _epoch(name) > here:
+                self.files.get_file(f"{self.root}/{name}", str(self.folder / name))
+
+    def clear(self) -> None:
+        if self.files.exists(self.root):
+            self.files.rm(self.root, recursive=True)
+
+    def _names(self) -> list[str]:
+        self.files.invalidate_cache()
+        return sorted(path.rsplit("/", 1)[-1] for path in self.files.glob(f"{self.root}/{_PATTERN}"))
+
+
+def _epoch(name: str) -> int:
+    return int(name.split("_")[1])

@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import combinations
@@ -97,6 +98,7 @@ class Dataset:
         is_demo: made by `demo`.
         fingerprint: hash of the content of the source and of what was left out.
         unreadable: names of images that were left out.
+        folder: where the decoded images are kept.
     """
 
     images: np.ndarray
@@ -114,6 +116,7 @@ class Dataset:
     layout: str
     fingerprint: str
     unreadable: list[str]
+    folder: Path
     is_demo: bool = False
 
     @property
@@ -196,6 +199,33 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
         return _load(folder)
     except OSError as error:  # what is wrong with the source itself is an InputError by now
         raise InputError(f"{cache} cannot keep decoded images ({error}); name another folder with CACHE.") from error
+
+
+def open_decoded(name: str, fill: Callable[[Path], None]) -> Dataset:
+    """Open images that were decoded elsewhere, brought here first where they are missing or damaged.
+
+    Args:
+        name: of their folder in the cache.
+        fill: called with a folder to put the files into, each sealed.
+    """
+    paths.cache().mkdir(parents=True, exist_ok=True)
+    folder = paths.cache() / name
+    with FileLock(folder.with_suffix(".lock")):
+        if not _is_sound(folder):
+            if folder.exists():
+                print(f"{folder} is damaged and is brought again", flush=True)
+                shutil.rmtree(folder)
+            partial = folder.with_name(f"{name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            fill(partial)
+            partial.rename(folder)
+    return _load(folder)
+
+
+def file_hashes(dataset: Dataset) -> dict[str, str]:
+    """SHA-256 of the files in the folder of a data set, by their names."""
+    return {name: storage.sealed_hash(dataset.folder / name) for name in _FILES}
 
 
 def _pointed_at(pointer: Path) -> Path | None:
@@ -460,6 +490,7 @@ def _load(folder: Path) -> Dataset:
         unlabelled_images=mapped["unlabelled"],
         **{name: arrays[name] for name in arrays.files},
         **index,
+        folder=folder,
     )
 
 

@@ -1,6 +1,40 @@
-"""Where, and with which precision, networks are trained."""
+"""Where, with how many threads and with which precision, networks are trained."""
+
+import os
 
 import tensorflow as tf
+
+from helpers import provenance
+from helpers.errors import InputError
+
+
+def limit_threads(threads: int) -> None:
+    """Let TensorFlow compute with so many threads in this process; to be called before it computes anything.
+
+    Sums are divided among threads, so another number of them gives other last digits.
+
+    Raises:
+        RuntimeError: it has computed already, with another number.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def wanted_threads() -> int:
+    """What TINYIMAGE_THREADS says of the threads of a run; 0 where it says nothing.
+
+    Raises:
+        InputError: it is no whole number from 1.
+    """
+    wanted = os.environ.get("TINYIMAGE_THREADS", "")
+    if wanted and not (wanted.isdecimal() and int(wanted)):
+        raise InputError(f"THREADS is a whole number from 1, not {wanted!r}.")
+    return int(wanted or 0)
+
+
+def threads() -> int:
+    """Threads that TensorFlow divides an operation among: as `limit_threads` said, else one for each usable core."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or provenance.cores()
 
 
 def strategy() -> tf.distribute.Strategy:

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from helpers import config, paths, plans, provenance, results, runs, training
+from helpers import config, devices, paths, plans, provenance, results, runs, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
 from helpers.errors import DivergenceError
 from helpers.explorers import Explorer
+from helpers.plans import Plan
 from helpers.runs import Failure, Run
 from helpers.style import Plot
 from helpers.weights import BaseWeights, find_weights
@@ -79,20 +80,31 @@ class Experiment:
         Returns:
             The finished runs, one for each seed; none where MODELS or RECIPES leave this one out.
         """
-        if (self.models and model not in self.models) or (self.recipes and recipe not in self.recipes):
+        if not self._is_chosen(model, recipe):
             print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
             return []
-        n_seeds = self.profile.seeds.get((model, recipe), 1)
         made = []
-        for seed in range(self.seed, self.seed + n_seeds):
+        for plan in self._plans(self.recipe(model, recipe), self.profile.seeds.get((model, recipe), 1)):
             try:
-                made.append(self._train(self.recipe(model, recipe), seed))
+                made.append(self._train(plan))
             except DivergenceError as error:
                 print(f"{error}; the run has failed and has no result")
-        if made and made[0].has_unlabelled():
-            results.write_submission(self.output, made[0], self.dataset.unlabelled_names)
-        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
+        self.write_tables()
         return made
+
+    def plans(self, n_seeds: int) -> list[Plan]:
+        """What to train for every recipe that MODELS and RECIPES leave in, with so many seeds of each."""
+        chosen = [recipe for recipe in config.RECIPES if self._is_chosen(recipe.model, recipe.name)]
+        return [plan for r in chosen for plan in self._plans(self.recipe(r.model, r.name), n_seeds)]
+
+    def keep(self, run: Run) -> None:
+        """Note that a new run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
+        results.log_test_evaluation(self.output, run)
+        self._keep_record(run)
+
+    def write_tables(self) -> None:
+        """Write `results.csv` and `results.md` from all runs on these data in this profile."""
+        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
 
     def finished(self) -> list[Run]:
         """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
@@ -151,19 +163,30 @@ class Experiment:
         else:
             self.show(plot, name)
 
-    def _train(self, recipe: Recipe, seed: int) -> Run:
-        plan = plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights)
+    def _is_chosen(self, model: str, recipe: str) -> bool:
+        return (not self.models or model in self.models) and (not self.recipes or recipe in self.recipes)
+
+    def _plans(self, recipe: Recipe, n_seeds: int) -> list[Plan]:
+        seeds = range(self.seed, self.seed + n_seeds)
+        return [
+            plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights) for seed in seeds
+        ]
+
+    def _train(self, plan: Plan) -> Run:
         was_there = runs.is_complete(plan.folder)
         run = training.train(plan)
         if was_there:
-            print(
-                f"{recipe.model} {recipe.name}, seed {seed}: finished before, test accuracy {run.result()['accuracy']:.3f}"
-            )
+            print(f"{plan.name}: finished before, test accuracy {run.result()['accuracy']:.3f}")
+            self._keep_record(run)
         else:
-            results.log_test_evaluation(self.output, run)
+            self.keep(run)
+        return run
+
+    def _keep_record(self, run: Run) -> None:
         if self.profile.name == "full":
             runs.write_record(run, self.output / "records")
-        return run
+        if run.seed == self.seed and run.has_unlabelled():
+            results.write_submission(self.output, run, self.dataset.unlabelled_names)
 
     def _where(self) -> tuple[list[Path], str, str]:
         folders = [paths.runs() / self.profile.name, self.output / "records"]
@@ -180,7 +203,7 @@ def open_experiment(
 ) -> Experiment:
     """Open what the five parameters of a notebook name.
 
-    MODELS and RECIPES of the command line, and its SKIP_UNREADABLE, arrive through the environment.
+    MODELS, RECIPES and THREADS of the command line, and its SKIP_UNREADABLE, arrive through the environment.
 
     Args:
         profile: name of a profile.
@@ -196,6 +219,8 @@ def open_experiment(
     if skip_unreadable is None:
         skip_unreadable = bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))
     settings = config.find_profile(profile)
+    if threads := devices.wanted_threads():
+        devices.limit_threads(threads)
     dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
     models, recipes = (_listed(f"TINYIMAGE_{name}") for name in ("MODELS", "RECIPES"))
     config.check_names(models, recipes)

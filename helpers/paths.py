@@ -24,6 +24,11 @@ def cache() -> Path:
     return Path(os.environ.get("TINYIMAGE_CACHE") or DATA / "cache")
 
 
+def checkpoints() -> str:
+    """Folder or fsspec URL where copies of checkpoints are kept for other machines: TINYIMAGE_CHECKPOINTS, "" for nowhere."""
+    return os.environ.get("TINYIMAGE_CHECKPOINTS", "")
+
+
 def resolve(name: str | Path) -> Path:
     """A path as a user may give it: `~`, relative to the working folder, or else to the project."""
     path = Path(name).expanduser()

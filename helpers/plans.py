@@ -47,6 +47,11 @@ class Plan:
         return parts | {"key": provenance.digest(parts), "profile": self.profile}
 
     @property
+    def name(self) -> str:
+        """For lines of progress: "deep_cnn improved, seed 0"."""
+        return f"{self.recipe.model} {self.recipe.name}, seed {self.seed}"
+
+    @property
     def folder(self) -> Path:
         """The run's folder."""
         name = f"{self.recipe.model}_{self.recipe.name}_{self.seed}_{self.config()['key'][:10]}"

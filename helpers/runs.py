@@ -23,7 +23,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from helpers import provenance, storage
+from helpers import devices, provenance, storage
 from helpers.errors import DivergenceError, InputError
 from helpers.plans import Plan
 
@@ -205,6 +205,7 @@ def finish(
                 "sha256": weights.sha256 if weights else "",
             },
             "hardware": provenance.hardware(),
+            "threads": devices.threads(),
             "versions": provenance.versions(),
             "code_version": provenance.code_version(),
             "started": started,

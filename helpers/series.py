@@ -19,10 +19,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from traitlets.config import Config
 
-from helpers import config, paths, readme, site
+from helpers import config, devices, paths, readme, site, sweep
 from helpers.dataset import open_source
 from helpers.download import download_official
 from helpers.errors import InputError
+from helpers.experiment import open_experiment
 from helpers.progress import duration
 from helpers.reported import write_tensorboard
 from helpers.weights import find_weights
@@ -39,37 +40,39 @@ _PRIVATE_KERNEL = Config(KernelManager={"transport": "ipc"}) if os.name == "posi
 _INTERRUPTED = 130  # Typer ends with it after Ctrl-C
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 
+Data = Annotated[str, typer.Option(help="zip or folder of TinyImage; the demo data if not given")]
+Weights = Annotated[str, typer.Option(help="weights file of MobileNetV2, `imagenet` or `none`")]
+ProfileName = Annotated[str, typer.Option(help="smoke, demo, quick or full")]
+Models = Annotated[str, typer.Option(help="models to train, separated by commas")]
+Recipes = Annotated[str, typer.Option(help="recipes to train, separated by commas")]
+FirstSeed = Annotated[int, typer.Option(help="the first seed")]
+Output = Annotated[str, typer.Option(help="folder of figures and tables")]
+SkipUnreadable = Annotated[bool, typer.Option(help="leave out images that cannot be read")]
+ShowTraceback = Annotated[bool, typer.Option("--traceback", help="show the traceback of an error")]
+
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help="Run the TinyImage report series.")
 
 
 @app.command()
 def report(
-    data: Annotated[str, typer.Option(help="zip or folder of TinyImage; the demo data if not given")] = "",
-    weights: Annotated[str, typer.Option(help="weights file of MobileNetV2, `imagenet` or `none`")] = "",
-    profile: Annotated[str, typer.Option(help="smoke, demo, quick or full")] = "",
+    data: Data = "",
+    weights: Weights = "",
+    profile: ProfileName = "",
     notebooks: Annotated[str, typer.Option(help="numbers, separated by commas; all if not given")] = "",
-    models: Annotated[str, typer.Option(help="models to train, separated by commas")] = "",
-    recipes: Annotated[str, typer.Option(help="recipes to train, separated by commas")] = "",
-    seed: Annotated[int, typer.Option(help="the first seed")] = 0,
-    output: Annotated[str, typer.Option(help="folder of figures and tables")] = "",
-    skip_unreadable: Annotated[bool, typer.Option(help="leave out images that cannot be read")] = False,
+    models: Models = "",
+    recipes: Recipes = "",
+    seed: FirstSeed = 0,
+    output: Output = "",
+    skip_unreadable: SkipUnreadable = False,
     html: Annotated[bool, typer.Option(help="build the HTML report at the end")] = True,
-    show_traceback: Annotated[bool, typer.Option("--traceback", help="show the traceback of an error")] = False,
+    show_traceback: ShowTraceback = False,
 ) -> None:
     """Run the notebooks in order and build the HTML report."""
     started = time.perf_counter()
-    name = profile or ("quick" if data else "demo")
-    config.find_profile(name)
-    config.check_names(_listed(models), _listed(recipes))
+    name = _prepared(data, profile, models, recipes, skip_unreadable)
     chosen = choose(notebooks)
     data, weights, output = (paths.from_root(value) for value in (data, weights, output))
     check_input(data, weights, chosen != [NOTEBOOKS[-1]], skip_unreadable)
-    environment = {
-        "TINYIMAGE_MODELS": models,
-        "TINYIMAGE_RECIPES": recipes,
-        "TINYIMAGE_SKIP_UNREADABLE": "1" if skip_unreadable else "",
-    }
-    os.environ.update(environment)
     folder = paths.resolve(output) if output else paths.FIGURES / name
     parameters = {"profile": name, "data": data, "weights": weights, "output": output, "seed": seed}
     for notebook in chosen:
@@ -79,6 +82,34 @@ def report(
     if html:
         build_html(name, folder)
     print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
+
+
+@app.command(name="sweep")
+def sweep_command(
+    seeds: Annotated[int, typer.Option(min=1, help="runs of each recipe, with consecutive seeds")] = 3,
+    scheduler: Annotated[
+        str, typer.Option(help="address of a Dask scheduler; workers on this machine if not given")
+    ] = "",
+    data: Data = "",
+    weights: Weights = "",
+    profile: ProfileName = "",
+    models: Models = "",
+    recipes: Recipes = "",
+    seed: FirstSeed = 0,
+    output: Output = "",
+    skip_unreadable: SkipUnreadable = False,
+    show_traceback: ShowTraceback = False,
+) -> None:
+    """Make the runs that are missing, many at a time, on the workers of a Dask cluster."""
+    started = time.perf_counter()
+    name = _prepared(data, profile, models, recipes, skip_unreadable)
+    needs_weights = not models or "mobilenetv2" in _listed(models)
+    lab = open_experiment(name, data, weights if needs_weights else None, output, seed)
+    problems = sweep.sweep(lab, seeds, scheduler, devices.wanted_threads() or 1)
+    for run, problem in problems.items():
+        print(f"Failed: {run}: {problem}", flush=True)
+    print(f"Results: {paths.shown(lab.output)} ({duration(time.perf_counter() - started)})")
+    raise SystemExit(1 if problems else 0)
 
 
 @app.command(name="html")
@@ -99,6 +130,17 @@ def logs() -> None:
 def data() -> None:
     """Download the official Tiny ImageNet-200 archive; its first 100 classes are TinyImage's."""
     print(f"Ready: make report DATA={paths.shown(download_official(paths.DATA))}")
+
+
+def _prepared(data: str, profile: str, models: str, recipes: str, skip_unreadable: bool) -> str:
+    """The name of the profile, once what narrows the run is checked and told to whatever this process starts."""
+    name = profile or ("quick" if data else "demo")
+    config.find_profile(name)
+    config.check_names(_listed(models), _listed(recipes))
+    devices.wanted_threads()
+    os.environ["TINYIMAGE_MODELS"], os.environ["TINYIMAGE_RECIPES"] = models, recipes
+    os.environ["TINYIMAGE_SKIP_UNREADABLE"] = "1" if skip_unreadable else ""
+    return name
 
 
 def choose(numbers: str) -> list[str]:

@@ -45,10 +45,16 @@ def is_sealed(file: Path) -> bool:
     return note_of(file).exists()
 
 
+def sealed_hash(file: Path) -> str:
+    """The SHA-256 that was noted for a file; "" where none was."""
+    note = note_of(file)
+    words = note.read_text("ascii", "replace").split() if note.exists() else []
+    return words[0] if words else ""
+
+
 def is_sound(file: Path) -> bool:
     """Whether a file is there and is what was sealed."""
-    note = note_of(file)
-    return file.exists() and note.exists() and note.read_bytes().split()[:1] == [provenance.file_hash(file).encode()]
+    return file.exists() and sealed_hash(file) == provenance.file_hash(file)
 
 
 def note_of(file: Path) -> Path:

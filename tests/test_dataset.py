@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers import dataset, sources
+from helpers import dataset, paths, sources
 from helpers.config import DemoData
 from helpers.dataset import Dataset, Rows, check_split, duplicate_pairs, make_split, open_demo, open_source
 from helpers.errors import InputError
@@ -558,6 +558,7 @@ def made_up(labels, digests=None, official_labels=()):
         layout="kaggle",
         fingerprint="made up",
         unreadable=[],
+        folder=paths.ROOT,
     )
 
 

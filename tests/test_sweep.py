@@ -1,0 +1,225 @@
+"""A scheduler and two workers as processes of their own, each with folders of its own: nothing is shared but addresses."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from distributed import Client
+
+from helpers import config, experiment, paths, plans, runs, sweep
+from helpers.errors import InputError
+
+
+class Cluster:
+    """Processes on the loopback interface, with a folder for each worker."""
+
+    def __init__(self, folder):
+        self.folder, self.processes = folder, {}
+        self.start_scheduler("0")
+
+    def start_scheduler(self, port):
+        file = self.folder / f"scheduler_{port}.json"
+        options = ["--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", file]
+        self._start("scheduler", "distributed.cli.dask_scheduler", options)
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            assert time.monotonic() < deadline, "the scheduler does not start"
+            time.sleep(0.1)
+        with Client(scheduler_file=str(file)) as client:
+            self.address = client.scheduler.address
+
+    def start_worker(self, name):
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        own = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
+        options = [self.address, "--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        self._start(name, "distributed.cli.dask_worker", [*options, "--local-directory", folder], own)
+
+    def kill(self, name):
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def worker_with(self, pattern):
+        """The worker in whose folder of runs a file appears."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            for name in self.processes:
+                if list((self.folder / name / "runs").glob(pattern)):
+                    return name
+            time.sleep(0.05)
+        raise AssertionError(f"no worker ever had {pattern}")
+
+    def _start(self, name, module, options, environment=None):
+        log = (self.folder / f"{name}.log").open("ab")
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, "-m", module, *map(str, options)],
+            cwd=paths.ROOT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {}),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    for name in ("a", "b"):
+        cluster.start_worker(name)
+    yield cluster
+    for name in list(cluster.processes):
+        cluster.kill(name)
+
+
+def open_lab(folder, models, epochs=0):
+    """The demo at `smoke`, for the improved recipes of some models; with so many epochs of the shallow one."""
+    lab = experiment.open_experiment("smoke", "", "", str(folder / "figures"), 0)
+    changed = {("shallow_cnn", "improved"): (epochs,)} if epochs else {}
+    profile = replace(lab.profile, epochs=lab.profile.epochs | changed)
+    return replace(lab, models=models, recipes=("improved",), profile=profile)
+
+
+SERIAL = """
+import sys
+from pathlib import Path
+from test_sweep import open_lab
+folder, epochs, *models = sys.argv[1:]
+lab = open_lab(Path(folder), tuple(models), int(epochs))
+for model in models:
+    print(lab.train(model, "improved")[0].folder)
+"""
+
+
+def serial(folder, models, epochs=0):
+    """Runs of the first seed made by one process with one thread, in a folder of its own."""
+    own = {"TINYIMAGE_RUNS": str(folder / "serial"), "TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
+    own["PYTHONPATH"] = os.pathsep.join([str(paths.ROOT), str(paths.ROOT / "tests")])
+    command = [sys.executable, "-c", SERIAL, str(folder / "serial"), str(epochs), *models]
+    done = subprocess.run(
+        command, cwd=paths.ROOT, env=os.environ | own, capture_output=True, text=True, timeout=300, check=True
+    )
+    return [runs.Run(paths.Path(line)) for line in done.stdout.splitlines() if line.startswith(str(folder))]
+
+
+def assert_equal(run, other):
+    assert run.key == other.key
+    assert run.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+    for name, array in run.predictions.items():
+        assert np.array_equal(array, other.predictions[name]), name
+
+
+def test_three_seeds_come_back_as_if_made_at_home(cluster, tmp_path, capfd):
+    lab = open_lab(tmp_path, ("shallow_cnn", "mobilenetv2"))
+    wanted = lab.plans(3)
+    assert len(wanted) == 6
+    assert sweep.sweep(lab, 3, cluster.address) == {}
+    assert all(runs.Run(plan.folder).has_model() for plan in wanted)
+    assert "epoch 1/1" in capfd.readouterr().out
+    table = pd.read_csv(lab.output / "results.csv")
+    assert len(table) == 2 * 6 and not table.duplicated(["model", "recipe", "seed", "split"]).any()
+    assert len(pd.read_csv(lab.output / "test_evaluations.csv")) == 6
+    assert "| 3 |" in (lab.output / "results.md").read_text()  # seeds of a row
+    made = [len(list((cluster.folder / name / "runs" / "smoke").glob("*/run.json"))) for name in ("a", "b")]
+    assert sum(made) == 6 and min(made) > 0
+    for expected in serial(tmp_path, lab.models):
+        [run] = [r for r in lab.finished() if r.key == expected.key]
+        assert run.record["threads"] == expected.record["threads"] == 1
+        assert_equal(run, expected)
+    assert sweep.sweep(lab, 3, cluster.address) == {}
+    assert "0 of 6 runs are missing" in capfd.readouterr().out
+    assert len(pd.read_csv(lab.output / "test_evaluations.csv")) == 6
+
+
+def test_a_damaged_cache_of_a_worker_is_fetched_again(cluster, tmp_path):
+    for name in ("a", "b"):
+        [images] = (cluster.folder / name / "cache").glob("images_*/labelled.npy")
+        content = bytearray(images.read_bytes())
+        content[len(content) // 2] ^= 1
+        images.write_bytes(content)
+    lab = replace(open_lab(tmp_path, ("shallow_cnn",)), seed=7)
+    assert sweep.sweep(lab, 2, cluster.address) == {}
+    assert "is damaged and is brought again" in "".join((cluster.folder / f"{n}.log").read_text() for n in ("a", "b"))
+
+
+def test_what_fails_is_listed_with_its_reason_and_the_rest_is_made(cluster, tmp_path, monkeypatch):
+    lab = open_lab(tmp_path, ("shallow_cnn",))
+    diverging = replace(lab.recipe("shallow_cnn", "improved"), phases=(config.Phase(1, "sgd", 1e30),))
+    good = experiment.Experiment.plans
+
+    def plans(lab, n_seeds):
+        """Two runs whose loss is infinite, two that a worker with other code cannot make, one that is all right."""
+        [plan] = good(lab, 1)
+        infinite = [replace(plan, recipe=diverging, seed=seed) for seed in (1, 2)]
+        other = [OtherCode(*vars(replace(plan, seed=seed)).values()) for seed in (3, 4)]
+        return [*infinite, *other, plan]
+
+    monkeypatch.setattr(experiment.Experiment, "plans", plans)
+    problems = sweep.sweep(lab, 1, cluster.address)
+    assert {name[-1]: words.split(",")[0] for name, words in problems.items()} == {
+        "1": "shallow_cnn improved", "2": "shallow_cnn improved",
+        "3": "a worker would make another run", "4": "a worker would make another run",
+    }  # fmt: skip
+    assert "code_hash differ" in problems["shallow_cnn improved, seed 3"]
+    assert [run.seed for run in lab.finished()] == [0]
+    assert (lab.output / "results.md").read_text().count("| failed |") == 2
+
+
+class OtherCode(plans.Plan):
+    """A plan made by another version of the project."""
+
+    def config(self):
+        return super().config() | {"code_hash": "another", "key": f"another{self.seed}"}
+
+
+def in_background(*arguments):
+    """A sweep in a thread, and what it will return."""
+    found = {}
+    thread = threading.Thread(target=lambda: found.update(problems=sweep.sweep(*arguments)), daemon=True)
+    thread.start()
+    return thread, found
+
+
+def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", (tmp_path / "checkpoints").as_uri())
+    lab = open_lab(tmp_path, ("shallow_cnn",), epochs=6)
+    thread, found = in_background(lab, 1, cluster.address)
+    victim = cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_0002*")
+    cluster.kill(victim)
+    thread.join(timeout=200)
+    assert found == {"problems": {}}
+    assert "going on after epoch" in capfd.readouterr().out
+    assert not list((tmp_path / "checkpoints").rglob("*.npz"))
+    cluster.start_worker(victim)
+    [run] = lab.finished()
+    assert_equal(run, serial(tmp_path, lab.models, epochs=6)[0])
+
+
+def test_runs_go_out_again_when_the_scheduler_is_restarted(cluster, tmp_path, capfd):
+    lab = replace(open_lab(tmp_path, ("shallow_cnn",), epochs=5), seed=3)
+    thread, found = in_background(lab, 2, cluster.address)
+    cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_0002*")
+    for name in ("scheduler", "a", "b"):  # workers end when their scheduler is gone
+        cluster.kill(name)
+    cluster.start_scheduler(cluster.address.rpartition(":")[2])
+    for name in ("a", "b"):
+        cluster.start_worker(name)
+    thread.join(timeout=200)
+    assert found == {"problems": {}}
+    out = capfd.readouterr().out
+    assert "The scheduler is gone; " in out
+    assert "going on after epoch" in out
+    assert [run.seed for run in lab.finished()] == [3, 4]
+
+
+def test_no_scheduler_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "PATIENCE", 1)
+    with pytest.raises(InputError, match="No Dask scheduler answers at tcp://127.0.0.1:9 "):
+        sweep.sweep(open_lab(tmp_path, ("shallow_cnn",)), 1, "tcp://127.0.0.1:9")
