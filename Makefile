@@ -13,12 +13,13 @@ MODELS ?=
 RECIPES ?=
 SEED ?=
 KILLS ?=
+SEEDS ?=
+SCHEDULER ?=
 
 # Only the options that were given reach the command line, which holds the defaults.
 option = $(if $(2),--$(1) '$(2)')
 OPTIONS := $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE)) \
-           $(call option,notebooks,$(NOTEBOOKS)) $(call option,models,$(MODELS)) \
-           $(call option,recipes,$(RECIPES)) $(call option,seed,$(SEED)) \
+           $(call option,models,$(MODELS)) $(call option,recipes,$(RECIPES)) $(call option,seed,$(SEED)) \
            $(if $(SKIP_UNREADABLE),--skip-unreadable) $(if $(TRACEBACK),--traceback)
 
 ifdef WEIGHTS_SHA256
@@ -30,8 +31,14 @@ endif
 ifdef CACHE
 export TINYIMAGE_CACHE := $(abspath $(CACHE))
 endif
+ifdef CHECKPOINTS
+export TINYIMAGE_CHECKPOINTS := $(CHECKPOINTS)
+endif
+ifdef THREADS
+export TINYIMAGE_THREADS := $(THREADS)
+endif
 
-.PHONY: help setup report test html lab tensorboard bench torture data lint lock clean
+.PHONY: help setup report test html lab tensorboard sweep bench torture data lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -44,8 +51,13 @@ help: ## list the commands
 	@echo '  NOTEBOOKS=04 MODELS=mobilenetv2 RECIPES=improved    only these (several: separated by commas)'
 	@echo '  SEED=<n>                the first seed of the runs (default 0)'
 	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'
+	@echo '  THREADS=<n>             threads of a run (default: one for each core; in a sweep 1)'
 	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
 	@echo '  TRACEBACK=1             show the traceback of an error'
+	@echo 'The same narrow `make sweep`, and beside them:'
+	@echo '  SEEDS=<n>               runs of each recipe (default 3)'
+	@echo '  SCHEDULER=tcp://<host>:8786    a Dask scheduler; without it workers on this machine'
+	@echo '  CHECKPOINTS=<folder or URL>    where every worker finds the checkpoints of a run that lost its own'
 
 # Not on pyproject.toml: a changed rule of the linter must not install everything again.
 $(VENV)/.ready: requirements.lock
@@ -60,7 +72,7 @@ $(VENV)/.ready: requirements.lock
 setup: $(VENV)/.ready ## install the locked environment into .venv
 
 report: setup ## run the series and build the HTML report
-	@$(BIN)/python -m helpers.series report $(OPTIONS)
+	@$(BIN)/python -m helpers.series report $(call option,notebooks,$(NOTEBOOKS)) $(OPTIONS)
 
 test: setup ## check style and run every test
 	@$(BIN)/ruff check --quiet .
@@ -72,6 +84,9 @@ html: setup ## build the HTML report from the last run
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=.
+
+sweep: setup ## make the runs of many seeds that are missing, on many workers
+	@$(BIN)/python -m helpers.series sweep $(call option,seeds,$(SEEDS)) $(call option,scheduler,$(SCHEDULER)) $(OPTIONS)
 
 tensorboard: setup ## browse the logs of all runs, the report's own curves among them
 	@$(BIN)/python -m helpers.series logs

@@ -1,5 +1,6 @@
 """Where, with how many threads and with which precision, networks are trained."""
 
+import functools
 import os
 
 import tensorflow as tf
@@ -37,8 +38,12 @@ def threads() -> int:
     return tf.config.threading.get_intra_op_parallelism_threads() or provenance.cores()
 
 
+@functools.cache
 def strategy() -> tf.distribute.Strategy:
-    """One copy of the network on each GPU where there are several; otherwise TensorFlow's only device."""
+    """One copy of the network on each GPU where there are several; otherwise TensorFlow's only device.
+
+    The same for all networks of a process: sums over devices are numbered by the strategy, and those of two would mix.
+    """
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()

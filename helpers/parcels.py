@@ -46,17 +46,19 @@ def land(parcel: Parcel, folder: Path) -> None:
     """Put a parcel where a folder belongs; it appears whole or not at all, and takes the place of what was there.
 
     Raises:
-        InputError: the content is not what was packed.
+        InputError: the content is not what was packed, or has a name that leads out of the folder.
     """
+    folder = folder.resolve()
     wrong = [name for name, content in parcel.files.items() if parcel.sha256.get(name) != _sha256(content)]
     if wrong or not parcel.files:
         raise InputError(f"{folder.name} arrived damaged ({', '.join(wrong) or 'nothing in it'}); call again.")
     partial_folder = folder.with_name(f"{folder.name}.partial")
+    outside = [name for name in parcel.files if not (partial_folder / name).resolve().is_relative_to(partial_folder)]
+    if outside:
+        raise InputError(f"{folder.name} has a file {outside[0]!r}, which would lie outside of it; it is not kept.")
     shutil.rmtree(partial_folder, ignore_errors=True)
     for name, content in parcel.files.items():
         file = partial_folder / name
-        if not file.resolve().is_relative_to(partial_folder.resolve()):
-            raise InputError(f"{folder.name} has a file named {name!r}, which would lie outside of it; it is not kept.")
         file.parent.mkdir(parents=True, exist_ok=True)
         with storage.replacing(file) as whole:
             whole.write_bytes(content)
