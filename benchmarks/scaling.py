@@ -120,7 +120,7 @@ def check_room(size: int, num_classes: int, folder: Path) -> None:
 @contextmanager
 def _own_folder() -> Iterator[Path]:
     """A folder in the cache that is gone afterwards; what a killed process left there is removed first."""
-    folder = paths.cache() / "scaling"
+    folder = paths.cache() / "scaling.partial"
     folder.parent.mkdir(parents=True, exist_ok=True)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -148,7 +148,9 @@ def _seconds_to_write(source: Path, size: int, num_classes: int) -> float:
 def _measured(step: str, source: Path, environment: dict[str, str]) -> dict[str, float]:
     """Seconds, and MiB before the clock starts and at most while it runs."""
     command = [sys.executable, "-m", "benchmarks.steps", step, str(source)]
-    with subprocess.Popen(command, env=environment, cwd=paths.ROOT, stdout=subprocess.PIPE, text=True) as process:
+    options = {"env": environment, "cwd": paths.ROOT, "stdout": subprocess.PIPE, "text": True}
+    # In a session of its own, so that Ctrl-C comes to this process alone, which ends the other.
+    with subprocess.Popen(command, start_new_session=True, **options) as process:
         try:
             lines = iter(process.stdout.readline, "")
             if not any(line == "ready\n" for line in lines):

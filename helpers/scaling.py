@@ -3,6 +3,7 @@
 No number that was measured is typed by hand: docs/scaling.md has them between markers, written from the table.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import pandas as pd
 
 from helpers import costs, models, paths, plots
 from helpers.config import IMAGE_SIZE, NUM_CLASSES, PRETRAINING, find_recipe
-from helpers.plots.scaling import STEP_NAMES
+from helpers.plots.scaling import STEP_NAMES, brief
 from helpers.results import markdown
 
 TABLE = paths.FIGURES / "full" / "scaling.csv"
@@ -128,12 +129,17 @@ def _steps(measured: pd.DataFrame) -> str:
         exponent = math.log(seconds[last] / seconds[first]) / math.log(last / first)
         rows.append(
             {"Step": name}
-            | {f"s, {size:,}": f"{seconds[size]:,.3g}" for size in sizes}
+            | {f"s, {size:,}": f"{brief(seconds[size])}" for size in sizes}
             | {"grows as": f"n^{exponent:.2f}"}
             | {f"MiB, {size:,}": f"{peaks[size]:,.0f}" for size in sizes}
             | {"bytes an image": f"{_slope(peaks):,.0f}"}
         )
     return markdown(pd.DataFrame(rows))
+
+
+def _figure(measured: pd.DataFrame) -> str:
+    plot = plots.scaling(measured, _source(measured))
+    return f"![{plot.alt}](../{paths.shown(FIGURE)})\n\n*{plot.caption}*"
 
 
 def _left(measured: pd.DataFrame) -> str:
@@ -202,6 +208,7 @@ def _hours_needed(measured: pd.DataFrame) -> str:
     return f"{markdown(pd.DataFrame(rows))}\n{words}"
 
 
+@functools.cache
 def _multiply_adds(width: float, side: int) -> int:
     recipe = replace(find_recipe("mobilenetv2", "improved"), width=width, input_size=side)
     return costs.multiply_adds(models.build(recipe))
@@ -215,6 +222,7 @@ def _targets_table(rows: dict[str, Callable[[Target], str]]) -> str:
 BLOCKS: dict[str, Callable[[pd.DataFrame], str]] = {
     "machine": _provenance,
     "steps": _steps,
+    "figure": _figure,
     "left": _left,
     "bytes": _bytes_needed,
     "hours": _hours_needed,

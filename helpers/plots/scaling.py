@@ -31,17 +31,19 @@ def scaling(measured: pd.DataFrame, source: str) -> Plot:
         measured: columns `images`, `step` (keys of STEP_NAMES), `seconds`, `anonymous_mib`.
         source: what was measured, and where.
     """
+    measured = measured[measured["step"].isin(STEP_NAMES)]
     with theme():
-        figure, (left, right) = new_figure(PAGE, 3.2, 1, 2)
+        figure, (left, right) = new_figure(PAGE, 3.3, 1, 2)
         for step, (colour, marker) in _LOOKS.items():
             rows = measured[measured["step"] == step].sort_values("images")
             for axis, column in ((left, "seconds"), (right, "anonymous_mib")):
                 axis.plot(rows["images"], rows[column], color=colour, marker=marker, label=STEP_NAMES[step])
         _slope_one(left, measured)
         left.set(xscale="log", yscale="log", xlabel="images", ylabel="seconds")
-        right.set(xscale="log", xlabel="images", ylabel="peak of anonymous memory, MiB", ylim=(0, None))
+        right.set(xscale="log", xlabel="images", ylabel="peak of anonymous memory, MiB")
+        right.set_ylim(0, measured["anonymous_mib"].max() * 1.1)
         handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4)
+        figure.legend(handles, labels, loc="outside upper center", ncols=4)
         note(figure, source)
     low, high = measured["images"].min(), measured["images"].max()
     return Plot(
@@ -54,16 +56,10 @@ def scaling(measured: pd.DataFrame, source: str) -> Plot:
 
 
 def _slope_one(axis: Axes, measured: pd.DataFrame) -> None:
-    """A line along which twice the images take twice the time, below the points."""
+    """A line along which twice the images take twice the time, above all points."""
     sizes = np.array([measured["images"].min(), measured["images"].max()])
-    axis.plot(
-        sizes,
-        measured["seconds"].max() * 2 * sizes / sizes[-1],
-        color=FAINT,
-        linestyle="--",
-        linewidth=1,
-        label="slope 1",
-    )
+    seconds = 2 * (measured["seconds"] / measured["images"]).max() * sizes
+    axis.plot(sizes, seconds, color=FAINT, linestyle="--", linewidth=1, label="slope 1")
 
 
 def _grown(measured: pd.DataFrame, step: str) -> str:
@@ -72,6 +68,11 @@ def _grown(measured: pd.DataFrame, step: str) -> str:
         return f"{STEP_NAMES[step]} not measured"
     first, last = rows.iloc[0], rows.iloc[-1]
     return (
-        f"{STEP_NAMES[step]} {first['seconds']:.2g} to {last['seconds']:.2g} s, {first['anonymous_mib']:.0f} to "
+        f"{STEP_NAMES[step]} {brief(first['seconds'])} to {brief(last['seconds'])} s, {first['anonymous_mib']:.0f} to "
         f"{last['anonymous_mib']:.0f} MiB"
     )
+
+
+def brief(value: float) -> str:
+    """A positive number in few digits: "1,234", "56", "0.078"."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
