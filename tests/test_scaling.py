@@ -142,6 +142,7 @@ def test_too_many_images_for_the_disk_are_refused_before_anything_is_written(fre
 
 
 def test_more_files_than_the_disk_takes_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**15, 0, 10**15))
     monkeypatch.setattr(os, "statvfs", lambda path: Files(f_files=2000, f_favail=1100))
     with pytest.raises(InputError, match=r"200 images are more files than .* has room for \(1,100\)"):
         scaling.check_room(200, 4, tmp_path)
@@ -154,7 +155,11 @@ def test_a_million_images_are_allowed_where_there_is_room(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_stays_of_a_process_that_is_told_to_stop(number, tmp_path):
-    program = f"from pathlib import Path\nfrom benchmarks import scaling\nscaling.measure([5000], 4, Path({str(tmp_path / 'scaling.csv')!r}))"
+    program = (
+        "import signal\nfrom pathlib import Path\nfrom benchmarks import scaling\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
+        f"scaling.measure([5000], 4, Path({str(tmp_path / 'scaling.csv')!r}))"
+    )
     process = subprocess.Popen([sys.executable, "-c", program], cwd=paths.ROOT, stderr=subprocess.PIPE)
     while not list(paths.cache().glob("scaling*/source/train")):
         assert process.poll() is None
