@@ -15,6 +15,7 @@ SEED ?=
 KILLS ?=
 SEEDS ?=
 SCHEDULER ?=
+IMAGES ?=
 
 # Only the options that were given reach the command line, which holds the defaults.
 option = $(if $(2),--$(1) '$(2)')
@@ -28,6 +29,9 @@ endif
 ifdef RUNS
 export TINYIMAGE_RUNS := $(abspath $(RUNS))
 endif
+ifdef MOST_FILES
+export TINYIMAGE_MOST_FILES := $(MOST_FILES)
+endif
 ifdef CACHE
 export TINYIMAGE_CACHE := $(abspath $(CACHE))
 endif
@@ -38,7 +42,7 @@ ifdef THREADS
 export TINYIMAGE_THREADS := $(THREADS)
 endif
 
-.PHONY: help setup report test html lab tensorboard sweep bench torture data lint lock clean
+.PHONY: help setup report test html lab tensorboard sweep bench scaling torture data lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -53,6 +57,7 @@ help: ## list the commands
 	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'
 	@echo '  THREADS=<n>             threads of a run (default: one for each core; in a sweep 1)'
 	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
+	@echo '  MOST_FILES=<n>          how many files DATA may have (default 200000), with as many times more bytes'
 	@echo '  TRACEBACK=1             show the traceback of an error'
 	@echo 'The same narrow `make sweep`, and beside them:'
 	@echo '  SEEDS=<n>               runs of each recipe (default 3)'
@@ -94,6 +99,9 @@ tensorboard: setup ## browse the logs of all runs, the report's own curves among
 
 bench: setup ## measure speed against the report's way (not a test)
 	@$(BIN)/python -m benchmarks.run $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE))
+
+scaling: setup ## measure time and memory at IMAGES=10000,100000,1000000 (not a test; up to 20 GB in CACHE, deleted after)
+	@$(BIN)/python -m benchmarks.scaling $(call option,images,$(IMAGES))
 
 torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
 	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import combinations
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -384,7 +384,7 @@ def _decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool)
             digests=_digests(images),
         )
         index = {
-            "names": [PurePosixPath(name).name for name in contents.labelled],
+            "names": [name.rsplit("/", 1)[-1] for name in contents.labelled],
             "unlabelled_names": contents.unlabelled_names,
             "wnids": contents.wnids,
             "class_names": sources.class_names(files, contents.wnids),
@@ -495,7 +495,8 @@ def _load(folder: Path) -> Dataset:
 
 
 def _digests(images: np.ndarray) -> np.ndarray:
-    return np.array([int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest()) for image in images], np.uint64)
+    digests = (int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest()) for image in images)
+    return np.fromiter(digests, np.uint64, len(images))
 
 
 def _subset(labels: np.ndarray, per_class: int) -> np.ndarray:

@@ -1,11 +1,14 @@
 """Metrics with intervals, and comparisons between runs on the same images. Arrays in, numbers out."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 from sklearn.metrics import f1_score
+
+_ROWS = 8_192  # looked at together
 
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -18,7 +21,7 @@ def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     Returns:
         A fraction in [0, 1].
     """
-    return float(np.mean(probabilities.argmax(axis=1) == labels))
+    return float(np.mean(_by_rows(lambda rows, true: rows.argmax(axis=1) == true, probabilities, labels)))
 
 
 def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int = 5) -> float:
@@ -38,9 +41,8 @@ def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int = 5) ->
     n, n_classes = probabilities.shape
     if len(labels) != n or not 1 <= k <= n_classes:
         raise ValueError(f"expected {n} labels and k from 1 to {n_classes}, got {len(labels)} labels and k={k}")
-    true = np.take_along_axis(probabilities, labels[:, None], axis=1)
-    rank = (probabilities >= true).sum(axis=1)
-    return float(np.mean(rank <= k))
+    ranks = _by_rows(lambda rows, true: (rows >= _of_true(rows, true)).sum(axis=1), probabilities, labels)
+    return float(np.mean(ranks <= k))
 
 
 def cross_entropy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -50,7 +52,20 @@ def cross_entropy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
         log_probabilities: float (n, n_classes), natural logarithms.
         labels: integer (n,).
     """
-    return float(-np.take_along_axis(log_probabilities, labels[:, None], axis=1).mean(dtype=np.float64))
+    return float(-_by_rows(_of_true, log_probabilities, labels).mean(dtype=np.float64))
+
+
+def _by_rows(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray], scores: np.ndarray, labels: np.ndarray
+) -> np.ndarray:
+    """What a function finds for each image, some images at a time: scores in a mapped file need not fit into memory."""
+    starts = range(0, max(1, len(scores)), _ROWS)
+    return np.concatenate([function(scores[i : i + _ROWS], labels[i : i + _ROWS]) for i in starts])
+
+
+def _of_true(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The score of the true class of each image, (n, 1)."""
+    return np.take_along_axis(scores, labels[:, None], axis=1)
 
 
 def macro_f1(predicted: np.ndarray, labels: np.ndarray) -> float:

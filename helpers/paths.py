@@ -8,6 +8,7 @@ NOTEBOOKS = ROOT / "notebooks"
 DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
+DOCS = ROOT / "docs"
 
 DEMO_WEIGHTS = DATA / "demo_mobilenetv2.weights.h5"
 REPORTED_CURVES = DATA / "mobilenetv2_reported_curves.csv"

@@ -7,16 +7,28 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from helpers import paths
 
+_JSON = json.JSONEncoder(sort_keys=True, default=vars)
+
 
 def digest(value: object) -> str:
     """Short hash of plain data (numbers, strings, lists, dicts), 16 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=vars).encode()).hexdigest()[:16]
+    return hashlib.sha256(_JSON.encode(value).encode()).hexdigest()[:16]
+
+
+def digest_of_items(items: Iterable[object]) -> str:
+    """The same as `digest` of a list of these items, which need not be in memory together."""
+    found = hashlib.sha256(b"[")
+    for index, item in enumerate(items):
+        found.update(f"{', ' if index else ''}{_JSON.encode(item)}".encode())
+    found.update(b"]")
+    return found.hexdigest()[:16]
 
 
 @functools.cache

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NoReturn
 
 import numpy as np
 
@@ -25,12 +25,13 @@ from helpers import paths, provenance
 from helpers.config import IMAGE_SIZE, NUM_CLASSES
 from helpers.errors import InputError
 
-# What is larger is no TinyImage: a small file that unpacks to a giant one must fill neither memory nor disk.
+# What is larger is no TinyImage: a small file that unpacks to a giant one must fill neither memory nor disk. Who has a
+# larger data set of the same kind says so with MOST_FILES=<number>, and all of these but the last two grow with it.
 MOST_FILES = 200_000  # the official archive has 120,203
 MOST_BYTES = 2 * 2**30  # of all files, unpacked; as photographs they have an eighth of that
-MOST_IMAGE_BYTES = 2**20  # without any compression an image has 12 KiB
 MOST_TEXT_BYTES = 8 * 2**20  # the longest, the official words.txt, has 2.6 MiB
 MOST_DIRECTORY_BYTES = 32 * 2**20  # a zip's list of its files takes some 120 bytes for each
+MOST_IMAGE_BYTES = 2**20  # without any compression an image has 12 KiB
 MOST_NAME_LENGTH = 80  # of a class in tables and figures
 
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods unpack without a limit
@@ -54,10 +55,22 @@ def find(source: str | Path) -> Path:
     return path
 
 
+def growth() -> float:
+    """How many times as much as TinyImage a source may have: 1, or more where TINYIMAGE_MOST_FILES says so.
+
+    Raises:
+        InputError: it says something else than a number of files.
+    """
+    text = os.environ.get("TINYIMAGE_MOST_FILES", "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise InputError(f"MOST_FILES must be a number of files, such as 1500000, not {_shown(text)!r}.")
+    return max(1.0, int(text or 0) / MOST_FILES)
+
+
 def signature(path: Path) -> str:
     """Changes when a source changes; found without reading its files."""
-    files = sorted(_walk(path)) if path.is_dir() else [("", path.stat())]
-    return provenance.digest([(str(path), name, stats.st_size, stats.st_mtime_ns) for name, stats in files])
+    files = _walk(path) if path.is_dir() else [("", path.stat())]
+    return provenance.digest_of_items((str(path), name, stats.st_size, stats.st_mtime_ns) for name, stats in files)
 
 
 def open_files(path: Path) -> "Files":
@@ -82,7 +95,9 @@ class Files:
         self.path = path
         _check_amount(path, len(sizes), sum(sizes.values()))
         self._root = _root(path, sizes)
-        self._sizes = {name.removeprefix(self._root): n for name, n in sizes.items() if name.startswith(self._root)}
+        if self._root:
+            sizes = {name.removeprefix(self._root): n for name, n in sizes.items() if name.startswith(self._root)}
+        self._sizes = sizes
         self.names = sorted(self._sizes)
 
     def __enter__(self) -> "Files":
@@ -110,6 +125,10 @@ class Files:
         with self._open(self._root + name) as file:
             return file.read(most + 1)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return name in self._sizes
+
     def lines(self, name: str) -> list[str]:
         """The lines of a text, with or without a byte order mark.
 
@@ -117,7 +136,7 @@ class Files:
             InputError: it cannot be read.
         """
         try:
-            return self.read(name, MOST_TEXT_BYTES).decode("utf-8-sig", "replace").splitlines()
+            return self.read(name, int(MOST_TEXT_BYTES * growth())).decode("utf-8-sig", "replace").splitlines()
         except InputError:
             raise
         except Exception as error:  # zipfile raises many kinds for broken content
@@ -125,7 +144,7 @@ class Files:
 
     def fingerprint(self) -> str:
         """Hash of names and content; the same for a zip and for the folder it unpacks to."""
-        return provenance.digest([(name, self._checksum(self._root + name)) for name in self.names])
+        return provenance.digest_of_items((name, self._checksum(self._root + name)) for name in self.names)
 
     def _open(self, name: str) -> IO[bytes]:
         raise NotImplementedError
@@ -168,8 +187,11 @@ class _Bounded(io.BufferedReader):
     """A file that refuses to be read in one piece where the piece is large: zipfile reads its list of files so."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > MOST_DIRECTORY_BYTES:
-            raise InputError(f"lists more files than TinyImage has ({size:,} bytes of names); obtain it again.")
+        if size is not None and size > MOST_DIRECTORY_BYTES * growth():
+            raise InputError(
+                f"lists more files than TinyImage has ({size:,} bytes of names); obtain it again, or say how many it may have "
+                "with MOST_FILES=<number>."
+            )
         return super().read(size)
 
 
@@ -195,14 +217,15 @@ class _FolderFiles(Files):
 
 
 def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Name below a folder and facts of every file in it."""
-    folders, n_files = [path], 0
+    """Name below a folder and facts of every file in it, always in the same order."""
+    folders, n_files, most = [path], 0, MOST_FILES * growth()
     while folders:
         folder = folders.pop()
+        above = "" if folder == path else f"{folder.relative_to(path).as_posix()}/"
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             for entry in entries:
-                name = Path(entry.path).relative_to(path).as_posix()
+                name = above + entry.name
                 _check_name(path, name)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(Path(entry.path))
@@ -214,7 +237,8 @@ def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
                 if not entry.is_file():
                     raise InputError(f"{_shown(name)} in {path} is neither a file nor a folder; remove it.")
                 n_files += 1
-                _check_amount(path, n_files, 0)
+                if n_files > most:
+                    _refuse_amount(path)
                 yield name, entry.stat()
         except OSError as error:
             where = _shown(folder.relative_to(path).as_posix())
@@ -230,11 +254,16 @@ def _stays_inside(link: Path, folder: Path) -> bool:
 
 
 def _check_amount(path: Path, n_files: int, n_bytes: int) -> None:
-    if n_files > MOST_FILES or n_bytes > MOST_BYTES:
-        raise InputError(
-            f"{path} has more than TinyImage (at most {MOST_FILES:,} files of {MOST_BYTES / 2**30:g} GiB together); name "
-            "an archive or a folder that has nothing else in it."
-        )
+    if n_files > MOST_FILES * growth() or n_bytes > MOST_BYTES * growth():
+        _refuse_amount(path)
+
+
+def _refuse_amount(path: Path) -> NoReturn:
+    raise InputError(
+        f"{path} has more than TinyImage (at most {MOST_FILES * growth():,.0f} files of {MOST_BYTES * growth() / 2**30:.3g} "
+        "GiB together); name an archive or a folder that has nothing else in it, or say how many files it may have with "
+        "MOST_FILES=<number>."
+    )
 
 
 def _check_name(path: Path, name: str) -> None:
@@ -357,7 +386,7 @@ def contents(files: Files) -> Contents:
 def _official_test(files: Files, wnids: list[str]) -> tuple[list[str], list[int]]:
     """Labels come from val_annotations.txt: the order of the files says nothing."""
     present = {name.removeprefix("val/images/") for name in files.names if name.startswith("val/images/")}
-    if "val/val_annotations.txt" not in files.names:
+    if not files.has("val/val_annotations.txt"):
         if present:
             raise InputError(f"{files.path} has val/images but no val/val_annotations.txt with their labels; add it.")
         return [], []
@@ -390,7 +419,7 @@ def _unlabelled(files: Files) -> tuple[list[str], list[str]]:
     images = [name for name in files.names if name.startswith(folder)]
     if not images:
         return [], []
-    if "submission_sample.csv" not in files.names:
+    if not files.has("submission_sample.csv"):
         raise InputError(f"{files.path} has test images but no submission_sample.csv, which gives their order.")
     named = _sample(files)
     present = [PurePosixPath(name.removeprefix(folder)).with_suffix("").as_posix() for name in images]
@@ -425,19 +454,20 @@ def boxes(files: Files, images: list[str]) -> np.ndarray:
 
     Args:
         files: of the source.
-        images: names of the labelled images.
+        images: names of the labelled images, those of a class together.
 
     Returns:
         int64 (n, 4), x_min, y_min, x_max, y_max in pixels; -1 where none is given that lies in the image.
     """
     found = np.full((len(images), 4), -1, np.int64)
-    row_of = {tuple(name.rsplit("/images/", 1)): row for row, name in enumerate(images)}
-    for folder in sorted({folder for folder, _ in row_of}):
+    # A class at a time, and its images stand together: a table of all names would be the largest thing in memory.
+    for folder, members in groupby(enumerate(images), lambda member: member[1].rsplit("/images/", 1)[0]):
+        row_of = {name.rsplit("/images/", 1)[1]: row for row, name in members}
         name = f"{folder}/{PurePosixPath(folder).name}_boxes.txt"
-        for line in files.lines(name) if name in files.names else []:
+        for line in files.lines(name) if files.has(name) else []:
             image, *numbers = line.split("\t")
-            if (folder, image) in row_of:
-                found[row_of[folder, image]] = _box(numbers)
+            if image in row_of:
+                found[row_of[image]] = _box(numbers)
     return found
 
 
@@ -452,7 +482,7 @@ def _box(words: list[str]) -> tuple[int, ...]:
 def class_names(files: Files, wnids: list[str]) -> list[str]:
     """First synonym of each class in words.txt, as plain text; the wnid where it has none."""
     words = {}
-    if "words.txt" in files.names:
+    if files.has("words.txt"):
         words = dict(line.split("\t", 1) for line in files.lines("words.txt") if "\t" in line)
     return [_plain(words.get(wnid, "").split(",")[0]) or _plain(wnid) for wnid in wnids]
 

@@ -49,6 +49,13 @@ MEASURED = pd.DataFrame(
         "images_per_second": [300.0, 900.0],
     }
 )
+GROWN = pd.DataFrame(
+    [
+        {"images": n, "step": step, "seconds": n * 10.0**-k, "anonymous_mib": 300 + 20 * k}
+        for n in (1000, 10_000)
+        for k, step in enumerate(("decode", "reopen", "split", "batch", "extract", "evaluate"))
+    ]
+)
 RIGHT = {"first": np.arange(100) < 70, "second": np.arange(100) < 20, "third": np.arange(100) < 21}
 PER_CLASS = evaluation.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
 
@@ -111,6 +118,7 @@ CASES = {
     "folds": lambda runs: plots.folds(FOLDS, SOURCE),
     "reliability": lambda runs: plots.reliability(runs[:2], [0.5, 2.0], SOURCE),
     "risk_coverage": lambda runs: plots.risk_coverage(runs[:2], SOURCE),
+    "scaling": lambda runs: plots.scaling(GROWN, SOURCE),
     "levers": lambda runs: plots.levers(LEVERS, SOURCE),
     "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }
@@ -243,6 +251,22 @@ def test_class_accuracies_show_both_ends(runs):
     plot = CASES["class_accuracies"](runs)
     assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["owl", "cat"]
     assert plot.alt == "Best: cat at 100%. Worst: owl at 50%."
+
+
+def test_scaling_shows_every_step_and_a_line_of_slope_one(runs):
+    plot = CASES["scaling"](runs)
+    left, right = plot.figure.axes
+    assert left.get_xscale() == left.get_yscale() == right.get_xscale() == "log" and right.get_ylim()[0] == 0
+    (guide,) = dashed(left)
+    times = np.log(guide.get_ydata())
+    assert np.ptp(times) / np.ptp(np.log(guide.get_xdata())) == pytest.approx(1)
+    assert len(left.lines) == 7 and len(right.lines) == 6
+    assert [text.get_text() for text in plot.figure.legends[0].get_texts()][0] == "decode into the cache"
+    assert plot.alt.startswith("From 1,000 to 10,000 images: decode into the cache 1,000 to 10,000 s, 300 to 300 MiB;")
+
+
+def test_a_step_that_was_not_measured_is_said_so(runs):
+    assert "split not measured" in plots.scaling(GROWN[GROWN["step"] != "split"], SOURCE).alt
 
 
 def test_input_sweep_ticks_are_the_sizes(runs):

@@ -22,6 +22,7 @@ from helpers.plots.data import (
     nearest_pairs,
 )
 from helpers.plots.networks import architectures, feature_maps, filters, grad_cam, layer_activity, neighbours
+from helpers.plots.scaling import scaling
 from helpers.plots.training import (
     epoch_seconds,
     learning_rates,
@@ -65,6 +66,7 @@ __all__ = [
     "penalty_course",
     "reliability",
     "risk_coverage",
+    "scaling",
     "table",
     "training_curves",
 ]
