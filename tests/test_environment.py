@@ -57,10 +57,12 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
 # Packages that nothing imports, and where they are asked for instead.
 ASKED_FOR_BY_NAME = {
     "anywidget": ("helpers/explorers.py", "go.FigureWidget("),  # plotly needs it there
+    "bokeh": ("helpers/sweep.py", "client.dashboard_link"),  # distributed shows its dashboard with it
     "furo": ("helpers/site.py", '"html_theme": "furo"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
     "myst-nb": ("helpers/site.py", '"myst_nb"'),
     "pytest-timeout": ("pyproject.toml", "timeout = "),
+    "pytest-xdist": ("pyproject.toml", "--numprocesses 2"),
     "ruff": ("Makefile", "ruff check"),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "tensorboard": ("Makefile", "tensorboard --logdir"),
