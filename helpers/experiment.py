@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from helpers import config, paths, plans, provenance, results, runs, training
+from helpers import config, paths, plans, provenance, results, runs, storage, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
-from helpers.errors import DivergenceError
+from helpers.errors import DivergenceError, InputError
 from helpers.explorers import Explorer
 from helpers.runs import Failure, Run
 from helpers.style import Plot
@@ -96,11 +96,11 @@ class Experiment:
 
     def finished(self) -> list[Run]:
         """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
-        return results.gather(*self._where())
+        return results.gather(*self._where(), self._is_current)
 
     def other_versions(self) -> list[Run]:
-        """Finished runs that `finished` passes over, since a newer one of the same recipe and seed exists."""
-        return results.other_versions(*self._where())
+        """Finished runs that `finished` passes over for another one of the same recipe and seed."""
+        return results.other_versions(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
         """Runs on these data in this profile whose loss became infinite or undefined."""
@@ -119,16 +119,20 @@ class Experiment:
         """
         folder = self.output / "tables"
         if compute is None:
-            found = sorted(folder.glob(f"{name}_{self._data_key()}_*.csv"), key=lambda file: file.stat().st_mtime)
+            found = [file for file in folder.glob(f"{name}_{self._data_key()}_*.csv") if storage.is_sound(file)]
+            found.sort(key=lambda file: file.stat().st_mtime)
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
         key = provenance.digest([repr(settings), self.seed, weights, provenance.code_hash(*_TABLE_MODULES)])
         file = folder / f"{name}_{self._data_key()}_{key}.csv"
-        if not file.exists():
+        if not storage.is_sound(file):
+            if file.exists():
+                print(f"{file} is damaged and is made again", flush=True)
             folder.mkdir(parents=True, exist_ok=True)
-            partial = file.with_suffix(".partial")
-            compute(**settings).to_csv(partial, index=False)
-            partial.rename(file)
+            frame = compute(**settings)
+            with storage.replacing(file) as partial:
+                frame.to_csv(partial, index=False)
+                storage.seal(file, provenance.file_hash(partial))
         return pd.read_csv(file)
 
     def show(self, plot: Plot, name: str) -> None:
@@ -153,17 +157,27 @@ class Experiment:
 
     def _train(self, recipe: Recipe, seed: int) -> Run:
         plan = plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights)
-        was_there = runs.is_complete(plan.folder)
+        name = f"{recipe.model} {recipe.name}, seed {seed}"
+        plan.folder.parent.mkdir(parents=True, exist_ok=True)
+        with storage.locked(plan.folder.with_suffix(".lock"), f"{name}: another process trains it"):
+            was_there = runs.is_complete(plan.folder)
         run = training.train(plan)
         if was_there:
-            print(
-                f"{recipe.model} {recipe.name}, seed {seed}: finished before, test accuracy {run.result()['accuracy']:.3f}"
-            )
-        else:
-            results.log_test_evaluation(self.output, run)
+            print(f"{name}: finished before, test accuracy {run.result()['accuracy']:.3f}")
+        results.log_test_evaluation(self.output, run)
         if self.profile.name == "full":
             runs.write_record(run, self.output / "records")
         return run
+
+    def _is_current(self, run: Run) -> bool:
+        """Whether training now would give this run; one of other weights counts where this notebook has none."""
+        weights = self.weights or BaseWeights("", None, run.config["weights_sha256"], run.config["recipe"]["width"])
+        try:
+            recipe = self.recipe(run.model, run.recipe)
+        except InputError:  # of another version of the code
+            return False
+        plan = plans.make_plan(recipe, run.seed, self.profile.name, self.dataset, self.split, weights)
+        return plan.config()["key"] == run.key
 
     def _where(self) -> tuple[list[Path], str, str]:
         folders = [paths.runs() / self.profile.name, self.output / "records"]

@@ -1,9 +1,10 @@
 """The numbers in README.md: written between two markers from the committed records, never by hand."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
-from helpers import paths, results
+from helpers import paths, results, storage
 from helpers.runs import Run, finished
 from helpers.site import MAIN_FIGURES
 from helpers.style import name_of
@@ -27,12 +28,14 @@ def rendered(text: str) -> str:
 def update() -> None:
     """Write the results into README.md."""
     file = paths.ROOT / "README.md"
-    file.write_text(rendered(file.read_text()))
+    text = rendered(file.read_text())
+    with storage.replacing(file) as partial:
+        partial.write_text(text)
 
 
 def _results() -> str:
     folder = paths.FIGURES / "full"
-    runs = finished(folder / "records")
+    runs = _on_the_same_data(finished(folder / "records"))
     if not runs:
         return "No full run has been recorded yet.\n"
     n = runs[0].result()["n"]
@@ -48,6 +51,13 @@ def _results() -> str:
         *(_figure(folder, name) for name in MAIN_FIGURES if (folder / f"{name}.png").exists()),
     ]
     return "\n".join(parts) + "\n"
+
+
+def _on_the_same_data(runs: list[Run]) -> list[Run]:
+    """The runs on the data and split that most of them have: one table never mixes two."""
+    counts = Counter((run.config["data_fingerprint"], run.config["split_fingerprint"]) for run in runs)
+    usual = max(counts, key=counts.get, default=None)
+    return [run for run in runs if (run.config["data_fingerprint"], run.config["split_fingerprint"]) == usual]
 
 
 def _run_line(run: Run) -> str:

@@ -1,17 +1,23 @@
 """Real processes, ended in the middle of their work."""
 
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+from fake_runs import NUM_CLASSES, write_run
 
-from helpers import paths, runs, series
+from helpers import checkpoints, model_card, paths, readme, results, runs, series, storage
 from helpers.errors import InputError
+from helpers.style import Plot, new_figure
 
 TRAIN = """
 import sys
@@ -107,14 +113,23 @@ def test_a_kernel_that_dies_is_one_sentence(tmp_path):
         series.run_notebook(file, tmp_path / "out", {"seed": 0})
 
 
-def test_a_kernel_that_never_starts_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(series.papermill, "execute_notebook", refuse)
-    with pytest.raises(InputError, match=r"made.ipynb: no kernel could be started \(Kernel died before"):
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ([sys.executable, "-c", "raise SystemExit(1)"], "Kernel died before replying to kernel_info"),
+        (["/no/such/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "/no/such/python"),
+        ([os.devnull], "Permission denied"),
+    ],
+    ids=["ends at once", "is not there", "is no program"],
+)
+def test_a_kernel_that_never_starts_is_one_sentence(program, reason, tmp_path, monkeypatch):
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps({"argv": program, "display_name": "broken", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    with pytest.raises(InputError, match=r"^made.ipynb: no kernel could be started \(") as caught:
         series.run_notebook(notebook(tmp_path, "seed = 0"), tmp_path / "out", {"seed": 0})
-
-
-def refuse(*_, **__):
-    raise RuntimeError("Kernel died before replying to kernel_info")
+    assert reason in str(caught.value) and str(caught.value).isprintable()
 
 
 def test_an_output_folder_that_cannot_be_written_is_one_sentence():
@@ -146,3 +161,90 @@ def test_a_cache_that_does_not_fit_on_the_disk_leaves_nothing(kaggle_folder, tmp
     assert text.startswith("Error: ")
     assert "cannot keep decoded images" in text
     assert [file.name for file in cache.iterdir() if not file.name.endswith(".lock")] == []
+
+
+@contextmanager
+def full_disk(room):
+    """No file can be written beyond so many bytes, which ends a write in its middle as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def facts(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def a_figure(value):
+    figure, axis = new_figure(2, 2)
+    axis.plot([0, value])
+    return Plot(figure, f"A caption, {value}.", f"A line to {value}.")
+
+
+# Writes something that depends on the run into a folder.
+WRITERS = {
+    "tables": lambda run, folder: results.write_tables(folder, [run]),
+    "submission": lambda run, folder: results.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
+    "log of evaluations": lambda run, folder: results.log_test_evaluation(folder, run),
+    "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
+    "model card": lambda run, folder: model_card.write(run, folder, list("abcde")),
+    "record": lambda run, folder: runs.write_record(run, folder),
+    "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
+    "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),
+    "json": lambda run, folder: runs.write_json(folder / "value.json", [run.seed] * 100),
+    "hash": lambda run, folder: storage.seal(folder / "value", f"{run.seed}" * 64),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_leaves_what_was_there(name, tmp_path):
+    write, out = WRITERS[name], tmp_path / "out"
+    assert NUM_CLASSES == len("abcde")
+    first, second = (write_run(tmp_path / "runs", "mobilenetv2", "improved", seed, right=20 + seed) for seed in (1, 2))
+    out.mkdir()
+    if name == "failure":
+        (out / "config.json").write_text("{}")
+    write(first, out)
+    before = facts(out)
+    with pytest.raises(OSError, match="File too large"), full_disk(50):
+        write(second, out)
+    after = facts(out)
+    left = set(after) - set(before)
+    assert {file: after.get(file) for file in before} == before
+    assert all("partial" in file for file in left), left  # never read, and written over by the next call
+    write(second, out)
+    assert facts(out) != before and not [file for file in facts(out) if "partial" in file]
+
+
+def test_a_full_disk_leaves_the_readme(tmp_path, monkeypatch):
+    text = (paths.ROOT / "README.md").read_text()
+    (tmp_path / "README.md").write_text(text)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    with pytest.raises(OSError, match="File too large"), full_disk(1000):
+        readme.update()
+    assert facts(tmp_path) == {"README.md": text.encode()}
+
+
+RUNS_OUT = {
+    "memory": ("bytes(2**50)", "MemoryError;"),
+    "disk": (
+        "import resource\nfrom pathlib import Path\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
+        "Path('{folder}/checkpoint').write_bytes(b'x' * 2000)",
+        "OSError: [Errno 27] File too large;",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RUNS_OUT)
+def test_what_runs_out_inside_a_kernel_is_one_sentence(what, tmp_path):
+    source, words = RUNS_OUT[what]
+    file = notebook(tmp_path, "seed = 0", source.replace("{folder}", str(tmp_path)))
+    with pytest.raises(
+        InputError, match=r"^made.ipynb failed in cell 3: .* the next call goes on from there\.$"
+    ) as caught:
+        series.run_notebook(file, tmp_path / "out", {"seed": 0})
+    assert words in str(caught.value)
