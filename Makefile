@@ -13,6 +13,7 @@ MODELS ?=
 RECIPES ?=
 SEED ?=
 KILLS ?=
+SECONDS ?=
 
 # Only the options that were given reach the command line, which holds the defaults.
 option = $(if $(2),--$(1) '$(2)')
@@ -31,7 +32,7 @@ ifdef CACHE
 export TINYIMAGE_CACHE := $(abspath $(CACHE))
 endif
 
-.PHONY: help setup report test html lab tensorboard bench torture data lint lock clean
+.PHONY: help setup report test html lab tensorboard bench torture fuzz hostile data lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -82,6 +83,12 @@ bench: setup ## measure speed against the report's way (not a test)
 
 torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
 	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE))
+
+fuzz: setup ## fuzz the readers of archives, annotations and images (not a test; SECONDS=600; Linux x86_64)
+	@$(BIN)/python tests/fuzz.py $(call option,seconds,$(SECONDS))
+
+hostile: setup ## count the bad sources that are refused or read right (for the README)
+	@$(BIN)/python tests/reliability.py
 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.series data

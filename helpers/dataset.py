@@ -208,6 +208,8 @@ def _decoded(path: Path, skip_unreadable: bool) -> Path:
         fingerprint = files.fingerprint()
         name = f"images_{fingerprint}{'_skipped' if skip_unreadable else ''}_v{_CACHE_VERSION}"
         folder = paths.cache() / name
+        if _is_sound(folder):  # another user's, perhaps, whose lock is not ours to take
+            return folder
         with storage.locked(folder.with_suffix(".lock"), f"another process decodes {path.name}"):
             if not _is_sound(folder):
                 if folder.exists():

@@ -72,10 +72,11 @@ def report(
     os.environ.update(environment)
     folder = paths.resolve(output) if output else paths.FIGURES / name
     parameters = {"profile": name, "data": data, "weights": weights, "output": output, "seed": seed}
-    with _alone(executed_folder(name)), _alone(folder):
+    executed = executed_folder(name)
+    with _alone(executed, f"runs the profile {name}"), _alone(folder, f"writes to {paths.shown(folder)}"):
         storage.clear_partial(folder)
         for notebook in chosen:
-            run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed_folder(name), parameters)
+            run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed, parameters)
         if name == "full" and folder == paths.FIGURES / "full":
             readme.update()
         if html:
@@ -195,10 +196,10 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, what: str) -> Iterator[None]:
     """One series at a time writes to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with storage.locked(folder / ".lock", f"Another series writes to {paths.shown(folder)}"):
+    with storage.locked(folder / ".lock", f"Another series {what}"):
         yield
 
 

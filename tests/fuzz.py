@@ -7,6 +7,7 @@ code are kept below `build/fuzz/`, so that the next call goes on from them; find
 
 import io
 import itertools
+import json
 import re
 import resource
 import subprocess
@@ -26,9 +27,11 @@ with atheris.instrument_imports(include=["zipfile", "PIL", "helpers.sources", "h
     from PIL import Image
 
     from helpers import dataset, paths, sources
+    from helpers.errors import InputError
 
     Image.init()
-from helpers.errors import InputError
+
+from reliability import keep  # noqa: E402 - the readers are loaded by now
 
 _SECONDS_FOR_ONE = 10
 _MOST_MEMORY = 1024  # MiB beyond what the libraries take
@@ -183,7 +186,9 @@ def main(
         print(f"{reader}: {executions[reader]:,} executions{', a finding' if found else ''}", flush=True)
     for finding in findings:
         print(finding)
-    print({"seconds": seconds, "executions": executions, "findings": len(findings)})
+    counts = {"seconds": seconds, "executions": executions, "findings": len(findings)}
+    keep("fuzzing", counts)
+    print(json.dumps(counts))
     raise SystemExit(len(findings) > 0)
 
 
