@@ -58,7 +58,22 @@ $(VENV)/.ready: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-setup: $(VENV)/.ready ## install the locked environment into .venv
+# One set-up at a time: the lock belongs to the process that this one becomes and to its children, and ends with the last of them.
+define ALONE
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o666)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("Another make sets up $(VENV); this one waits for it", flush=True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+os.set_inheritable(lock, True)
+os.execvp(sys.argv[2], sys.argv[2:])
+endef
+export ALONE
+
+setup: ## install the locked environment into .venv
+	@$(PYTHON) -c "$$ALONE" $(VENV).lock $(MAKE) --no-print-directory --quiet $(VENV)/.ready
 
 report: setup ## run the series and build the HTML report
 	@$(BIN)/python -m helpers.series report $(OPTIONS)
@@ -103,4 +118,4 @@ lock: setup ## resolve requirements.lock again from pyproject.toml
 	    --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment, the HTML report and the figures of demo, smoke and quick (runs and data stay)
-	rm -rf $(VENV) build figures/demo figures/smoke figures/quick *.egg-info
+	rm -rf $(VENV) $(VENV).lock build figures/demo figures/smoke figures/quick *.egg-info

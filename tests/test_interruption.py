@@ -4,7 +4,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -13,49 +12,11 @@ import nbformat
 import numpy as np
 import pytest
 from fake_runs import NUM_CLASSES, write_run
+from processes import TRAIN, kill_tree, read_until, start
 
 from helpers import checkpoints, model_card, paths, readme, results, runs, series, storage
 from helpers.errors import InputError
 from helpers.style import Plot, new_figure
-
-TRAIN = """
-import sys
-from dataclasses import replace
-from helpers import config, dataset, plans, training
-data = dataset.open_source(sys.argv[1])
-recipe = replace(config.find_recipe("shallow_cnn", "improved"), batch_size=20)
-recipe = replace(recipe, phases=(replace(recipe.phases[0], epochs=6),))
-plan = plans.make_plan(recipe, 0, "smoke", data, dataset.make_split(data), None)
-print(plan.folder, flush=True)
-training.train(plan, lambda line: print(line, flush=True))
-"""
-
-
-def start(*command, **environment):
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=paths.ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def read_until(process, words):
-    """Lines of output until one has these words in it."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if words in line:
-            return lines
-    raise AssertionError(f"{words!r} never came:\n{''.join(lines)}")
-
-
-def kill(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
@@ -63,10 +24,10 @@ def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
     for name, epochs in (("killed", (2, 5)), ("whole", ())):
         environment = {"TINYIMAGE_RUNS": str(tmp_path / name), "TINYIMAGE_CACHE": str(tmp_path / "cache")}
         for epoch in epochs:
-            process = start("-c", TRAIN, kaggle_folder, **environment)
+            process = start("-c", TRAIN, kaggle_folder, 6, **environment)
             read_until(process, f"epoch {epoch}/6")
-            kill(process)
-        output, _ = start("-c", TRAIN, kaggle_folder, **environment).communicate(timeout=200)
+            kill_tree(process)
+        output, _ = start("-c", TRAIN, kaggle_folder, 6, **environment).communicate(timeout=200)
         assert "epoch 6/6" in output
         assert ("going on after epoch" in output) == bool(epochs)
         folders.append(output.splitlines()[0])

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import typer
+from processes import kill_tree
 from reliability import keep as keep_counts
 
 from helpers import paths, runs
@@ -129,7 +129,7 @@ def _killed(folder: Path, profile: str, kills: int, rng: random.Random) -> tuple
             if status is not None:
                 raise SystemExit(f"The series failed after a kill; see {series.folder / 'log.txt'}.")
             met.append(series.stage())
-            _kill_tree(process)
+            kill_tree(process)
             print(f"kill {len(met)} of {kills}: {met[-1]}", flush=True)
         series.finish()
     return found, met
@@ -146,20 +146,6 @@ def _wait(process: subprocess.Popen, series: _Series, aim: str, rng: random.Rand
                 time.sleep(rng.uniform(0, 0.5))  # into it
                 return process.poll()
     return None
-
-
-def _kill_tree(process: subprocess.Popen) -> None:
-    """Kernels have sessions of their own, so the tree is followed by parents."""
-    tree = [process.pid]
-    for pid in tree:
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-        tree += [int(child) for child in listed.stdout.split()]
-    for pid in tree:
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.wait()
 
 
 _TABLES = "tables and figures"
