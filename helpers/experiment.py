@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from IPython.display import display
 
 from helpers import config, paths, plans, provenance, results, runs, storage, training
@@ -210,6 +212,7 @@ def open_experiment(
     if skip_unreadable is None:
         skip_unreadable = bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))
     settings = config.find_profile(profile)
+    _remove_torn_notes()
     dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
     models, recipes = (_listed(f"TINYIMAGE_{name}") for name in ("MODELS", "RECIPES"))
     config.check_names(models, recipes)
@@ -223,6 +226,17 @@ def open_experiment(
         models=models,
         recipes=recipes,
     )
+
+
+def _remove_torn_notes() -> None:
+    """A note of how far features are computed is not written in one piece; what a crash left of one stops the next computation.
+
+    Without it the computation begins anew. One that another process holds is left alone.
+    """
+    for note in (paths.cache() / "activations").glob("*.json"):
+        with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
+            if note.exists() and not note.read_bytes().isdigit():
+                note.unlink()
 
 
 def _listed(variable: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Real processes that a test watches and ends."""
+"""Real processes that a test watches and ends, and limits of the system that a test runs into."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -70,3 +71,14 @@ def ordinary_user():
         yield
     finally:
         os.seteuid(0)
+
+
+@contextmanager
+def full_disk(room):
+    """No file can be written beyond so many bytes, which ends a write in its middle as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

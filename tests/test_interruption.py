@@ -2,17 +2,15 @@
 
 import json
 import os
-import resource
 import signal
 import sys
 import time
-from contextlib import contextmanager
 
 import nbformat
 import numpy as np
 import pytest
 from fake_runs import NUM_CLASSES, write_run
-from processes import TRAIN, kill_tree, read_until, start
+from processes import TRAIN, full_disk, kill_tree, read_until, start
 
 from helpers import checkpoints, model_card, paths, readme, results, runs, series, storage
 from helpers.errors import InputError
@@ -121,17 +119,6 @@ def test_a_cache_that_does_not_fit_on_the_disk_leaves_nothing(kaggle_folder, tmp
     assert text.startswith("Error: ")
     assert "cannot keep decoded images" in text
     assert [file.name for file in cache.iterdir() if not file.name.endswith(".lock")] == []
-
-
-@contextmanager
-def full_disk(room):
-    """No file can be written beyond so many bytes, which ends a write in its middle as a full disk does."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def facts(folder):
