@@ -163,16 +163,16 @@ def test_another_seed_gives_another_result(finished, plan):
 
 def test_run_json_is_written_last(plan, monkeypatch):
     there = []
-    write_json = runs.write_json
+    write_text = runs._write_text
 
-    def watch(path, value):
+    def watch(path, text):
         if path.name == runs.LAST_FILE:
             there.extend(file.name for file in path.parent.iterdir())
-        write_json(path, value)
+        write_text(path, text)
 
-    monkeypatch.setattr(runs, "write_json", watch)
+    monkeypatch.setattr(runs, "_write_text", watch)
     train(replace(plan, recipe=replace(SCRATCH, phases=(replace(ADAMW, epochs=1),))), quiet)
-    assert {"config.json", "history.csv", "predictions.npz", "model.keras", "logs"} <= set(there)
+    assert {"config.json", "history.csv", "predictions.npz", "model.keras", "SHA256SUMS", "logs"} <= set(there)
     assert runs.LAST_FILE not in there
 
 
