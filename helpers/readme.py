@@ -97,7 +97,7 @@ def _reliability() -> str:
 def _torture(counts: dict[str, Any]) -> str:
     met = ", ".join(f"{moment} ({n})" for moment, n in counts["met"].items())
     return (
-        f"Kills survived: **{counts['survived']} of {counts['kills']}**, profile `{counts['profile']}`: the whole process tree "
+        f"Kills survived: **{counts['survived']} of {counts['kills']}**, profile `{counts['profile']}`, notebooks: {counts['notebooks']}: the whole process tree "
         f"was killed, and the same command went on to the end. {counts['equal']} of {counts['runs']} runs compared have the "
         f"history and predictions, bit for bit, of a series that nobody killed, and {counts['tables_equal']} of "
         f"{counts['series']} series its tables and figures. What the kills met: {met}"

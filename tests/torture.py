@@ -37,13 +37,14 @@ def main(
     kills: Annotated[int, typer.Option(help="how often the whole process tree is killed")] = 20,
     profile: Annotated[str, typer.Option(help="smoke or demo")] = "demo",
     seed: Annotated[int, typer.Option(help="of the moments")] = 0,
+    notebooks: Annotated[str, typer.Option(help="numbers, separated by commas; all if not given")] = "",
     keep: Annotated[Path | None, typer.Option(help="folder to work in and to leave behind")] = None,
 ) -> None:
     """Print how many kills were survived and how many runs came back equal; fail where one did not."""
     folder = keep or Path(tempfile.mkdtemp(prefix="torture_"))
-    whole = _Series(folder / "whole", profile)
+    whole = _Series(folder / "whole", profile, notebooks)
     whole.finish()
-    killed, met = _killed(folder, profile, kills, random.Random(seed))
+    killed, met = _killed(folder, (profile, notebooks), kills, random.Random(seed))
     compared = [_differences(whole, other) for other in killed]
     for differences in compared:
         for name, found in differences.items():
@@ -52,6 +53,7 @@ def main(
     of_runs = [found for differences in compared for name, found in differences.items() if name != _TABLES]
     counts = {
         "profile": profile,
+        "notebooks": notebooks or "all",
         "kills": len(met),
         "survived": len(met),  # a series that fails after a kill ends this program
         "met": dict(Counter(met).most_common()),
@@ -70,13 +72,14 @@ def main(
 class _Series:
     """One series in folders of its own."""
 
-    def __init__(self, folder: Path, profile: str) -> None:
-        self.folder, self.profile = folder, profile
+    def __init__(self, folder: Path, profile: str, notebooks: str) -> None:
+        self.folder, self.profile, self.notebooks = folder, profile, notebooks
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> subprocess.Popen:
         log = (self.folder / "log.txt").open("a")
         command = ["report", "--profile", self.profile, "--output", str(self.folder / "figures"), "--no-html"]
+        command += ["--notebooks", self.notebooks] if self.notebooks else []
         own = {"TINYIMAGE_RUNS": str(self.folder / "runs"), "TINYIMAGE_CACHE": str(self.folder / "cache")}
         return subprocess.Popen(
             [sys.executable, "-m", "helpers.series", *command],
@@ -114,11 +117,11 @@ class _Series:
         return {f"{run.label}, seed {run.seed}": run for run in found}
 
 
-def _killed(folder: Path, profile: str, kills: int, rng: random.Random) -> tuple[list[_Series], list[str]]:
+def _killed(folder: Path, what: tuple[str, str], kills: int, rng: random.Random) -> tuple[list[_Series], list[str]]:
     """Series that were killed until all kills are used, and what each kill met."""
     found, met = [], []
     while len(met) < kills:
-        series = _Series(folder / f"killed_{len(found)}", profile)
+        series = _Series(folder / f"killed_{len(found)}", *what)
         found.append(series)
         while len(met) < kills:
             process = series.start()
