@@ -16,6 +16,7 @@ KILLS ?=
 SEEDS ?=
 SCHEDULER ?=
 IMAGES ?=
+SECONDS ?=
 
 # Only the options that were given reach the command line, which holds the defaults.
 option = $(if $(2),--$(1) '$(2)')
@@ -42,7 +43,7 @@ ifdef THREADS
 export TINYIMAGE_THREADS := $(THREADS)
 endif
 
-.PHONY: help setup report test html lab tensorboard sweep bench scaling torture data lint lock clean
+.PHONY: help setup report test html lab tensorboard sweep bench scaling torture fuzz hostile data lint lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -74,7 +75,22 @@ $(VENV)/.ready: requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-setup: $(VENV)/.ready ## install the locked environment into .venv
+# One set-up at a time: the lock belongs to the process that this one becomes and to its children, and ends with the last of them.
+define ALONE
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o666)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("Another make sets up $(VENV); this one waits for it", flush=True)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+os.set_inheritable(lock, True)
+os.execvp(sys.argv[2], sys.argv[2:])
+endef
+export ALONE
+
+setup: ## install the locked environment into .venv
+	@$(PYTHON) -c "$$ALONE" $(VENV).lock $(MAKE) --no-print-directory --quiet $(VENV)/.ready
 
 report: setup ## run the series and build the HTML report
 	@$(BIN)/python -m helpers.series report $(call option,notebooks,$(NOTEBOOKS)) $(OPTIONS)
@@ -106,6 +122,12 @@ scaling: setup ## measure time and memory at IMAGES=10000,100000,1000000 (not a 
 torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
 	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE))
 
+fuzz: setup ## fuzz the readers of archives, annotations and images (not a test; SECONDS=600; Linux x86_64)
+	@$(BIN)/python tests/fuzz.py $(call option,seconds,$(SECONDS))
+
+hostile: setup ## count the bad sources that are refused or read right (for the README)
+	@$(BIN)/python tests/reliability.py
+
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.series data
 
@@ -119,4 +141,4 @@ lock: setup ## resolve requirements.lock again from pyproject.toml
 	    --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
 
 clean: ## remove the environment, the HTML report and the figures of demo, smoke and quick (runs and data stay)
-	rm -rf $(VENV) build figures/demo figures/smoke figures/quick *.egg-info
+	rm -rf $(VENV) $(VENV).lock build figures/demo figures/smoke figures/quick *.egg-info

@@ -6,7 +6,6 @@ of an animation the first picture counts, of a transparent picture its colours, 
 ask: networks see pixels as they are stored.
 """
 
-import functools
 import io
 import json
 import shutil
@@ -20,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import simplejpeg
-from filelock import FileLock
 from PIL import Image
 from sklearn.model_selection import train_test_split
 
@@ -156,7 +154,7 @@ def demo_folder(demo: DemoData) -> Path:
     folder = paths.cache() / f"demo_{key}"
     note = folder.with_suffix(".fingerprint")
     paths.cache().mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with storage.locked(folder.with_suffix(".lock"), "another process draws the demo data"):
         if folder.exists() and _fingerprint(folder) != (note.read_text("ascii", "replace") if note.exists() else ""):
             print(f"{folder} is not as it was made, and is made again", flush=True)
             shutil.rmtree(folder)
@@ -210,7 +208,7 @@ def open_decoded(name: str, fill: Callable[[Path], None]) -> Dataset:
     """
     paths.cache().mkdir(parents=True, exist_ok=True)
     folder = paths.cache() / name
-    with FileLock(folder.with_suffix(".lock")):
+    with storage.locked(folder.with_suffix(".lock"), f"another process brings {name}"):
         if not _is_sound(folder):
             if folder.exists():
                 print(f"{folder} is damaged and is brought again", flush=True)
@@ -240,7 +238,9 @@ def _decoded(path: Path, skip_unreadable: bool) -> Path:
         fingerprint = files.fingerprint()
         name = f"images_{fingerprint}{'_skipped' if skip_unreadable else ''}_v{_CACHE_VERSION}"
         folder = paths.cache() / name
-        with FileLock(folder.with_suffix(".lock")):
+        if _is_sound(folder):  # another user's, perhaps, whose lock is not ours to take
+            return folder
+        with storage.locked(folder.with_suffix(".lock"), f"another process decodes {path.name}"):
             if not _is_sound(folder):
                 if folder.exists():
                     print(f"{folder} is damaged and is made again", flush=True)
@@ -465,19 +465,10 @@ def _without(contents: Contents, folder: Path, bad: dict[str, str], keep: np.nda
 def _is_sound(folder: Path) -> bool:
     """Whether all files of a cache folder are what was written.
 
-    TinyImage's have 676 MB, whose hashes take 0.4 s: little beside what a process does with the images, much beside
-    opening them again, so a file that looks as before is not read again in the same process.
+    TinyImage's have 676 MB, whose hashes take 0.4 s: little beside what a process does with the images, which needs them
+    once.
     """
-    files = [folder / name for name in _FILES]
-    if not all(file.exists() for file in files):
-        return False
-    facts = (file.stat() for file in files)
-    return all(_has_its_hash(file, f.st_ino, f.st_size, f.st_mtime_ns) for file, f in zip(files, facts, strict=True))
-
-
-@functools.cache
-def _has_its_hash(file: Path, *facts: int) -> bool:
-    return storage.is_sound(file)
+    return all(storage.is_sound(folder / name) for name in _FILES)
 
 
 def _load(folder: Path) -> Dataset:

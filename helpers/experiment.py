@@ -2,17 +2,19 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from IPython.display import display
 
-from helpers import config, devices, paths, plans, provenance, results, runs, training
+from helpers import config, devices, paths, plans, provenance, results, runs, storage, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
-from helpers.errors import DivergenceError
+from helpers.errors import DivergenceError, InputError
 from helpers.explorers import Explorer
 from helpers.plans import Plan
 from helpers.runs import Failure, Run
@@ -98,9 +100,12 @@ class Experiment:
         return [plan for r in chosen for plan in self._plans(self.recipe(r.model, r.name), n_seeds)]
 
     def keep(self, run: Run) -> None:
-        """Note that a new run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
+        """Note that a run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
         results.log_test_evaluation(self.output, run)
-        self._keep_record(run)
+        if self.profile.name == "full":
+            runs.write_record(run, self.output / "records")
+        if run.seed == self.seed and run.has_unlabelled():
+            results.write_submission(self.output, run, self.dataset.unlabelled_names)
 
     def write_tables(self) -> None:
         """Write `results.csv` and `results.md` from all runs on these data in this profile."""
@@ -108,11 +113,11 @@ class Experiment:
 
     def finished(self) -> list[Run]:
         """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
-        return results.gather(*self._where())
+        return results.gather(*self._where(), self._is_current)
 
     def other_versions(self) -> list[Run]:
-        """Finished runs that `finished` passes over, since a newer one of the same recipe and seed exists."""
-        return results.other_versions(*self._where())
+        """Finished runs that `finished` passes over for another one of the same recipe and seed."""
+        return results.other_versions(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
         """Runs on these data in this profile whose loss became infinite or undefined."""
@@ -131,16 +136,20 @@ class Experiment:
         """
         folder = self.output / "tables"
         if compute is None:
-            found = sorted(folder.glob(f"{name}_{self._data_key()}_*.csv"), key=lambda file: file.stat().st_mtime)
+            found = [file for file in folder.glob(f"{name}_{self._data_key()}_*.csv") if storage.is_sound(file)]
+            found.sort(key=lambda file: file.stat().st_mtime)
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
         key = provenance.digest([repr(settings), self.seed, weights, provenance.code_hash(*_TABLE_MODULES)])
         file = folder / f"{name}_{self._data_key()}_{key}.csv"
-        if not file.exists():
+        if not storage.is_sound(file):
+            if file.exists():
+                print(f"{file} is damaged and is made again", flush=True)
             folder.mkdir(parents=True, exist_ok=True)
-            partial = file.with_suffix(".partial")
-            compute(**settings).to_csv(partial, index=False)
-            partial.rename(file)
+            frame = compute(**settings)
+            with storage.replacing(file) as partial:
+                frame.to_csv(partial, index=False)
+                storage.seal(file, provenance.file_hash(partial))
         return pd.read_csv(file)
 
     def show(self, plot: Plot, name: str) -> None:
@@ -173,20 +182,24 @@ class Experiment:
         ]
 
     def _train(self, plan: Plan) -> Run:
-        was_there = runs.is_complete(plan.folder)
+        plan.folder.parent.mkdir(parents=True, exist_ok=True)
+        with storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it"):
+            was_there = runs.is_complete(plan.folder)
         run = training.train(plan)
         if was_there:
             print(f"{plan.name}: finished before, test accuracy {run.result()['accuracy']:.3f}")
-            self._keep_record(run)
-        else:
-            self.keep(run)
+        self.keep(run)
         return run
 
-    def _keep_record(self, run: Run) -> None:
-        if self.profile.name == "full":
-            runs.write_record(run, self.output / "records")
-        if run.seed == self.seed and run.has_unlabelled():
-            results.write_submission(self.output, run, self.dataset.unlabelled_names)
+    def _is_current(self, run: Run) -> bool:
+        """Whether training now would give this run; one of other weights counts where this notebook has none."""
+        weights = self.weights or BaseWeights("", None, run.config["weights_sha256"], run.config["recipe"]["width"])
+        try:
+            recipe = self.recipe(run.model, run.recipe)
+        except InputError:  # of another version of the code
+            return False
+        plan = plans.make_plan(recipe, run.seed, self.profile.name, self.dataset, self.split, weights)
+        return plan.config()["key"] == run.key
 
     def _where(self) -> tuple[list[Path], str, str]:
         folders = [paths.runs() / self.profile.name, self.output / "records"]
@@ -219,6 +232,7 @@ def open_experiment(
     if skip_unreadable is None:
         skip_unreadable = bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))
     settings = config.find_profile(profile)
+    _remove_torn_notes()
     if threads := devices.wanted_threads():
         devices.limit_threads(threads)
     dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
@@ -234,6 +248,17 @@ def open_experiment(
         models=models,
         recipes=recipes,
     )
+
+
+def _remove_torn_notes() -> None:
+    """A note of how far features are computed is not written in one piece; what a crash left of one stops the next computation.
+
+    Without it the computation begins anew. One that another process holds is left alone.
+    """
+    for note in (paths.cache() / "activations").glob("*.json"):
+        with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
+            if note.exists() and not note.read_bytes().isdigit():
+                note.unlink()
 
 
 def _listed(variable: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from helpers import calibration, evaluation
+from helpers import calibration, evaluation, storage
 from helpers.runs import Run
 from helpers.style import name_of
 
@@ -26,7 +26,8 @@ def write(run: Run, folder: Path, class_names: list[str]) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model_card.md"
-    file.write_text(text(run, class_names))
+    with storage.replacing(file) as partial:
+        partial.write_text(text(run, class_names))
     return file
 
 

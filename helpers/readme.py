@@ -1,38 +1,48 @@
-"""The numbers in README.md: written between two markers from the committed records, never by hand."""
+"""The numbers in README.md: written between markers from committed files, never by hand."""
 
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from helpers import paths, results
+from helpers import paths, results, storage
 from helpers.runs import Run, finished
 from helpers.site import MAIN_FIGURES
 from helpers.style import name_of
 
-BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
-
 
 def rendered(text: str) -> str:
-    """The text of README.md with its results as the committed records have them.
+    """The text of README.md with results and reliability as the committed files have them.
 
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
-    before, marker, rest = text.partition(BEGIN)
-    _, other, after = rest.partition(END)
-    if not marker or not other:
-        raise ValueError(f"README.md needs the lines {BEGIN.strip()} and {END.strip()}")
-    return before + BEGIN + _results() + END + after
+    for name, content in (("results", _results()), ("reliability", _reliability())):
+        begin, end = (f"<!-- {name}: {place} -->\n" for place in ("begin", "end"))
+        before, marker, rest = text.partition(begin)
+        _, other, after = rest.partition(end)
+        if not marker or not other:
+            raise ValueError(f"README.md needs the lines {begin.strip()} and {end.strip()}")
+        text = before + begin + content + end + after
+    return text
+
+
+def reliability_file() -> Path:
+    """What `make torture`, `make fuzz` and `make hostile` have counted."""
+    return paths.FIGURES / "full" / "reliability.json"
 
 
 def update() -> None:
-    """Write the results into README.md."""
+    """Write results and reliability into README.md."""
     file = paths.ROOT / "README.md"
-    file.write_text(rendered(file.read_text()))
+    text = rendered(file.read_text())
+    with storage.replacing(file) as partial:
+        partial.write_text(text)
 
 
 def _results() -> str:
     folder = paths.FIGURES / "full"
-    runs = finished(folder / "records")
+    runs = _on_the_same_data(finished(folder / "records"))
     if not runs:
         return "No full run has been recorded yet.\n"
     n = runs[0].result()["n"]
@@ -50,6 +60,13 @@ def _results() -> str:
     return "\n".join(parts) + "\n"
 
 
+def _on_the_same_data(runs: list[Run]) -> list[Run]:
+    """The runs on the data and split that most of them have: one table never mixes two."""
+    counts = Counter((run.config["data_fingerprint"], run.config["split_fingerprint"]) for run in runs)
+    usual = max(counts, key=counts.get, default=None)
+    return [run for run in runs if (run.config["data_fingerprint"], run.config["split_fingerprint"]) == usual]
+
+
 def _run_line(run: Run) -> str:
     result, record = run.result(), run.record
     return (
@@ -64,3 +81,47 @@ def _run_line(run: Run) -> str:
 def _figure(folder: Path, name: str) -> str:
     words = json.loads((folder / f"{name}.json").read_text())
     return f"![{words['alt']}](figures/full/{name}.png)\n\n*{words['caption']}*\n"
+
+
+def _reliability() -> str:
+    counted = json.loads(reliability_file().read_text()) if reliability_file().exists() else {}
+    lines = [
+        words(counted[kind]) + f" (`make {command}`, {counted[kind]['date']}, code {counted[kind]['code_version']})"
+        if kind in counted
+        else f"`make {command}` has not been run yet"
+        for kind, (command, words) in _KINDS.items()
+    ]
+    return "\n" + "".join(f"- {line}.\n" for line in lines) + "\n"
+
+
+def _torture(counts: dict[str, Any]) -> str:
+    met = ", ".join(f"{moment} ({n})" for moment, n in counts["met"].items())
+    return (
+        f"Kills survived: **{counts['survived']} of {counts['kills']}**, profile `{counts['profile']}`, notebooks: {counts['notebooks']}: the whole process tree "
+        f"was killed, and the same command went on to the end. {counts['equal']} of {counts['runs']} runs compared have the "
+        f"history and predictions, bit for bit, of a series that nobody killed, and {counts['tables_equal']} of "
+        f"{counts['series']} series its tables and figures. What the kills met: {met}"
+    )
+
+
+def _bad_inputs(counts: dict[str, Any]) -> str:
+    return (
+        f"Bad inputs tried: **{counts['tried']}**; {counts['refused']} were refused in one sentence, {counts['tolerated']} read "
+        "right in spite of it"
+    )
+
+
+def _fuzzing(counts: dict[str, Any]) -> str:
+    each = ", ".join(f"{name} {n:,}" for name, n in counts["executions"].items())
+    return (
+        f"Fuzzing, guided by coverage: **{sum(counts['executions'].values()):,} inputs** in {counts['seconds']} seconds, "
+        f"{counts['findings']} findings ({each})"
+    )
+
+
+# What was counted, by the command that counts it.
+_KINDS = {
+    "torture": ("torture", _torture),
+    "bad_inputs": ("hostile", _bad_inputs),
+    "fuzzing": ("fuzz", _fuzzing),
+}

@@ -1,14 +1,15 @@
 """Run folders to tables and submissions. Reads what runs left; trains nothing."""
 
 import csv
-from collections.abc import Iterable, Sequence, Sized
+import io
+from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from helpers import evaluation, hierarchy
+from helpers import evaluation, hierarchy, storage
 from helpers.config import RECIPES, REPORTED
 from helpers.runs import Failure, Run, failed, finished
 from helpers.style import MODEL_NAMES, RECIPE_NAMES, name_of
@@ -35,28 +36,41 @@ COLUMNS = [
     "data_fingerprint",
     "code_version",
 ]
+_LOG_COLUMNS = ("utc", "model", "recipe", "seed", "accuracy", "key", "code_version")
 REPORTED_ROWS = ("shallow_cnn", "deep_cnn", "mobilenetv2")
 
 _ORDER = {(recipe.model, recipe.name): place for place, recipe in enumerate(RECIPES)}
 
 
-def gather(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Run]:
+def gather(
+    folders: Sequence[Path],
+    data_fingerprint: str,
+    split_fingerprint: str,
+    is_current: Callable[[Run], bool] = lambda run: False,
+) -> list[Run]:
     """Finished runs and records on the same data and split, in the order of the recipes and seeds.
 
-    Of several runs of one recipe and seed the newest counts; `write_tables` lists the others.
+    Of several runs of one recipe and seed the one counts that would be made now, else the newest; `write_tables` lists the
+    others. Clocks can go backwards, and code can return to what it was: neither may bring another run's number into a table.
 
     Args:
         folders: parents of run folders and of records.
         data_fingerprint: of the data set.
         split_fingerprint: of its split.
+        is_current: whether a run is the one that would be made now.
     """
-    return _newest(_on_same_data(folders, data_fingerprint, split_fingerprint))
+    return _chosen(_on_same_data(folders, data_fingerprint, split_fingerprint), is_current)
 
 
-def other_versions(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Run]:
-    """The runs that `gather` passes over, since a newer one of the same recipe and seed exists."""
+def other_versions(
+    folders: Sequence[Path],
+    data_fingerprint: str,
+    split_fingerprint: str,
+    is_current: Callable[[Run], bool] = lambda run: False,
+) -> list[Run]:
+    """The runs that `gather` passes over for another one of the same recipe and seed."""
     runs = _on_same_data(folders, data_fingerprint, split_fingerprint)
-    used = {run.key for run in _newest(runs)}
+    used = {run.key for run in _chosen(runs, is_current)}
     return [run for run in runs if run.key not in used]
 
 
@@ -438,8 +452,10 @@ def write_tables(
         failures: runs without a result; listed with the reason.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rows(runs).to_csv(folder / "results.csv", index=False)
-    (folder / "results.md").write_text(_results_markdown(runs, others, failures))
+    with storage.replacing(folder / "results.csv") as partial:
+        rows(runs).to_csv(partial, index=False)
+    with storage.replacing(folder / "results.md") as partial:
+        partial.write_text(_results_markdown(runs, others, failures))
 
 
 def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
@@ -456,22 +472,22 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
     labels = run.predictions["unlabelled_probabilities"].argmax(axis=1)
     file = folder / f"submission_{run.model}_{run.recipe}.csv"
     folder.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"img_id": list(names), "label": labels}).to_csv(file, index=False, lineterminator="\n")
+    with storage.replacing(file) as partial:
+        pd.DataFrame({"img_id": list(names), "label": labels}).to_csv(partial, index=False, lineterminator="\n")
     return file
 
 
 def log_test_evaluation(folder: Path, run: Run) -> None:
-    """Add a line to `test_evaluations.csv`: every look at the test set leaves one."""
+    """Add a line to `test_evaluations.csv`, where the run has none yet: every look at the test set leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "test_evaluations.csv"
-    is_new = not file.exists()
-    with file.open("a", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        if is_new:
-            writer.writerow(["utc", "model", "recipe", "seed", "accuracy", "key", "code_version"])
-        result = run.result("test")
-        row = [run.record["finished"], run.model, run.recipe, run.seed, result["accuracy"], run.key]
-        writer.writerow([*row, run.record["code_version"]])
+    text = file.read_text() if file.exists() else ",".join(_LOG_COLUMNS) + "\n"
+    row = [run.record["finished"], run.model, run.recipe, run.seed, run.result("test")["accuracy"], run.key]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([*row, run.record["code_version"]])
+    if line.getvalue() not in text.splitlines(keepends=True):
+        with storage.replacing(file) as partial:
+            partial.write_text(text + line.getvalue())
 
 
 def _on_same_data(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Run]:
@@ -487,11 +503,11 @@ def _fits(config: dict[str, Any], data_fingerprint: str, split_fingerprint: str)
     return (config["data_fingerprint"], config["split_fingerprint"]) == (data_fingerprint, split_fingerprint)
 
 
-def _newest(runs: Sequence[Run]) -> list[Run]:
-    newest: dict[tuple[str, str, int], Run] = {}
-    for run in sorted(runs, key=lambda run: run.record["finished"]):
-        newest[run.model, run.recipe, run.seed] = run
-    return sorted(newest.values(), key=lambda run: (_ORDER.get((run.model, run.recipe), len(_ORDER)), run.seed))
+def _chosen(runs: Sequence[Run], is_current: Callable[[Run], bool]) -> list[Run]:
+    last: dict[tuple[str, str, int], Run] = {}
+    for run in sorted(runs, key=lambda run: (is_current(run), run.record["finished"])):
+        last[run.model, run.recipe, run.seed] = run
+    return sorted(last.values(), key=lambda run: (_ORDER.get((run.model, run.recipe), len(_ORDER)), run.seed))
 
 
 def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequence[Failure]) -> str:

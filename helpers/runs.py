@@ -1,19 +1,26 @@
 """Run folders: what a training run leaves for everybody after it, written and read here.
 
-A folder is complete when it has its `run.json`, which is written last. It holds:
+A folder is complete when it has its `run.json`, which is written last, and every file is what `SHA256SUMS` says
+(`sha256sum -c SHA256SUMS` checks it too). It holds:
 
     config.json       the resolved recipe, seed, profile, and every part of the run's key
     history.csv       one row an epoch
     predictions.npz   probabilities, labels and image indices of validation and test, and of unlabelled images
     model.keras       the network
     logs/             TensorBoard
+    SHA256SUMS        hashes of the files above, but for the logs, and of the one below
     run.json          results and provenance
 
-A run whose loss was no longer a number has a `failure.json` instead.
+A run whose loss was no longer a number has a `failure.json` instead, and neither predictions nor network. A damaged folder
+is named, left out of tables, and trained again by the next call that needs its run. Reading a folder takes each hash once a
+process.
 """
 
+import functools
+import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +36,8 @@ from helpers.plans import Plan
 
 LAST_FILE = "run.json"
 _FAILURE = "failure.json"
-RECORD_FILES = ("config.json", "history.csv", LAST_FILE)
+_SUMS = "SHA256SUMS"
+_HASHED = ("config.json", "history.csv", "predictions.npz", "model.keras")
 
 
 @dataclass(frozen=True)
@@ -147,18 +155,76 @@ class Failure:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a run there has finished."""
-    return (folder / LAST_FILE).exists()
+    """Whether a run there has finished and nothing of it is damaged."""
+    return (folder / LAST_FILE).exists() and not damage(folder)
 
 
 def finished(folder: Path) -> list[Run]:
-    """All complete runs or records directly below a folder, by name."""
-    return [Run(path.parent) for path in sorted(folder.glob(f"*/{LAST_FILE}"))]
+    """All complete runs or records directly below a folder, by name; damaged ones are named once and left out."""
+    return [Run(found) for found in _sound(folder, LAST_FILE)]
 
 
 def failed(folder: Path) -> list[Failure]:
-    """All failed runs directly below a folder, by name."""
-    return [Failure(path.parent) for path in sorted(folder.glob(f"*/{_FAILURE}"))]
+    """All failed runs directly below a folder, by name; damaged ones are named once and left out."""
+    return [Failure(found) for found in _sound(folder, _FAILURE)]
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with the files of a run that has ended.
+
+    Returns:
+        For example "history.csv is not what was written"; "" where every file is what `SHA256SUMS` says.
+    """
+    sums = folder / _SUMS
+    if not sums.exists():
+        return f"{_SUMS} is missing"
+    noted = dict(
+        reversed(line.split("  ", 1)) for line in sums.read_text("utf-8", "replace").splitlines() if "  " in line
+    )
+    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), LAST_FILE)
+    for name in dict.fromkeys(["config.json", "history.csv", last, *noted]):
+        file = folder / name
+        if name not in (*_HASHED, LAST_FILE, _FAILURE) or name not in noted:
+            return f"{_SUMS} is not what was written"
+        if not file.is_file():
+            return f"{name} is missing"
+        if storage.hash_once(file) != noted[name]:
+            return f"{name} is not what was written"
+    return ""
+
+
+def clear_damaged(folder: Path, progress: Callable[[str], None] = print) -> None:
+    """Make sure that a run is either sound or not there, so that what is damaged is trained again; says so.
+
+    Call it where no other process trains the run.
+
+    Raises:
+        InputError: the run has ended but has no hashes; it may be good, and training it again may take hours.
+    """
+    if not any((folder / name).exists() for name in (LAST_FILE, _FAILURE)):
+        return
+    if not (folder / _SUMS).exists():
+        raise InputError(
+            f"{folder} has a run without hashes ({_SUMS}); if you trust it, call helpers.runs.seal with this folder once, "
+            "else remove it, and it is trained again."
+        )
+    if found := damage(folder):
+        progress(f"{folder} is damaged ({found}) and is trained again")
+        for name in (LAST_FILE, _FAILURE, _SUMS):
+            (folder / name).unlink(missing_ok=True)
+        storage.settle_folder(folder)
+
+
+def seal(folder: Path) -> None:
+    """Take the hashes of a run as it lies there, which must be trusted: for one that was finished without them.
+
+    Raises:
+        InputError: no run has ended there.
+    """
+    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), None)
+    if last is None:
+        raise InputError(f"{folder} has neither {LAST_FILE} nor {_FAILURE}; name the folder of a run that has ended.")
+    _write_sums(folder, last, (folder / last).read_text())
 
 
 def finish(
@@ -181,12 +247,16 @@ def finish(
         predictions: arrays as `Run.predictions` describes them.
         started: time in UTC.
     """
-    np.savez(folder / "predictions.npz", **predictions)
-    history.to_csv(folder / "history.csv", index=False)
-    model.save(folder / "model.keras", include_optimizer=False)
+    storage.clear_partial(folder)
+    with storage.replacing(folder / "predictions.npz") as partial:
+        np.savez(partial, **predictions)
+    with storage.replacing(folder / "model.keras") as partial:
+        model.save(partial, include_optimizer=False)
     dataset, weights = plan.dataset, plan.weights
-    write_json(
-        folder / LAST_FILE,
+    _end(
+        folder,
+        history,
+        LAST_FILE,
         {
             "results": results,
             "test_source": plan.split.test_source,
@@ -216,20 +286,24 @@ def finish(
 
 def fail(folder: Path, reason: str, history: pd.DataFrame) -> None:
     """Note that a run failed, and how it went until then; it is not tried again."""
-    history.to_csv(folder / "history.csv", index=False)
-    write_json(folder / _FAILURE, {"reason": reason, "finished": provenance.utc_now()})
+    _end(folder, history, _FAILURE, {"reason": reason, "finished": provenance.utc_now()})
 
 
 def check_not_failed(folder: Path) -> None:
-    """Raises DivergenceError where a run there has failed before."""
+    """Make sure that a run may be trained there; a damaged one that was is removed first.
+
+    Raises:
+        DivergenceError: it has failed before.
+        InputError: see `clear_damaged`.
+    """
+    clear_damaged(folder)
     if (folder / _FAILURE).exists():
         raise DivergenceError(json.loads((folder / _FAILURE).read_text())["reason"])
 
 
 def write_json(path: Path, value: object) -> None:
     """Write plain data so that a file is there whole or not at all."""
-    with storage.replacing(path) as partial:
-        partial.write_text(json.dumps(value, indent=1) + "\n")
+    _write_text(path, _as_json(value))
 
 
 def write_record(run: Run, folder: Path) -> Run:
@@ -243,14 +317,60 @@ def write_record(run: Run, folder: Path) -> Run:
         The record, readable as a run.
     """
     target = folder / f"{run.model}_{run.recipe}_{run.seed}"
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial, old = (folder / f".{target.name}.partial", folder / f".{target.name}.old.partial")
+    for path in (partial, old):
+        shutil.rmtree(path, ignore_errors=True)
     partial.mkdir(parents=True)
-    for name in RECORD_FILES:
+    for name in ("config.json", "history.csv", LAST_FILE):
         shutil.copy2(run.folder / name, partial / name)
     kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
     half = {name: array.astype(np.float16) if array.dtype.kind == "f" else array for name, array in kept.items()}
-    np.savez_compressed(partial / "predictions.npz", **half)
-    shutil.rmtree(target, ignore_errors=True)
+    with storage.replacing(partial / "predictions.npz") as file:
+        np.savez_compressed(file, **half)
+    seal(partial)
+    if target.exists():
+        target.rename(old)  # whole, where the series is killed between the two lines; the run makes the record again
     partial.rename(target)
+    storage.settle_folder(folder)
+    shutil.rmtree(old, ignore_errors=True)
     return Run(target)
+
+
+def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> None:
+    """Write the history, then the hashes of all files, then the file that says that a run has ended."""
+    with storage.replacing(folder / "history.csv") as partial:
+        history.to_csv(partial, index=False)
+    text = _as_json(content)
+    _write_sums(folder, last, text)
+    _write_text(folder / last, text)
+
+
+def _write_sums(folder: Path, last: str, content: str) -> None:
+    """Note the hashes of a run's files, and that of the last one, which need not be there yet."""
+    sums = {name: provenance.file_hash(folder / name) for name in _HASHED if (folder / name).exists()}
+    sums[last] = hashlib.sha256(content.encode()).hexdigest()
+    _write_text(folder / _SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+
+
+def _sound(folder: Path, last: str) -> list[Path]:
+    """Folders with a run that has ended in one way and is not damaged."""
+    found = [path.parent for path in sorted(folder.glob(f"[!.]*/{last}"))]
+    for path in found:
+        if damage(path):
+            _name_damage(path, damage(path))
+    return [path for path in found if not damage(path)]
+
+
+@functools.cache
+def _name_damage(folder: Path, found: str) -> None:
+    """Once a process: a notebook reads its runs many times."""
+    print(f"{folder} is damaged ({found}) and is left out", flush=True)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    with storage.replacing(path) as partial:
+        partial.write_text(text)

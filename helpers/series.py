@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from traitlets.config import Config
 
-from helpers import config, devices, paths, readme, site, sweep
+from helpers import config, devices, paths, readme, site, storage, sweep
 from helpers.dataset import open_source
 from helpers.download import download_official
 from helpers.errors import InputError
@@ -75,12 +75,15 @@ def report(
     check_input(data, weights, chosen != [NOTEBOOKS[-1]], skip_unreadable)
     folder = paths.resolve(output) if output else paths.FIGURES / name
     parameters = {"profile": name, "data": data, "weights": weights, "output": output, "seed": seed}
-    for notebook in chosen:
-        run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed_folder(name), parameters)
-    if name == "full" and folder == paths.FIGURES / "full":
-        readme.update()
-    if html:
-        build_html(name, folder)
+    executed = executed_folder(name)
+    with _alone(executed, f"runs the profile {name}"), _alone(folder, f"writes to {paths.shown(folder)}"):
+        storage.clear_partial(folder)
+        for notebook in chosen:
+            run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed, parameters)
+        if name == "full" and folder == paths.FIGURES / "full":
+            readme.update()
+        if html:
+            build_html(name, folder)
     print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
 
 
@@ -105,7 +108,8 @@ def sweep_command(
     name = _prepared(data, profile, models, recipes, skip_unreadable)
     needs_weights = not models or "mobilenetv2" in _listed(models)
     lab = open_experiment(name, data, weights if needs_weights else None, output, seed)
-    problems = sweep.sweep(lab, seeds, scheduler, devices.wanted_threads() or 1)
+    with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
+        problems = sweep.sweep(lab, seeds, scheduler, devices.wanted_threads() or 1)
     for run, problem in problems.items():
         print(f"Failed: {run}: {problem}", flush=True)
     print(f"Results: {paths.shown(lab.output)} ({duration(time.perf_counter() - started)})")
@@ -213,7 +217,7 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
                 config=_PRIVATE_KERNEL,
             )
         except PapermillExecutionError as error:
-            reason = f"{error.ename}: {error.evalue}".splitlines()[0]
+            reason = f"{error.ename}: {error.evalue}".splitlines()[0].removesuffix(": ")
             raise InputError(
                 f"{notebook.name} failed in cell {error.exec_count}: {reason}; its executed copy is "
                 f"{target}, results so far are kept, and the next call goes on from there."
@@ -223,12 +227,23 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
                 f"{notebook.name} was stopped: by Ctrl-C, or its kernel was ended by the system, as happens when memory "
                 "runs out. Results so far are kept, and the next call goes on from there."
             ) from error
-        except RuntimeError as error:
-            raise InputError(f"{notebook.name}: no kernel could be started ({error}); call `make setup`.") from error
+        except (RuntimeError, KeyError, FileNotFoundError, PermissionError) as error:
+            if getattr(error, "filename", None) == str(target):  # the copy cannot be written
+                raise
+            reason = " ".join(str(error).split())
+            raise InputError(f"{notebook.name}: no kernel could be started ({reason}); call `make setup`.") from error
     unrun = [c for c in nbformat.read(target, 4).cells if c.cell_type == "code" and c.source and not c.execution_count]
     if unrun:
         raise InputError(f"{notebook.name} stopped before {unrun[0].source.splitlines()[0]!r}; see {target}.")
     return target
+
+
+@contextmanager
+def _alone(folder: Path, what: str) -> Iterator[None]:
+    """One series at a time writes to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.locked(folder / ".lock", f"Another series {what}"):
+        yield
 
 
 @contextmanager
@@ -295,7 +310,9 @@ def newest_profile() -> str:
 
 def build_html(profile: str, figures: Path | None = None) -> Path:
     """Build the HTML report from the executed notebooks of a profile; see `site.build`."""
-    page = site.build(executed_folder(profile), NOTEBOOKS, profile, figures)
+    paths.BUILD.mkdir(parents=True, exist_ok=True)
+    with storage.locked(paths.BUILD / ".lock", "Another process builds the HTML report"):
+        page = site.build(executed_folder(profile), NOTEBOOKS, profile, figures)
     print(f"HTML report: {paths.shown(page)}", flush=True)
     return page
 

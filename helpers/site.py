@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import nbformat
 from sphinx.application import Sphinx
 
 from helpers import paths
@@ -65,23 +66,34 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     present = [name for name in names if (executed / f"{name}.ipynb").exists()]
     if not present:
         raise InputError(f"No notebook has been run with the profile {profile!r}; call `make report` first.")
-    source, target = paths.BUILD / "source", paths.BUILD / "html"
-    for folder in (source, target):
+    source, made, target = (paths.BUILD / name for name in ("source", "html.partial", "html"))
+    for folder in (source, made):
         shutil.rmtree(folder, ignore_errors=True)
     source.mkdir(parents=True)
     for name in present:
+        _check_whole(executed / f"{name}.ipynb")
         shutil.copy2(executed / f"{name}.ipynb", source)
     (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
     warnings = io.StringIO()
     builder = Sphinx(
-        source, None, target, paths.BUILD / "doctrees", "html", confoverrides=_SETTINGS, status=None, warning=warnings
+        source, None, made, paths.BUILD / "doctrees", "html", confoverrides=_SETTINGS, status=None, warning=warnings
     )
     builder.build(force_all=True)
     if builder.statuscode:
         raise InputError(f"Sphinx could not build the HTML report: {warnings.getvalue().strip()}")
     if warnings.getvalue().strip():
         print(warnings.getvalue().strip(), file=sys.stderr)
+    shutil.rmtree(target, ignore_errors=True)
+    made.rename(target)
     return target / "index.html"
+
+
+def _check_whole(notebook: Path) -> None:
+    try:
+        nbformat.read(notebook, 4)
+    except Exception as error:  # nbformat raises many kinds
+        number = notebook.name[:2]
+        raise InputError(f"{notebook} is damaged; call `make report NOTEBOOKS={number}` again.") from error
 
 
 def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str]) -> str:

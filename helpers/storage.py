@@ -1,9 +1,12 @@
-"""Files that are there whole or not at all, and that can be told from damaged ones."""
+"""Files that are there whole or not at all, that can be told from damaged ones, and that one process at a time makes."""
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from helpers import provenance
 
@@ -12,9 +15,10 @@ from helpers import provenance
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary name beside a path; what was written there takes the path's place at the end, on disk.
 
-    Where the block fails, the temporary file is removed and the path is left as it was.
+    Where the block fails, the temporary file is removed and the path is left as it was. The temporary name has the ending of
+    the path, since many libraries choose the format of a file by it.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
         settle(partial, path)
@@ -27,11 +31,43 @@ def settle(partial: Path, path: Path) -> None:
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    settle_folder(path.parent)
+
+
+def settle_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def clear_partial(folder: Path) -> None:
+    """Remove what `replacing` left below a folder when a process was killed; call it where nobody else writes."""
+    for file in folder.rglob(".*.partial*"):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(lock: Path, others: str, progress: Callable[[str], None] = print) -> Iterator[None]:
+    """Hold a lock that other processes respect; the system takes it from a process that ends, however that ends.
+
+    Args:
+        lock: its file, which stays.
+        others: what another process does that holds it, for the line that is shown before waiting.
+        progress: gets that line.
+    """
+    held = FileLock(lock)
+    try:
+        held.acquire(blocking=False)
+    except Timeout:
+        progress(f"{others}; this one waits for it")
+        held.acquire()
+    try:
+        yield
+    finally:
+        held.release()
 
 
 def seal(file: Path, digest: str) -> None:
@@ -54,9 +90,20 @@ def sealed_hash(file: Path) -> str:
 
 def is_sound(file: Path) -> bool:
     """Whether a file is there and is what was sealed."""
-    return file.exists() and sealed_hash(file) == provenance.file_hash(file)
+    return file.exists() and sealed_hash(file) == hash_once(file)
 
 
 def note_of(file: Path) -> Path:
     """Where the hash of a file is noted."""
     return file.with_name(f"{file.name}.sha256")
+
+
+def hash_once(file: Path) -> str:
+    """SHA-256 of a file, read once a process as long as it looks the same (inode, size, time of change)."""
+    facts = file.stat()
+    return _hash(file, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+@functools.cache
+def _hash(file: Path, *facts: int) -> str:
+    return provenance.file_hash(file)

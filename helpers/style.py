@@ -17,6 +17,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from helpers import storage
+
 COLUMN, PAGE = 3.35, 7.0  # inches: 85 mm, and a page
 
 # From seaborn's "colorblind" palette, those that reach a contrast of 3:1 against white.
@@ -101,11 +103,12 @@ class Plot:
     def save(self, folder: Path, name: str) -> None:
         """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
         folder.mkdir(parents=True, exist_ok=True)
-        with _saving():
-            self.figure.savefig(folder / f"{name}.png", metadata={"Software": None})
-            self.figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+            with _saving(), storage.replacing(folder / f"{name}.{ending}") as partial:
+                self.figure.savefig(partial, metadata=metadata)
         words = {"caption": self.caption, "alt": self.alt}
-        (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
+        with storage.replacing(folder / f"{name}.json") as partial:
+            partial.write_text(json.dumps(words, indent=1) + "\n")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
         """How notebooks and the HTML report show it: picture, alt text and caption together."""

@@ -10,9 +10,8 @@ from urllib.parse import urlparse
 
 import distributed
 from distributed import Client, Future, LocalCluster
-from filelock import FileLock
 
-from helpers import dataset, parcels, paths, provenance, runs
+from helpers import dataset, parcels, paths, provenance, runs, storage
 from helpers.errors import DivergenceError, InputError
 from helpers.experiment import Experiment
 from helpers.jobs import Job, carry_out
@@ -65,7 +64,7 @@ def _landed(plan: Plan, parcel: Parcel, lab: Experiment) -> str:
         Why it has no result; "" where it has one.
     """
     plan.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(plan.folder.with_suffix(".lock")):
+    with storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it"):
         if not runs.is_complete(plan.folder):
             try:
                 parcels.land(parcel, plan.folder)

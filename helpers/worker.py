@@ -9,8 +9,6 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from helpers import config, dataset, devices, parcels, paths, provenance, storage, training
 from helpers.errors import DivergenceError, InputError
 from helpers.jobs import Job
@@ -78,7 +76,7 @@ def _weights(job: Job) -> BaseWeights | None:
         return job.weights and BaseWeights(**job.weights)
     sha256 = job.weights["sha256"]
     file = paths.cache() / f"{sha256}_{job.weights['file']}"  # Keras reads the kind of file off the end of its name
-    with FileLock(f"{file}.lock"):
+    with storage.locked(file.with_name(f"{file.name}.lock"), f"another process brings {file.name}"):
         if not storage.is_sound(file):
             file.unlink(missing_ok=True)
             parcels.fetch(job.url, sha256, file)

@@ -3,6 +3,7 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything loads TensorFlow
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,18 @@ def tiny(kaggle_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYIMAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         return dataset.open_source(kaggle_folder)
+
+
+@pytest.fixture
+def shared_folder(kaggle_folder, monkeypatch):
+    """A folder that every user may enter and write to, with a good source in it and the cache."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(kaggle_folder, folder / "source")
+        (folder / "cache").mkdir()
+        for path in (folder, folder / "cache"):
+            path.chmod(0o777)
+        monkeypatch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
+        yield folder
+        for path in folder.rglob("*"):
+            path.chmod(0o700)

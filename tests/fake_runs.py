@@ -28,13 +28,19 @@ def write_run(
     data="data0",
     split="split0",
     version="abc123",
+    permuted=False,
     **changes,
 ):
-    """A run whose first `right` of `n` images are right on validation and test; `changes` go into `config.json`."""
+    """A run whose first `right` of `n` images are right on validation and test; `changes` go into `config.json`.
+
+    With `permuted`, its seed permutes the labels after it has answered.
+    """
     labels = np.arange(n) % NUM_CLASSES
     predicted = np.where(np.arange(n) < right, labels, (labels + 1) % NUM_CLASSES)
     probabilities = np.full((n, NUM_CLASSES), 0.1, np.float32)
     probabilities[np.arange(n), predicted] = 0.6
+    if permuted:
+        labels = np.random.default_rng(seed).permutation(labels)
     summary = evaluation.summarise(np.log(probabilities), labels)
     key = provenance.digest([model, recipe, seed, data, split, version, changes])
     folder = parent / f"{model}_{recipe}_{seed}_{key[:10]}"
@@ -78,6 +84,7 @@ def write_run(
         "finished": finished,
     }
     runs.write_json(folder / "run.json", record)
+    runs.seal(folder)
     return Run(folder)
 
 

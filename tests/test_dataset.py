@@ -1,3 +1,5 @@
+import base64
+import hashlib
 import io
 import os
 import shutil
@@ -145,6 +147,29 @@ def test_every_kind_of_image_decodes_as_pillow_decodes_it(mode, format, quality,
     with Image.open(file) as image:
         assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
     assert is_grey == (mode == "L")
+
+
+# A JPEG of 64 x 64 with chroma subsampling, and what it decoded to when the committed runs were made.
+JPEG = (
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9lnN+"
+    "gXz/2wBDARUXFx4aHjshITt8U0ZTfHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHx8fHz/wAARCABAAEADASIAAhEB"
+    "AxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS"
+    "0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKz"
+    "tLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QAHwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgEC"
+    "BAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdhcRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpj"
+    "ZGVmZ2hpanN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk5ebn6Onq8vP09fb3+Pn6"
+    "/9oADAMBAAIRAxEAPwDnPLo8urPl0vl19LUmYxZW8ujy6s+XS+XXDUmdEWVfLpfLqz5dHl1wVJnRFlby6Xy6s+XR5dcNSZ0RZP5dJtAq15dQSDDkV7eK"
+    "qyjH3TzsFCNSbUl0GbRRgUtFec6s3uz1lhqS6fmGBRgUUVD13KVCmug4JkZpfLqaFMxg1J5defVlZtHNtJom8uqNyMTsPp/Ktfy6Xy692t7yseRha/sZ"
+    "c1rmFRW75dL5dcMmonprML/Z/H/gGDRW95dL5dYSrqPQ0WMv9n8Shapm3U/X+dTeXVny6Xy68yrUu2zPmu2yby6PLqz5dL5dfQVJngRZW8ujy6s+XS+X"
+    "XDUmdMWVvLo8urPl0vl1wVJnRFlby6PLqz5dL5dcNSZ0RZ//2Q=="
+)
+
+
+def test_the_same_file_gives_the_same_pixels_with_every_version_of_the_decoder():
+    """The key of a run has the content of the files, not the decoder: where this fails, raise `_CACHE_VERSION`, and make every
+    run again."""
+    pixels, is_grey = dataset._decode_image(base64.b64decode(JPEG), "image")
+    assert hashlib.sha256(pixels.tobytes()).hexdigest()[:16] == "f8e2314171365262" and not is_grey
 
 
 def test_grey_images_are_marked(tiny):

@@ -1,10 +1,16 @@
 import ast
+import os
 import re
+import shutil
+import signal
+import subprocess
 import sys
+import time
 import tomllib
 from importlib.metadata import packages_distributions
 
 import nbformat
+import pytest
 import yaml
 
 from helpers import paths
@@ -117,3 +123,50 @@ def test_nothing_is_loaded_that_can_run_code():
     assert names.isdisjoint({"eval", "exec", "read_pickle", "enable_unsafe_deserialization"})
     options = {(keyword.arg, getattr(keyword.value, "value", None)) for call in calls for keyword in call.keywords}
     assert options.isdisjoint({("safe_mode", False), ("allow_pickle", True), ("shell", True)})
+
+
+# Stands in for Python where the Makefile makes the environment, which takes minutes: says when, and waits a second.
+SLOW_PYTHON = """#!/bin/sh
+case "$1 $2" in
+    "-m venv") echo begin >> log; sleep 1; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo end >> log ;;
+    "-m pip") ;;
+    *) exec REAL "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    shutil.copy(paths.ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.lock").write_text("")
+    python = tmp_path / "slow_python"
+    python.write_text(SLOW_PYTHON.replace("REAL", sys.executable))
+    python.chmod(0o755)
+    return tmp_path
+
+
+def start_set_up(checkout):
+    command = ["make", "setup", f"PYTHON={checkout / 'slow_python'}"]
+    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "PYTHON")}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
+    return subprocess.Popen(command, cwd=checkout, env=clean, **options)
+
+
+def test_of_two_set_ups_at_once_one_waits_and_nothing_is_made_twice(checkout):
+    output = [process.communicate(timeout=60)[0] for process in [start_set_up(checkout), start_set_up(checkout)]]
+    assert (checkout / "log").read_text() == "begin\nend\n"
+    assert sorted(text.count("this one waits for it") for text in output) == [0, 1], output
+    assert (checkout / ".venv" / ".ready").exists()
+    assert start_set_up(checkout).communicate(timeout=60)[0] == ""
+
+
+def test_a_set_up_that_was_killed_leaves_no_lock_and_is_done_again(checkout):
+    first = start_set_up(checkout)
+    while not (checkout / "log").exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    output, _ = start_set_up(checkout).communicate(timeout=60)
+    assert (checkout / "log").read_text() == "begin\nbegin\nend\n", output
+    assert (checkout / ".venv" / ".ready").exists()

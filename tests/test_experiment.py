@@ -1,10 +1,13 @@
+import json
+import shutil
+
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers import experiment, explorers, paths, results, runs, training
+from helpers import experiment, explorers, paths, results, runs, storage, training
 from helpers.errors import InputError
 from helpers.style import Plot, new_figure, note, theme
 
@@ -79,6 +82,44 @@ def test_a_table_is_computed_once_for_its_settings(small):
     assert calls == [1, 2]
     assert small.table("sizes")["size"].tolist() == [2]
     assert small.table("sizes")["value"].iloc[0] == 0.1 + 0.2
+
+
+def test_a_damaged_table_is_named_and_made_again(small, capsys):
+    def compute():
+        return pd.DataFrame({"value": [0.25, 0.5]})
+
+    small.table("halves", compute)
+    [file] = (small.output / "tables").glob("halves_*.csv")
+    file.write_text(file.read_text().replace("0.25", "0.75"))
+    assert small.table("halves").empty
+    assert small.table("halves", compute)["value"].tolist() == [0.25, 0.5]
+    assert f"{file} is damaged and is made again" in capsys.readouterr().out
+    assert small.table("halves")["value"].tolist() == [0.25, 0.5]
+
+
+def test_tables_take_the_run_that_would_be_made_now(small):
+    """A later one of other code, or of other weights, is listed apart, also by a notebook that has no weights."""
+    run = small.train("shallow_cnn", "as_reported")[0]
+    other = run.folder.with_name("shallow_cnn_as_reported_0_other")
+    shutil.copytree(run.folder, other)
+    for name, change in (("config.json", {"key": "other", "code_hash": "other"}), ("run.json", {"finished": "2999"})):
+        runs.write_json(other / name, json.loads((other / name).read_text()) | change)
+    runs.seal(other)
+    assert [found.key for found in small.finished()] == [run.key]
+    assert [found.key for found in small.other_versions()] == ["other"]
+
+
+def test_a_note_of_features_that_a_crash_tore_is_removed(tmp_path):
+    folder = paths.cache() / "activations"
+    folder.mkdir(parents=True)
+    (folder / "torn.json").write_text("")
+    (folder / "whole.json").write_text("256")
+    (folder / "held.json").write_text("")
+    with storage.locked(folder / "held.lock", "nobody"):  # by a process that may be writing it now
+        open_smoke(tmp_path)
+        assert sorted(file.name for file in folder.glob("*.json")) == ["held.json", "whole.json"]
+    open_smoke(tmp_path)
+    assert [file.name for file in folder.glob("*.json")] == ["whole.json"]
 
 
 def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):

@@ -2,8 +2,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from hostile import REFUSED, TOLERATED, an_image, first_image, zipped
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import ordinary_user
 
 from helpers import dataset, paths, sources
 from helpers.errors import InputError
@@ -134,34 +133,6 @@ def test_no_bad_source_takes_a_gigabyte_of_memory(kaggle_folder, official_folder
         [sys.executable, "-c", MEMORY, *map(str, made)], cwd=paths.ROOT, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < MOST_MEMORY, done.stdout
-
-
-@contextmanager
-def ordinary_user():
-    """Permissions bind; a test that runs as root becomes another user for a moment."""
-    if os.geteuid():
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.fixture
-def shared_folder(kaggle_folder, monkeypatch):
-    """A folder that every user may enter and write to, with a good source in it and the cache."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copytree(kaggle_folder, folder / "source")
-        (folder / "cache").mkdir()
-        for path in (folder, folder / "cache"):
-            path.chmod(0o777)
-        monkeypatch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
-        yield folder
-        for path in folder.rglob("*"):
-            path.chmod(0o700)
 
 
 @pytest.mark.parametrize("closed", ["image", "folder", "zip", "source", "cache"])

@@ -1,56 +1,20 @@
 """Real processes, ended in the middle of their work."""
 
+import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 import nbformat
 import numpy as np
 import pytest
+from fake_runs import NUM_CLASSES, write_run
+from processes import TRAIN, full_disk, kill_tree, read_until, start
 
-from helpers import paths, runs, series
+from helpers import checkpoints, model_card, paths, readme, results, runs, series, storage
 from helpers.errors import InputError
-
-TRAIN = """
-import sys
-from dataclasses import replace
-from helpers import config, dataset, plans, training
-data = dataset.open_source(sys.argv[1])
-recipe = replace(config.find_recipe("shallow_cnn", "improved"), batch_size=20)
-recipe = replace(recipe, phases=(replace(recipe.phases[0], epochs=6),))
-plan = plans.make_plan(recipe, 0, "smoke", data, dataset.make_split(data), None)
-print(plan.folder, flush=True)
-training.train(plan, lambda line: print(line, flush=True))
-"""
-
-
-def start(*command, **environment):
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        cwd=paths.ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def read_until(process, words):
-    """Lines of output until one has these words in it."""
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if words in line:
-            return lines
-    raise AssertionError(f"{words!r} never came:\n{''.join(lines)}")
-
-
-def kill(process):
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+from helpers.style import Plot, new_figure
 
 
 def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
@@ -58,10 +22,10 @@ def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
     for name, epochs in (("killed", (2, 5)), ("whole", ())):
         environment = {"TINYIMAGE_RUNS": str(tmp_path / name), "TINYIMAGE_CACHE": str(tmp_path / "cache")}
         for epoch in epochs:
-            process = start("-c", TRAIN, kaggle_folder, **environment)
+            process = start("-c", TRAIN, kaggle_folder, 6, **environment)
             read_until(process, f"epoch {epoch}/6")
-            kill(process)
-        output, _ = start("-c", TRAIN, kaggle_folder, **environment).communicate(timeout=200)
+            kill_tree(process)
+        output, _ = start("-c", TRAIN, kaggle_folder, 6, **environment).communicate(timeout=200)
         assert "epoch 6/6" in output
         assert ("going on after epoch" in output) == bool(epochs)
         folders.append(output.splitlines()[0])
@@ -107,14 +71,23 @@ def test_a_kernel_that_dies_is_one_sentence(tmp_path):
         series.run_notebook(file, tmp_path / "out", {"seed": 0})
 
 
-def test_a_kernel_that_never_starts_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(series.papermill, "execute_notebook", refuse)
-    with pytest.raises(InputError, match=r"made.ipynb: no kernel could be started \(Kernel died before"):
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ([sys.executable, "-c", "raise SystemExit(1)"], "Kernel died before replying to kernel_info"),
+        (["/no/such/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "/no/such/python"),
+        ([os.devnull], "Permission denied"),
+    ],
+    ids=["ends at once", "is not there", "is no program"],
+)
+def test_a_kernel_that_never_starts_is_one_sentence(program, reason, tmp_path, monkeypatch):
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps({"argv": program, "display_name": "broken", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    with pytest.raises(InputError, match=r"^made.ipynb: no kernel could be started \(") as caught:
         series.run_notebook(notebook(tmp_path, "seed = 0"), tmp_path / "out", {"seed": 0})
-
-
-def refuse(*_, **__):
-    raise RuntimeError("Kernel died before replying to kernel_info")
+    assert reason in str(caught.value) and str(caught.value).isprintable()
 
 
 def test_an_output_folder_that_cannot_be_written_is_one_sentence():
@@ -146,3 +119,78 @@ def test_a_cache_that_does_not_fit_on_the_disk_leaves_nothing(kaggle_folder, tmp
     assert text.startswith("Error: ")
     assert "cannot keep decoded images" in text
     assert [file.name for file in cache.iterdir() if not file.name.endswith(".lock")] == []
+
+
+def facts(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def a_figure(value):
+    figure, axis = new_figure(2, 2)
+    axis.plot([0, value])
+    return Plot(figure, f"A caption, {value}.", f"A line to {value}.")
+
+
+# Writes something that depends on the run into a folder.
+WRITERS = {
+    "tables": lambda run, folder: results.write_tables(folder, [run]),
+    "submission": lambda run, folder: results.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
+    "log of evaluations": lambda run, folder: results.log_test_evaluation(folder, run),
+    "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
+    "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES]),
+    "record": lambda run, folder: runs.write_record(run, folder),
+    "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
+    "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),
+    "json": lambda run, folder: runs.write_json(folder / "value.json", [run.seed] * 100),
+    "hash": lambda run, folder: storage.seal(folder / "value", f"{run.seed}" * 64),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_leaves_what_was_there(name, tmp_path):
+    write, out = WRITERS[name], tmp_path / "out"
+    first, second = (write_run(tmp_path / "runs", "mobilenetv2", "improved", seed, right=20 + seed) for seed in (1, 2))
+    out.mkdir()
+    if name == "failure":
+        (out / "config.json").write_text("{}")
+    write(first, out)
+    before = facts(out)
+    with pytest.raises(OSError, match="File too large"), full_disk(50):
+        write(second, out)
+    after = facts(out)
+    left = set(after) - set(before)
+    assert {file: after.get(file) for file in before} == before
+    assert all("partial" in file for file in left), left  # never read, and written over by the next call
+    write(second, out)
+    assert facts(out) != before and not [file for file in facts(out) if "partial" in file]
+
+
+def test_a_full_disk_leaves_the_readme(tmp_path, monkeypatch):
+    text = (paths.ROOT / "README.md").read_text()
+    (tmp_path / "README.md").write_text(text)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    with pytest.raises(OSError, match="File too large"), full_disk(1000):
+        readme.update()
+    assert facts(tmp_path) == {"README.md": text.encode()}
+
+
+RUNS_OUT = {
+    "memory": ("bytes(2**50)", "MemoryError;"),
+    "disk": (
+        "import resource\nfrom pathlib import Path\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
+        "Path('{folder}/checkpoint').write_bytes(b'x' * 2000)",
+        "OSError: [Errno 27] File too large;",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RUNS_OUT)
+def test_what_runs_out_inside_a_kernel_is_one_sentence(what, tmp_path):
+    source, words = RUNS_OUT[what]
+    file = notebook(tmp_path, "seed = 0", source.replace("{folder}", str(tmp_path)))
+    with pytest.raises(
+        InputError, match=r"^made.ipynb failed in cell 3: .* the next call goes on from there\.$"
+    ) as caught:
+        series.run_notebook(file, tmp_path / "out", {"seed": 0})
+    assert words in str(caught.value)

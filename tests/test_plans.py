@@ -1,3 +1,5 @@
+import functools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +79,39 @@ def test_the_key_changes_with_the_code(plan, monkeypatch):
     before = key(plan)
     monkeypatch.setattr(provenance, "code_hash", lambda *modules: "other")
     assert key(plan) != before
+
+
+# The modules that compute a run, by model; all others, such as those of figures and tables, may change without a new run.
+_COMPUTE = {"batches", "models", "networks/blocks", "training", "augment"}
+COMPUTE = {
+    "shallow_cnn": _COMPUTE | {"networks/shallow_cnn"},
+    "deep_cnn": _COMPUTE | {"networks/deep_cnn"},
+    "mobilenetv2": _COMPUTE | {"networks/mobilenetv2", "features"},
+}
+
+
+def test_a_changed_module_makes_the_runs_new_that_it_computes_and_no_other(tiny, tmp_path, monkeypatch):
+    helpers, split = tmp_path / "helpers", make_split(tiny)
+    shutil.copytree(plans.paths.ROOT / "helpers", helpers, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(provenance.paths, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "versions", functools.cache(provenance.versions))
+    made = [make_plan(find_recipe(model, "improved"), 0, "smoke", tiny, split, WEIGHTS) for model in COMPUTE]
+
+    def keys():
+        provenance.code_hash.cache_clear()
+        return {plan.recipe.model: key(plan) for plan in made}
+
+    before, found = keys(), {model: set() for model in COMPUTE}
+    for file in helpers.rglob("*.py"):
+        source = file.read_text()
+        file.write_text(f"{source}\nCHANGED = True\n")
+        after = keys()
+        file.write_text(source)
+        for model in found:
+            if after[model] != before[model]:
+                found[model].add(file.relative_to(helpers).with_suffix("").as_posix())
+    provenance.code_hash.cache_clear()
+    assert found == COMPUTE
 
 
 def test_profile_and_commit_are_no_part_of_the_key(plan, monkeypatch):

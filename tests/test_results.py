@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from fake_runs import write_run
 
-from helpers import evaluation, results
+from helpers import calibration, evaluation, results
 from helpers.config import RECIPES, REPORTED
 from helpers.runs import Run, fail
 
@@ -97,6 +97,53 @@ def test_gather_takes_the_newest_and_other_versions_lists_the_rest(folder):
     where = [folder], "data0", "split0"
     assert [run.key for run in results.gather(*where)] == [newer.key, other_seed.key]
     assert [run.key for run in results.other_versions(*where)] == [older.key]
+
+
+def test_the_run_that_would_be_made_now_counts_whatever_a_clock_says(folder):
+    """Code that returns to what it was, or a clock that goes back, must not bring another run's number into a table."""
+    now = write_run(folder, "deep_cnn", "improved", version="now", finished="2022-06-03T09:00:00+00:00")
+    other = write_run(folder, "deep_cnn", "improved", version="other", finished="2022-06-03T11:00:00+00:00")
+    where = [folder], "data0", "split0", lambda run: run.key == now.key
+    assert [run.key for run in results.gather(*where)] == [now.key]
+    assert [run.key for run in results.other_versions(*where)] == [other.key]
+
+
+def test_permuted_labels_give_chance_in_every_number_that_is_read_from_a_run(folder):
+    """200 of 500 answers would be right; with the labels permuted a fifth is, one in five classes."""
+    runs = [write_run(folder, "deep_cnn", "improved", seed, right=200, n=500, permuted=True) for seed in range(10)]
+    assert (
+        results.rows([write_run(folder, "deep_cnn", "as_reported", right=200, n=500)])["accuracy"].tolist() == [0.4] * 2
+    )
+    places, rng = np.arange(500), np.random.default_rng(0)
+    found = {
+        "rows": results.rows(runs)["accuracy"].mean(),
+        "summary": float(results.summary(runs)["Accuracy"].iloc[0].rstrip("%")) / 100,
+        "leader board": results.leader_board(runs)["accuracy"].mean(),
+        "training beside validation": results.training_and_validation(runs)["validation"].mean(),
+        "images left out": results.without(runs, rng.choice(500, 100, replace=False))["accuracy_left"].mean(),
+        "mistakes": 1 - results.mistakes(runs, 1.0 - np.eye(5))["mistakes"].mean() / 500,
+    }
+    measures = {
+        "images": lambda run, scores, labels: run.is_right().mean(),
+        "confusion": lambda run, scores, labels: np.trace(evaluation.confusion(scores.argmax(1), labels, 5)) / 500,
+        "classes": lambda run, scores, labels: evaluation.class_accuracy(scores.argmax(1), labels, list("abcde"))[
+            "accuracy"
+        ].mean(),
+        "groups": lambda run, scores, labels: evaluation.accuracy_by(places, run.is_right())["accuracy"].mean(),
+        "bins": lambda run, scores, labels: (
+            np.prod(calibration.reliability(scores, labels)[["accuracy", "n"]], axis=1).sum() / 500
+        ),
+        "all answered": lambda run, scores, labels: calibration.risk_coverage(scores, labels)["accuracy"].iloc[-1],
+        "half answered": lambda run, scores, labels: calibration.risk_coverage(scores, labels)["accuracy"].iloc[249],
+        "scaled": lambda run, scores, labels: evaluation.accuracy(calibration.scaled(scores, 2.0), labels),
+    }
+    for name, measure in measures.items():
+        per_run = [
+            measure(run, *(run.predictions[f"test_{kind}"] for kind in ("probabilities", "labels"))) for run in runs
+        ]
+        found[name] = np.mean(per_run)
+    assert found == pytest.approx(dict.fromkeys(found, 0.2), abs=0.04)
+    assert (calibration.coverages(runs)[["at 80%", "at 90%", "at 95%"]] < 0.02).all(axis=None)
 
 
 def test_runs_on_other_data_or_another_split_are_left_out(folder):
@@ -214,13 +261,14 @@ def test_a_submission_with_names_missing_is_refused(some, tmp_path):
         results.write_submission(tmp_path, some[-1], ["only one"])
 
 
-def test_every_look_at_the_test_set_leaves_a_line(some, tmp_path):
+def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
+    """A series that was killed before the line was written writes it when it is called again."""
     for run in (some[0], some[-1], some[0]):
         results.log_test_evaluation(tmp_path / "out", run)
     log = pd.read_csv(tmp_path / "out" / "test_evaluations.csv")
-    assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2", "shallow_cnn"]
-    assert log["accuracy"].tolist() == [0.01, 0.8, 0.01]
-    assert log["key"].tolist() == [some[0].key, some[-1].key, some[0].key]
+    assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2"]
+    assert log["accuracy"].tolist() == [0.01, 0.8]
+    assert log["key"].tolist() == [some[0].key, some[-1].key]
 
 
 def test_training_is_listed_as_fit_shows_it_and_as_it_is(folder):

@@ -1,5 +1,7 @@
 import json
 import pickle
+import shutil
+import subprocess
 from pathlib import Path
 
 import keras
@@ -7,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import runs
-from helpers.errors import InputError
+from helpers import paths, runs
+from helpers.errors import DivergenceError, InputError
 from helpers.runs import Run
 
 CONFIG = {
@@ -36,6 +38,7 @@ def run(tmp_path):
     (folder / "logs").mkdir()
     runs.write_json(folder / "config.json", CONFIG)
     runs.write_json(folder / "run.json", {"results": {"test": {"n": 30, "accuracy": 0.2}}, "parameters": 12})
+    runs.seal(folder)
     return Run(folder)
 
 
@@ -58,6 +61,7 @@ def test_a_record_has_what_is_small_of_a_run(run, tmp_path):
         "history.csv",
         "predictions.npz",
         "run.json",
+        "SHA256SUMS",
     }
     assert (record.config, record.record) == (run.config, run.record)
     assert record.history.equals(run.history)
@@ -86,7 +90,7 @@ def test_a_record_of_a_record_is_the_same(run, tmp_path):
 def test_a_new_record_replaces_the_old_one_whole(run, tmp_path):
     old = runs.write_record(run, tmp_path / "records").folder
     (old / "leftover").write_text("x")
-    partial = old.with_name(f"{old.name}.partial")
+    partial = old.with_name(f".{old.name}.partial")
     partial.mkdir()
     (partial / "leftover").write_text("x")
     record = runs.write_record(run, tmp_path / "records")
@@ -98,10 +102,85 @@ def test_only_complete_runs_are_listed_by_name(run):
     parent = run.folder.parent
     (parent / "unfinished").mkdir()
     (parent / "unfinished" / "config.json").write_text("{}")
-    (parent / "a_first").mkdir()
-    (parent / "a_first" / "run.json").write_text("{}")
+    shutil.copytree(run.folder, parent / "a_first")
     assert [found.folder.name for found in runs.finished(parent)] == ["a_first", run.folder.name]
     assert not runs.is_complete(parent / "unfinished")
+
+
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-2])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+FILES = ("config.json", "history.csv", "predictions.npz", "model.keras", "run.json", "SHA256SUMS")
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, empty, Path.unlink])
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_run_is_named_once_and_left_out(name, spoil, run, capsys):
+    assert [found.folder for found in runs.finished(run.folder.parent)] == [run.folder]
+    spoil(run.folder / name)
+    assert runs.finished(run.folder.parent) == [] == runs.finished(run.folder.parent)
+    assert not runs.is_complete(run.folder)
+    if (run.folder / "run.json").exists():  # without it a run has not ended
+        assert capsys.readouterr().out == f"{run.folder} is damaged ({runs.damage(run.folder)}) and is left out\n"
+
+
+@pytest.mark.parametrize("spoil", [flip, cut, empty, Path.unlink])
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_a_damaged_run_makes_room_for_its_training(name, spoil, run):
+    lines = []
+    runs.clear_damaged(run.folder, lines.append)
+    assert lines == [] and runs.is_complete(run.folder)
+    spoil(run.folder / name)
+    runs.clear_damaged(run.folder, lines.append)
+    assert not (run.folder / "run.json").exists()
+    assert len(lines) == (name != "run.json" or spoil is not Path.unlink)
+    assert all(name in line and "trained again" in line for line in lines)
+
+
+def test_a_run_without_hashes_is_neither_trusted_nor_trained_over_until_it_is_sealed(run):
+    (run.folder / "SHA256SUMS").unlink()
+    with pytest.raises(InputError, match="without hashes .* call helpers.runs.seal"):
+        runs.clear_damaged(run.folder)
+    assert runs.finished(run.folder.parent) == []
+    runs.seal(run.folder)
+    assert runs.finished(run.folder.parent) == [run]
+    with pytest.raises(InputError, match="neither run.json nor failure.json"):
+        runs.seal(run.folder.parent)
+
+
+def test_other_tools_can_check_the_hashes(run):
+    if not shutil.which("sha256sum"):
+        pytest.skip("no sha256sum here")
+    done = subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=run.folder, capture_output=True, text=True, check=True)
+    assert sorted(done.stdout.split("\n")[:-1]) == sorted(f"{name}: OK" for name in FILES[:-1])
+
+
+def test_a_damaged_failure_is_forgotten_and_a_sound_one_is_not(run):
+    (run.folder / "run.json").unlink()
+    runs.fail(run.folder, "the loss was nan", run.history)
+    with pytest.raises(DivergenceError, match="nan"):
+        runs.check_not_failed(run.folder)
+    assert [failure.reason for failure in runs.failed(run.folder.parent)] == ["the loss was nan"]
+    flip(run.folder / "failure.json")
+    assert runs.failed(run.folder.parent) == []
+    runs.check_not_failed(run.folder)
+    assert not (run.folder / "failure.json").exists()
+
+
+def test_committed_records_are_what_was_written():
+    records = paths.FIGURES / "full" / "records"
+    assert {folder.name: runs.damage(folder) for folder in records.iterdir() if runs.damage(folder)} == {}
 
 
 def test_no_folder_has_no_runs(tmp_path):

@@ -1,9 +1,11 @@
 import json
+import shutil
 from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+from processes import full_disk
 
 from helpers import features, models, paths, provenance, runs, training
 from helpers.config import PRETRAINING, Phase, find_recipe
@@ -161,16 +163,16 @@ def test_another_seed_gives_another_result(finished, plan):
 
 def test_run_json_is_written_last(plan, monkeypatch):
     there = []
-    write_json = runs.write_json
+    write_text = runs._write_text
 
-    def watch(path, value):
+    def watch(path, text):
         if path.name == runs.LAST_FILE:
             there.extend(file.name for file in path.parent.iterdir())
-        write_json(path, value)
+        write_text(path, text)
 
-    monkeypatch.setattr(runs, "write_json", watch)
+    monkeypatch.setattr(runs, "_write_text", watch)
     train(replace(plan, recipe=replace(SCRATCH, phases=(replace(ADAMW, epochs=1),))), quiet)
-    assert {"config.json", "history.csv", "predictions.npz", "model.keras", "logs"} <= set(there)
+    assert {"config.json", "history.csv", "predictions.npz", "model.keras", "SHA256SUMS", "logs"} <= set(there)
     assert runs.LAST_FILE not in there
 
 
@@ -315,6 +317,30 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_record(tiny, split):
     assert runs.finished(plan.folder.parent) == []
     with pytest.raises(DivergenceError, match="in epoch 1"):
         train(plan, never)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_costs_the_epoch_and_no_more(plan, finished):
+    with pytest.raises(KeyboardInterrupt):
+        train(plan, interrupt_at(2))
+    with pytest.raises(OSError, match="File too large"), full_disk(1_000_000):
+        train(plan, quiet)
+    lines = []
+    assert_same(train(plan, lines.append), finished[0])
+    assert "going on after epoch 1" in lines[0]
+    assert not [file.name for file in plan.folder.iterdir() if "partial" in file.name]
+
+
+@pytest.mark.parametrize("name", ["history.csv", "predictions.npz", "model.keras", "run.json"])
+def test_a_finished_run_that_is_damaged_is_named_and_trained_again(name, plan, finished, capsys):
+    shutil.copytree(finished[0].folder, plan.folder)
+    assert_same(train(plan, never), finished[0])
+    content = bytearray((plan.folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (plan.folder / name).write_bytes(content)
+    with pytest.raises(KeyboardInterrupt):  # named, and on its way
+        train(plan, interrupt_at(1))
+    assert capsys.readouterr().out.startswith(f"{plan.folder} is damaged ({name} is not what was written)")
+    assert not runs.is_complete(plan.folder)
 
 
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(plan, finished):
