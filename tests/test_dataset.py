@@ -224,7 +224,7 @@ def test_zip_and_folder_are_the_same_data(layout, enclosing, request, tmp_path, 
     from_zip = open_source(archive)
     assert from_zip.fingerprint == from_folder.fingerprint
     for name, value in vars(from_folder).items():
-        assert np.array_equal(value, getattr(from_zip, name)), name
+        assert name == "folder" or np.array_equal(value, getattr(from_zip, name)), name
     assert make_split(from_zip).fingerprint == make_split(from_folder).fingerprint
 
 
