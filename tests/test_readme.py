@@ -1,5 +1,7 @@
+import json
 import re
 
+import hostile
 import pytest
 
 from helpers import paths, readme, series
@@ -32,3 +34,16 @@ def test_every_file_that_is_linked_exists():
 def test_layout_lists_every_notebook_and_module():
     modules = {path.stem for path in (paths.ROOT / "helpers").glob("*.py")} - {"__init__"}
     assert {name for name in [*series.NOTEBOOKS, *modules] if name not in README} == set()
+
+
+def test_counts_of_reliability_are_those_of_runs_and_of_the_corpus_there_is():
+    counted = json.loads(readme.reliability_file().read_text())
+    assert set(counted) <= set(readme._KINDS)
+    for counts in counted.values():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", counts["date"]) and counts["code_version"] != "unknown"
+    bad = counted["bad_inputs"]
+    assert bad["tried"] == bad["refused"] + bad["tolerated"] <= len(hostile.REFUSED | hostile.TOLERATED)
+    assert counted["fuzzing"]["findings"] == 0 and min(counted["fuzzing"]["executions"].values()) > 1000
+    if "torture" in counted:
+        assert counted["torture"]["survived"] == counted["torture"]["kills"] > 0
+        assert counted["torture"]["equal"] == counted["torture"]["runs"]
