@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from distributed import Client
 
-from helpers import config, experiment, paths, plans, runs, sweep
+from helpers import config, dataset, experiment, paths, plans, runs, sweep
 from helpers.errors import InputError
+from helpers.weights import find_weights
 
 
 class Cluster:
@@ -79,31 +80,38 @@ def cluster(tmp_path_factory):
         cluster.kill(name)
 
 
-def open_lab(folder, recipes=("improved",), models=("shallow_cnn",), data="", epochs=0):
-    """An experiment at `smoke` on the demo or other data; with so many epochs of the improved shallow network."""
-    weights = "" if "mobilenetv2" in models else None
-    lab = experiment.open_experiment("smoke", str(data), weights, str(folder / "figures"), 0)
+SMALL = config.DemoData(num_classes=8, images_per_class=12, test_images_per_class=1, duplicate_pairs=1)
+
+
+def open_lab(folder, recipes=("improved",), models=("shallow_cnn",), epochs=0):
+    """An experiment at `smoke` on a smaller demo; with so many epochs of the improved shallow network."""
+    lab = experiment.open_experiment("smoke", str(dataset.demo_folder(SMALL)), None, str(folder / "figures"), 0)
     changed = {("shallow_cnn", "improved"): (epochs,)} if epochs else {}
-    profile = replace(lab.profile, epochs=lab.profile.epochs | changed)
-    return replace(lab, models=models, recipes=recipes, profile=profile)
+    return replace(
+        lab,
+        dataset=replace(lab.dataset, is_demo=True),
+        weights=find_weights("", is_demo=True) if "mobilenetv2" in models else None,
+        models=models,
+        recipes=recipes,
+        profile=replace(lab.profile, epochs=lab.profile.epochs | changed),
+    )
 
 
 SERIAL = """
 import sys
 from pathlib import Path
 from test_sweep import open_lab
-folder, data, epochs = sys.argv[1:]
-lab = open_lab(Path(folder), data=data, epochs=int(epochs))
+lab = open_lab(Path(sys.argv[1]), epochs=int(sys.argv[2]))
 print(lab.train("shallow_cnn", "improved")[0].folder)
 """
 
 
-def serial(folder, data="", epochs=0):
+def serial(folder, epochs=0):
     """The run of the improved shallow network made by one process with one thread, in a folder of its own."""
     own = {"TINYIMAGE_RUNS": str(folder / "serial"), "TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
     own["PYTHONPATH"] = os.pathsep.join([str(paths.ROOT), str(paths.ROOT / "tests")])
     done = subprocess.run(
-        [sys.executable, "-c", SERIAL, str(folder / "serial"), str(data), str(epochs)],
+        [sys.executable, "-c", SERIAL, str(folder / "serial"), str(epochs)],
         cwd=paths.ROOT,
         env=os.environ | own,
         capture_output=True,
@@ -178,8 +186,8 @@ def test_a_damaged_cache_of_a_worker_is_fetched_again(cluster, at_home, tmp_path
     assert any("is damaged and is brought again" in file.read_text() for file in cluster.folder.glob("*.log"))
 
 
-def test_what_fails_is_listed_with_its_reason_and_the_rest_is_made(cluster, tmp_path, kaggle_folder, monkeypatch):
-    lab = open_lab(tmp_path, data=kaggle_folder)
+def test_what_fails_is_listed_with_its_reason_and_the_rest_is_made(cluster, tmp_path, monkeypatch):
+    lab = open_lab(tmp_path)
     diverging = replace(lab.recipe("shallow_cnn", "improved"), phases=(config.Phase(3, "sgd", 1e30),))
     good = experiment.Experiment.plans
 
@@ -219,8 +227,8 @@ def checkpoints(tmp_path, monkeypatch):
     return tmp_path / "checkpoints"
 
 
-def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, kaggle_folder, checkpoints, capfd):
-    lab = open_lab(tmp_path, data=kaggle_folder, epochs=25)
+def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, checkpoints, capfd):
+    lab = open_lab(tmp_path, epochs=25)
     thread, found = in_background(lab, 1, cluster.address)
     victim = cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*")
     cluster.kill(victim)
@@ -230,11 +238,11 @@ def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, ka
     out = capfd.readouterr().out
     assert "epoch 1/25" in out and "going on after epoch" in out
     assert not list(checkpoints.rglob("*.npz"))
-    assert_equal(lab.finished()[0], serial(tmp_path, kaggle_folder, epochs=25))
+    assert_equal(lab.finished()[0], serial(tmp_path, epochs=25))
 
 
-def test_runs_go_out_again_when_the_scheduler_is_restarted(cluster, tmp_path, kaggle_folder, checkpoints, capfd):
-    lab = replace(open_lab(tmp_path, data=kaggle_folder, epochs=25), seed=3)
+def test_runs_go_out_again_when_the_scheduler_is_restarted(cluster, tmp_path, checkpoints, capfd):
+    lab = replace(open_lab(tmp_path, epochs=25), seed=3)
     thread, found = in_background(lab, 1, cluster.address)
     cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*")
     for name in ("scheduler", "a", "b"):  # workers end when their scheduler is gone
