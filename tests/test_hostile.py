@@ -14,7 +14,7 @@ from processes import ordinary_user
 from helpers import dataset, paths, sources
 from helpers.errors import InputError
 
-pytestmark = pytest.mark.timeout(30)  # a pipe that is read never ends
+pytestmark = pytest.mark.timeout(60)  # a pipe that is read never ends
 
 MOST_MEMORY = 2**30
 
