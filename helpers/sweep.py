@@ -39,21 +39,25 @@ def sweep(lab: Experiment, n_seeds: int, scheduler: str = "", threads: int = 1) 
         InputError: no scheduler answers.
     """
     wanted = lab.plans(n_seeds)
-    missing = {plan.config()["key"]: plan for plan in wanted if not runs.is_complete(plan.folder)}
+    problems = {plan.name: _failure(plan) for plan in wanted if _failure(plan)}
+    missing = {
+        plan.config()["key"]: plan for plan in wanted if not runs.is_complete(plan.folder) and plan.name not in problems
+    }
     print(f"{len(missing)} of {len(wanted)} runs are missing", flush=True)
-    problems: dict[str, str] = {}
-    while missing:
-        with _cluster(scheduler, threads) as address, _client(address) as client, _offered(lab, client) as url:
-            print(f"Dashboard: {client.dashboard_link}", flush=True)
-            for key, outcome in _outcomes(client, missing, lab, threads, url):
-                plan = missing.pop(key)
-                problem = outcome if isinstance(outcome, str) else _landed(plan, outcome, lab)
-                if problem:
-                    problems[plan.name] = problem
-                    print(f"{plan.name}: no result: {problem}", flush=True)
-        if missing:
-            print(f"The scheduler is gone; {len(missing)} runs go out again to the next one", flush=True)
-    lab.write_tables()
+    try:
+        while missing:
+            with _cluster(scheduler, threads) as address, _client(address) as client, _offered(lab, client) as url:
+                print(f"Dashboard: {client.dashboard_link}", flush=True)
+                for key, outcome in _outcomes(client, missing, lab, threads, url):
+                    plan = missing.pop(key)
+                    problem = outcome if isinstance(outcome, str) else _landed(plan, outcome, lab)
+                    if problem:
+                        problems[plan.name] = problem
+                        print(f"{plan.name}: no result: {problem}", flush=True)
+            if missing:
+                print(f"The scheduler is gone; {len(missing)} runs go out again to the next one", flush=True)
+    finally:
+        lab.write_tables()
     return problems
 
 
@@ -70,11 +74,18 @@ def _landed(plan: Plan, parcel: Parcel, lab: Experiment) -> str:
                 parcels.land(parcel, plan.folder)
             except InputError as error:
                 return str(error)
-        try:
-            runs.check_not_failed(plan.folder)
-        except DivergenceError as error:
-            return str(error)
-    lab.keep(runs.Run(plan.folder))
+    problem = _failure(plan)
+    if not problem:
+        lab.keep(runs.Run(plan.folder))
+    return problem
+
+
+def _failure(plan: Plan) -> str:
+    """Why a run was given up before; "" where it was not."""
+    try:
+        runs.check_not_failed(plan.folder)
+    except DivergenceError as error:
+        return str(error)
     return ""
 
 
