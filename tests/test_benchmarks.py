@@ -1,13 +1,15 @@
 import time
 
+import keras
 import numpy as np
 
-from benchmarks import data
+from benchmarks import data, replicas
 from benchmarks.epochs import waiting
 from benchmarks.measure import Comparison, compare
 from benchmarks.reported_way import generator, read_all
 from helpers.config import find_recipe
 from helpers.dataset import make_split
+from helpers.models import build
 from helpers.weights import find_weights
 
 
@@ -55,3 +57,10 @@ def test_waiting_is_a_share_of_a_step(tiny, monkeypatch):
     monkeypatch.setattr("benchmarks.epochs._WAIT_STEPS", 2)
     rows = waiting(tiny, make_split(tiny), find_weights("", is_demo=True))
     assert len(rows) == 3 and all(0 <= row["ours"] < 1 for row in rows)
+
+
+def test_devices_are_compared_without_what_each_draws_for_itself():
+    model = replicas._without_dropout(build(find_recipe("deep_cnn", "as_reported"), 4))
+    rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
+    assert len(rates) == 5 and set(rates) == {0.0}
+    assert all(find_recipe(*recipe) for recipe in replicas.RECIPES)
