@@ -120,7 +120,8 @@ scaling: setup ## measure time and memory at IMAGES=10000,100000,1000000 (not a 
 	@$(BIN)/python -m benchmarks.scaling $(call option,images,$(IMAGES))
 
 torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
-	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE))
+	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE)) \
+	    $(call option,notebooks,$(NOTEBOOKS))
 
 fuzz: setup ## fuzz the readers of archives, annotations and images (not a test; SECONDS=600; Linux x86_64)
 	@$(BIN)/python tests/fuzz.py $(call option,seconds,$(SECONDS))

@@ -1,7 +1,8 @@
 """How far two devices that share a batch train like one. Writes `figures/full/replicas.csv`; it is no test.
 
-Gradients are summed over the devices, so that only rounding differs, but a batch normalisation sees the images of its own
-device alone: its statistics come from half a batch. Two logical devices on one processor stand in for two GPUs.
+Gradients are summed over the devices, so that only rounding differs in a step, which grows from step to step. But a batch
+normalisation sees the images of its own device alone: its statistics come from half a batch. Two logical devices on one
+processor stand in for two GPUs.
 """
 
 from dataclasses import replace

@@ -64,8 +64,14 @@ def measure(sizes: list[int], num_classes: int, table: Path) -> None:
     if not Path("/proc/self/status").exists():
         raise InputError("Memory is measured through /proc, which this system does not have; call this on Linux.")
     where = {"code_version": provenance.code_version(), "hardware": provenance.hardware()}  # before the table changes
-    for size in sizes:
-        missing = [step for step in (_WRITE, *STEPS) if step not in scaling.steps_done(table, size)]
+    missing_of = {
+        size: [step for step in (_WRITE, *STEPS) if step not in scaling.steps_done(table, size)] for size in sizes
+    }
+    paths.cache().mkdir(parents=True, exist_ok=True)
+    for size, missing in missing_of.items():  # before hours of work on the smaller ones
+        if missing:
+            check_room(size, num_classes, paths.cache())
+    for size, missing in missing_of.items():
         if not missing:
             print(f"{size:,} images: measured before; remove {paths.shown(table)} to measure again", flush=True)
             continue

@@ -12,6 +12,7 @@ import fsspec
 import numpy as np
 
 from helpers import paths, provenance, storage
+from helpers.errors import InputError
 
 _PATTERN = "checkpoint_*.npz"
 
@@ -59,6 +60,18 @@ def clear(folder: Path) -> None:
         file.unlink()
     if shared := _Shared.of(folder):
         shared.clear()
+
+
+def check_shared() -> None:
+    """Make sure that the place of the copies can be reached, where one is named.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        fsspec.url_to_fs(paths.checkpoints() or paths.runs().as_posix())
+    except (ImportError, ValueError, OSError) as error:
+        raise InputError(f"CHECKPOINTS={paths.checkpoints()} cannot be used: {str(error).splitlines()[0]}.") from error
 
 
 class _Shared:

@@ -38,6 +38,11 @@ def threads() -> int:
     return tf.config.threading.get_intra_op_parallelism_threads() or provenance.cores()
 
 
+def n_gpus() -> int:
+    """GPUs that TensorFlow sees."""
+    return len(tf.config.list_physical_devices("GPU"))
+
+
 @functools.cache
 def strategy() -> tf.distribute.Strategy:
     """One copy of the network on each GPU where there are several; otherwise TensorFlow's only device.

@@ -53,7 +53,7 @@ def carry_out(job: Job) -> Parcel | str:
         Its folder, also where its loss became infinite; or why it could not be made.
 
     Raises:
-        RuntimeError: its process ended before the run did.
+        RuntimeError: an error of the system or of a library ended it, or its process.
     """
     ended = {}
     for message in _messages(job):
@@ -61,6 +61,8 @@ def carry_out(job: Job) -> Parcel | str:
             distributed.print(message["line"])
         else:
             ended = message
+    if "error" in ended:
+        raise RuntimeError(ended["error"])
     return parcels.pack(Path(ended["folder"]), _NOT_SENT) if "folder" in ended else ended["problem"]
 
 

@@ -26,8 +26,9 @@ def cache() -> Path:
 
 
 def checkpoints() -> str:
-    """Folder or fsspec URL where copies of checkpoints are kept for other machines: TINYIMAGE_CHECKPOINTS, "" for nowhere."""
-    return os.environ.get("TINYIMAGE_CHECKPOINTS", "")
+    """Absolute folder or fsspec URL where copies of checkpoints are kept for other machines; "" for nowhere."""
+    name = os.environ.get("TINYIMAGE_CHECKPOINTS", "")
+    return name if not name or "://" in name else str(Path(name).resolve())
 
 
 def resolve(name: str | Path) -> Path:

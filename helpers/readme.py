@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from helpers import paths, results, storage
+from helpers import markers, paths, results, storage
 from helpers.runs import Run, finished
 from helpers.site import MAIN_FIGURES
 from helpers.style import name_of
@@ -17,14 +17,7 @@ def rendered(text: str) -> str:
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
-    for name, content in (("results", _results()), ("reliability", _reliability())):
-        begin, end = (f"<!-- {name}: {place} -->\n" for place in ("begin", "end"))
-        before, marker, rest = text.partition(begin)
-        _, other, after = rest.partition(end)
-        if not marker or not other:
-            raise ValueError(f"README.md needs the lines {begin.strip()} and {end.strip()}")
-        text = before + begin + content + end + after
-    return text
+    return markers.filled(markers.filled(text, "results", _results()), "reliability", _reliability())
 
 
 def reliability_file() -> Path:
@@ -100,7 +93,7 @@ def _torture(counts: dict[str, Any]) -> str:
         f"Kills survived: **{counts['survived']} of {counts['kills']}**, profile `{counts['profile']}`, notebooks: {counts['notebooks']}: the whole process tree "
         f"was killed, and the same command went on to the end. {counts['equal']} of {counts['runs']} runs compared have the "
         f"history and predictions, bit for bit, of a series that nobody killed, and {counts['tables_equal']} of "
-        f"{counts['series']} series its tables and figures. What the kills met: {met}"
+        f"{counts['series']} series its tables and the same set of figures. What the kills met: {met}"
     )
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import costs, models, paths, plots
+from helpers import costs, markers, models, paths, plots, storage
 from helpers.config import IMAGE_SIZE, NUM_CLASSES, PRETRAINING, find_recipe
+from helpers.errors import InputError
 from helpers.plots.scaling import STEP_NAMES, brief
 from helpers.results import markdown
 
@@ -76,11 +77,31 @@ def steps_done(table: Path, size: int) -> set[str]:
     return set(measured.loc[measured["images"] == size, "step"])
 
 
-def publish() -> None:
-    """Draw the figure and write the page from the table."""
+def complete_sizes() -> pd.DataFrame:
+    """The rows of the table for numbers of images whose every step was measured.
+
+    Raises:
+        InputError: there are fewer than two such numbers, which say nothing of growth.
+    """
     measured = pd.read_csv(TABLE)
+    steps = measured.groupby("images")["step"].nunique()
+    complete = steps.index[steps == len(STEP_NAMES) + 1]  # and writing the data
+    if len(complete) < 2:
+        raise InputError(f"{paths.shown(TABLE)} needs two numbers of images or more; measure others with IMAGES.")
+    return measured[measured["images"].isin(complete)]
+
+
+def publish() -> None:
+    """Draw the figure and write the page from the table.
+
+    Raises:
+        InputError: see `complete_sizes`.
+    """
+    measured = complete_sizes()
     plots.scaling(measured, _source(measured)).save(TABLE.parent, TABLE.stem)
-    PAGE.write_text(rendered(PAGE.read_text(), measured))
+    text = rendered(PAGE.read_text(), measured)
+    with storage.replacing(PAGE) as partial:
+        partial.write_text(text)
 
 
 def rendered(text: str, measured: pd.DataFrame) -> str:
@@ -94,12 +115,7 @@ def rendered(text: str, measured: pd.DataFrame) -> str:
         ValueError: a pair of markers is not there.
     """
     for name, block in BLOCKS.items():
-        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
-        before, marker, rest = text.partition(begin)
-        _, other, after = rest.partition(end)
-        if not marker or not other:
-            raise ValueError(f"{PAGE.name} needs the lines {begin.strip()} and {end.strip()}")
-        text = f"{before}{begin}\n{block(measured).strip()}\n\n{end}{after}"
+        text = markers.filled(text, name, block(measured))
     return text
 
 

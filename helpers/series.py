@@ -80,8 +80,7 @@ def report(
         storage.clear_partial(folder)
         for notebook in chosen:
             run_notebook(paths.NOTEBOOKS / f"{notebook}.ipynb", executed, parameters)
-        if name == "full" and folder == paths.FIGURES / "full":
-            readme.update()
+        _update_readme(name, folder)
         if html:
             build_html(name, folder)
     print(f"Figures and results: {paths.shown(folder)} ({duration(time.perf_counter() - started)})")
@@ -109,7 +108,9 @@ def sweep_command(
     needs_weights = not models or "mobilenetv2" in _listed(models)
     lab = open_experiment(name, data, weights if needs_weights else None, output, seed)
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
+        storage.clear_partial(lab.output)
         problems = sweep.sweep(lab, seeds, scheduler, devices.wanted_threads() or 1)
+        _update_readme(name, lab.output)
     for run, problem in problems.items():
         print(f"Failed: {run}: {problem}", flush=True)
     print(f"Results: {paths.shown(lab.output)} ({duration(time.perf_counter() - started)})")
@@ -145,6 +146,12 @@ def _prepared(data: str, profile: str, models: str, recipes: str, skip_unreadabl
     os.environ["TINYIMAGE_MODELS"], os.environ["TINYIMAGE_RECIPES"] = models, recipes
     os.environ["TINYIMAGE_SKIP_UNREADABLE"] = "1" if skip_unreadable else ""
     return name
+
+
+def _update_readme(profile: str, folder: Path) -> None:
+    """The numbers of README.md follow the records that are committed."""
+    if profile == "full" and folder == paths.FIGURES / "full":
+        readme.update()
 
 
 def choose(numbers: str) -> list[str]:
@@ -325,7 +332,8 @@ def main(command: object = app) -> None:
         _complain(error)
     except OSError as error:  # a full disk, a folder that nobody may write to
         where = f" at {error.filename}" if error.filename else ""
-        _complain(f"{error.strerror}{where}; make room or name other folders, and the next call goes on from there.")
+        reason = error.strerror or " ".join(str(error).split())
+        _complain(f"{reason}{where}; make room or name other folders, and the next call goes on from there.")
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
             _complain("stopped by Ctrl-C; results so far are kept, and the next call goes on from there.", ended.code)

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +45,12 @@ def settle_folder(folder: Path) -> None:
 
 
 def clear_partial(folder: Path) -> None:
-    """Remove what `replacing` left below a folder when a process was killed; call it where nobody else writes."""
-    for file in folder.rglob(".*.partial*"):
-        file.unlink(missing_ok=True)
+    """Remove what a process that was killed left half-made below a folder; call it where nobody else writes."""
+    for path in list(folder.rglob(".*.partial*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,13 +5,13 @@ and weights go to each worker once, from this machine over HTTP; a finished run 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import urlparse
 
 import distributed
-from distributed import Client, Future, LocalCluster
+from distributed import CancelledError, Client, Future, LocalCluster
 
-from helpers import dataset, parcels, paths, provenance, runs, storage
+from helpers import checkpoints, dataset, devices, parcels, paths, provenance, runs, storage
 from helpers.errors import DivergenceError, InputError
 from helpers.experiment import Experiment
 from helpers.jobs import Job, carry_out
@@ -36,10 +36,11 @@ def sweep(lab: Experiment, n_seeds: int, scheduler: str = "", threads: int = 1) 
         Why runs have no result, by their names; empty where all have one.
 
     Raises:
-        InputError: no scheduler answers.
+        InputError: no scheduler answers, or checkpoints cannot be kept where they should be.
     """
+    checkpoints.check_shared()
     wanted = lab.plans(n_seeds)
-    problems = {plan.name: _failure(plan) for plan in wanted if _failure(plan)}
+    problems = {plan.name: problem for plan in wanted if (problem := _failure(plan))}
     missing = {
         plan.config()["key"]: plan for plan in wanted if not runs.is_complete(plan.folder) and plan.name not in problems
     }
@@ -67,26 +68,33 @@ def _landed(plan: Plan, parcel: Parcel, lab: Experiment) -> str:
     Returns:
         Why it has no result; "" where it has one.
     """
-    plan.folder.parent.mkdir(parents=True, exist_ok=True)
-    with storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it"):
+    with _locked(plan):
         if not runs.is_complete(plan.folder):
             try:
                 parcels.land(parcel, plan.folder)
             except InputError as error:
                 return str(error)
-    problem = _failure(plan)
-    if not problem:
-        lab.keep(runs.Run(plan.folder))
-    return problem
+    if problem := _failure(plan):
+        return problem
+    if not runs.is_complete(plan.folder):
+        return "it came back damaged; remove its folder at the worker and call again"
+    lab.keep(runs.Run(plan.folder))
+    return ""
 
 
 def _failure(plan: Plan) -> str:
     """Why a run was given up before; "" where it was not."""
-    try:
-        runs.check_not_failed(plan.folder)
-    except DivergenceError as error:
-        return str(error)
+    with _locked(plan):
+        try:
+            runs.check_not_failed(plan.folder)
+        except DivergenceError as error:
+            return str(error)
     return ""
+
+
+def _locked(plan: Plan) -> AbstractContextManager[None]:
+    plan.folder.parent.mkdir(parents=True, exist_ok=True)
+    return storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it")
 
 
 @contextmanager
@@ -95,7 +103,8 @@ def _cluster(scheduler: str, threads: int) -> Iterator[str]:
     if scheduler:
         yield scheduler
         return
-    n_workers = max(1, provenance.cores() // threads)
+    # A run uses all GPUs there are; without one, the cores are divided among runs.
+    n_workers = 1 if devices.n_gpus() else max(1, provenance.cores() // threads)
     with LocalCluster(n_workers=n_workers, threads_per_worker=1, host="127.0.0.1") as cluster:
         yield cluster.scheduler_address
 
@@ -117,9 +126,15 @@ def _offered(lab: Experiment, client: Client) -> Iterator[str]:
     files = {sha256: lab.dataset.folder / name for name, sha256 in hashes.items()}
     if lab.weights and lab.weights.file:
         files[lab.weights.sha256] = lab.weights.file
-    host = urlparse(client.scheduler.address).hostname
-    with parcels.offered(files, distributed.utils.get_ip(host)) as url:
+    with parcels.offered(files, _own_address(client)) as url:
         yield url
+
+
+def _own_address(client: Client) -> str:
+    """The address by which workers reach this machine; one on another machine has to, where there is any."""
+    workers = [urlparse(address).hostname for address in client.scheduler_info(n_workers=-1)["workers"]]
+    hosts = [*workers, urlparse(client.scheduler.address).hostname]
+    return next((own for own in map(distributed.utils.get_ip, hosts) if own != "127.0.0.1"), "127.0.0.1")
 
 
 def _outcomes(
@@ -132,12 +147,11 @@ def _outcomes(
         job = _job(plan, lab, hashes, threads, url)
         futures[client.submit(carry_out, job, key=f"{plan.name} {key}", pure=False, retries=RETRIES)] = key
     for future in distributed.as_completed(futures):
-        if future.status == "finished":
-            yield futures[future], future.result()
-        elif future.status == "error":
-            yield futures[future], " ".join(str(future.exception()).split())
-        else:
-            return  # cancelled: the connection was lost
+        try:
+            outcome = " ".join(str(future.exception()).split()) if future.status == "error" else future.result()
+        except (CancelledError, OSError):  # the connection is lost
+            return
+        yield futures[future], outcome
         future.release()  # what has come back need not stay in the memory of its worker
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
@@ -34,10 +35,13 @@ def _outcome(job: Job, progress: Callable[[str], None]) -> dict[str, str]:
     os.environ["TINYIMAGE_CHECKPOINTS"] = job.checkpoints
     try:
         plan = _plan(job)
+        with suppress(DivergenceError):  # the folder says so
+            training.train(plan, progress)
     except InputError as error:
         return {"problem": str(error)}
-    with suppress(DivergenceError):  # the folder says so
-        training.train(plan, progress)
+    except Exception as error:  # of the system or of a library: the run may be tried again
+        traceback.print_exc()
+        return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
     return {"folder": str(plan.folder)}
 
 
@@ -57,7 +61,9 @@ def _plan(job: Job) -> Plan:
         weights=_weights(job),
     )
     found = plan.config()
-    other = [part for part, value in job.config.items() if provenance.digest(found[part]) != provenance.digest(value)]
+    other = [
+        part for part, value in job.config.items() if provenance.digest(found.get(part)) != provenance.digest(value)
+    ]
     if other:
         raise InputError(
             f"a worker would make another run, since its {', '.join(part for part in other if part != 'key')} differ; "

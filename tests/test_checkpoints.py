@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from helpers import checkpoints
+from helpers.errors import InputError
 
 FIRST, SECOND = {"a": np.arange(5.0)}, {"a": np.arange(5.0) + 1, "b": np.array("text")}
 
@@ -49,3 +51,54 @@ def test_clear_leaves_other_files(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     checkpoints.clear(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """Where copies are kept, and the folders of one run on two machines."""
+    monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", (tmp_path / "shared").as_uri())
+    folders = [tmp_path / name / "run" for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    return tmp_path / "shared", *folders
+
+
+def test_another_machine_goes_on_from_the_newest_copy_alone(shared):
+    copies, here, there = shared
+    checkpoints.save(here, 1, FIRST)
+    checkpoints.save(here, 2, SECOND)
+    assert len(list(copies.rglob("*.npz"))) == 1
+    assert checkpoints.load(there, quiet)["a"].tolist() == SECOND["a"].tolist()
+
+
+def test_what_a_machine_has_itself_is_not_replaced_by_an_older_copy(shared):
+    _, here, there = shared
+    checkpoints.save(here, 1, FIRST)
+    checkpoints.save(there, 2, SECOND)
+    checkpoints.save(here, 1, FIRST)
+    assert checkpoints.load(there, quiet)["a"].tolist() == SECOND["a"].tolist()
+
+
+def test_a_copy_that_was_cut_off_is_named_and_the_one_before_it_used(shared):
+    copies, here, there = shared
+    checkpoints.save(here, 1, FIRST)
+    [whole] = copies.rglob("*.npz")
+    torn = whole.with_name(f"checkpoint_0002_{'0' * 64}.npz")
+    torn.write_bytes(whole.read_bytes()[:100])
+    lines = []
+    assert checkpoints.load(there, lines.append)["a"].tolist() == FIRST["a"].tolist()
+    assert lines == [f"{there / torn.name} is damaged and is not used"]
+
+
+def test_copies_go_when_the_run_has_ended(shared):
+    copies, here, _ = shared
+    checkpoints.save(here, 1, FIRST)
+    checkpoints.clear(here)
+    assert not list(copies.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("url", ["nowhere://bucket", "abfs://container/runs"])
+def test_a_place_that_cannot_be_used_is_said_before_anything_runs(url, monkeypatch):
+    monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", url)
+    with pytest.raises(InputError, match=f"CHECKPOINTS={url} cannot be used"):
+        checkpoints.check_shared()

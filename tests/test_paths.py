@@ -26,3 +26,10 @@ def test_from_root_keeps_words_and_gives_paths_that_resolve_again(monkeypatch, t
 def test_shown_paths_do_not_reveal_the_machine(tmp_path):
     assert paths.shown(paths.DATA / "README.md") == "data/README.md"
     assert paths.shown(tmp_path / "x") == "x"
+
+
+def test_checkpoints_are_the_same_place_for_every_process(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name, found in (("", ""), ("shared", str(tmp_path / "shared")), ("s3://bucket/runs", "s3://bucket/runs")):
+        monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", name)
+        assert paths.checkpoints() == found

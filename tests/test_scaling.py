@@ -17,7 +17,7 @@ from helpers import scaling as page
 from helpers.dataset import open_source
 from helpers.errors import InputError
 
-MEASURED = pd.read_csv(page.TABLE)
+MEASURED = page.complete_sizes()
 Usage = namedtuple("Usage", "total used free")
 Files = namedtuple("Files", "f_files f_favail")
 
@@ -192,6 +192,17 @@ def test_evaluation_in_blocks_gives_the_same_numbers(monkeypatch):
 def test_the_page_has_the_numbers_of_the_committed_table():
     text = page.PAGE.read_text()
     assert page.rendered(text, MEASURED) == text
+
+
+def test_a_number_of_images_that_was_cut_off_is_left_out_and_one_alone_says_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "TABLE", tmp_path / "scaling.csv")
+    cut = MEASURED.assign(images=7_000_000).head(3)
+    pd.concat([MEASURED, cut]).to_csv(page.TABLE, index=False)
+    assert set(page.complete_sizes()["images"]) == set(MEASURED["images"])
+    first = MEASURED["images"].min()
+    pd.concat([MEASURED[MEASURED["images"] == first], cut]).to_csv(page.TABLE, index=False)
+    with pytest.raises(InputError, match="needs two numbers of images or more"):
+        page.publish()
 
 
 def test_other_numbers_give_another_page():

@@ -43,3 +43,12 @@ def test_a_file_without_a_note_is_not_sound(sealed):
     assert not storage.is_sealed(sealed) and not storage.is_sound(sealed)
     sealed.unlink()
     assert not storage.is_sound(sealed)
+
+
+def test_half_made_files_and_folders_are_removed_and_others_stay(tmp_path):
+    (tmp_path / "records" / ".run.partial" / "deeper").mkdir(parents=True)
+    (tmp_path / "records" / ".run.partial" / ".file.7.partial.csv").touch()
+    (tmp_path / ".table.12.partial.csv").touch()
+    (tmp_path / "table.csv").touch()
+    storage.clear_partial(tmp_path)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["records", "table.csv"]

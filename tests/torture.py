@@ -4,6 +4,7 @@ Every other kill comes at a random moment; the others wait for a stage of the se
 ones are met as well. `figures/full/reliability.json` gets the counts, and the README from it.
 """
 
+import itertools
 import json
 import os
 import random
@@ -119,13 +120,13 @@ class _Series:
 
 def _killed(folder: Path, what: tuple[str, str], kills: int, rng: random.Random) -> tuple[list[_Series], list[str]]:
     """Series that were killed until all kills are used, and what each kill met."""
-    found, met = [], []
+    found, met, aims = [], [], itertools.cycle(_AIMS)
     while len(met) < kills:
         series = _Series(folder / f"killed_{len(found)}", *what)
         found.append(series)
         while len(met) < kills:
             process = series.start()
-            aim = _AIMS[len(met) // 2 % len(_AIMS)] if len(met) % 2 else ""
+            aim = next(aims) if len(met) % 2 else ""  # another one each time: some do not come in every notebook
             status = _wait(process, series, aim, rng)
             if status == 0:
                 break  # it finished before the kill: the next kill meets a new series

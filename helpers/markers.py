@@ -1,0 +1,20 @@
+"""Text between markers in a page that is written by hand, so that no number in it is."""
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """The text of a page with what stands between two markers replaced.
+
+    Args:
+        text: has the lines `<!-- name: begin -->` and `<!-- name: end -->`, once each and in order.
+        name: of the markers.
+        content: what stands between them afterwards.
+
+    Raises:
+        ValueError: the markers are not there.
+    """
+    begin, end = (f"<!-- {name}: {place} -->\n" for place in ("begin", "end"))
+    before, marker, rest = text.partition(begin)
+    _, other, after = rest.partition(end)
+    if not marker or not other:
+        raise ValueError(f"the page needs the lines {begin.strip()} and {end.strip()}")
+    return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
