@@ -22,7 +22,7 @@ def rendered(text: str) -> str:
 
 def reliability_file() -> Path:
     """What `make torture`, `make fuzz` and `make hostile` have counted."""
-    return paths.FIGURES / "full" / "reliability.json"
+    return paths.FIGURES / "full" / "fault_counts.json"
 
 
 def update() -> None:

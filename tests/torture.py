@@ -1,7 +1,7 @@
 """Kill the series again and again, and compare what it leaves with a series that nobody killed. Run by `make torture`.
 
 Every other kill comes at a random moment; the others wait for a stage of the series, one after another, so that the short
-ones are met as well. `figures/full/reliability.json` gets the counts, and the README from it.
+ones are met as well. `figures/full/fault_counts.json` gets the counts, and the README from it.
 """
 
 import itertools
