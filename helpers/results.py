@@ -524,7 +524,8 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         "",
         markdown(summary(runs, failures=failures)),
         "Accuracy on the test set; loss is the cross-entropy without penalties. The interval is over images where there "
-        "is one seed, over seeds where there are several. Beside the report's table 1 (accuracy / loss):",
+        "is one seed, over seeds where there are several. Training is the time on the wall of all epochs, with whatever else "
+        "the machine did meanwhile. Beside the report's table 1 (accuracy / loss):",
         "",
         markdown(table_1(runs)),
         f"Weights of MobileNetV2: {_joined(origins) or 'not used'}. "

@@ -312,7 +312,9 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
         axis.set_yticks(places, [short(name, 42) for name in chosen["class_name"]])
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
         percent_axis(axis, "x")
-        note(figure, f"{source}, n = {per_class['n'].min()} to {per_class['n'].max()} images a class")
+        fewest, most = per_class["n"].min(), per_class["n"].max()
+        n = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        note(figure, f"{source}, n = {n} images a class")
     return Plot(
         figure,
         f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
