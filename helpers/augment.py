@@ -41,11 +41,11 @@ def draw(augmentation: Augmentation, n_images: int, image_size: int, key: tf.Ten
         float32 tensors, (n_images,), by the names in PARAMETERS: `theta` and `shear` in degrees, `tx` (along x) and
         `ty` (along y) in pixels, `zx` and `zy` as factors, flips as 0 or 1, `contrast` and `brightness` as factors.
     """
-    keys = tf.random.split(tf.cast(key, tf.int32), len(PARAMETERS))
+    *keys, sharp_key = tf.unstack(tf.random.split(tf.cast(key, tf.int32), len(PARAMETERS) + 1))
     unit = {
         name: tf.random.stateless_uniform((n_images,), keys[i], -1, 1, tf.float32) for i, name in enumerate(PARAMETERS)
     }
-    return {
+    drawn = {
         "theta": unit["theta"] * augmentation.rotation_degrees,
         "tx": unit["tx"] * augmentation.shift * image_size,
         "ty": unit["ty"] * augmentation.shift * image_size,
@@ -57,6 +57,9 @@ def draw(augmentation: Augmentation, n_images: int, image_size: int, key: tf.Ten
         "contrast": 1 + unit["contrast"] * augmentation.contrast,
         "brightness": 1 + unit["brightness"] * augmentation.contrast,
     }
+    is_sharp = tf.random.stateless_uniform((n_images,), sharp_key) < augmentation.whole_pixels
+    sharp = {"theta": 0.0, "shear": 0.0, "zx": 1.0, "zy": 1.0, "tx": tf.round(drawn["tx"]), "ty": tf.round(drawn["ty"])}
+    return drawn | {name: tf.where(is_sharp, value, drawn[name]) for name, value in sharp.items()}
 
 
 def transform(images: tf.Tensor, parameters: dict[str, tf.Tensor]) -> tf.Tensor:

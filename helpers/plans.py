@@ -32,7 +32,6 @@ class Plan:
 
     def config(self) -> dict[str, Any]:
         """The plan as plain values, with its key; the profile's name is no part of the key, nor is the git commit."""
-        versions = provenance.versions()
         parts = {
             "recipe": self.recipe.as_dict(),
             "augmentation": vars(AUGMENTATIONS[self.recipe.augmentation]),
@@ -40,8 +39,7 @@ class Plan:
             "data_fingerprint": self.dataset.fingerprint,
             "split_fingerprint": self.split.fingerprint,
             "weights_sha256": self.weights.sha256 if self.weights else "",
-            "tensorflow": versions["tensorflow"],
-            "keras": versions["keras"],
+            "packages": provenance.packages(),
             "code_hash": provenance.code_hash(*self._modules()),
         }
         return parts | {"key": provenance.digest(parts), "profile": self.profile}

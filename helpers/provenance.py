@@ -55,10 +55,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def packages() -> dict[str, str]:
+    """Versions of the packages that decide a result: what decodes, divides, transforms, computes."""
+    names = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "scikit-learn", "simplejpeg")
+    return {name: version(name) for name in names}
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide a result."""
-    packages = ("tensorflow", "keras", "numpy", "scikit-learn", "simplejpeg", "pillow")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+    return {"python": platform.python_version()} | packages()
 
 
 def code_version() -> str:

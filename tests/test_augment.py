@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -135,7 +137,7 @@ def test_flips_are_not_drawn_where_not_asked_for():
     assert values["flip_horizontal"].numpy().max() == 1
 
 
-@pytest.mark.parametrize("name", ["report", "mild"])
+@pytest.mark.parametrize("name", ["report", "mild", "mild_and_sharp"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_augmented_images_keep_shape_and_range(name, dtype, images):
     extremes = np.where(images > 127, 255, 0).astype(dtype)
@@ -145,13 +147,37 @@ def test_augmented_images_keep_shape_and_range(name, dtype, images):
     assert not np.array_equal(result, extremes)
 
 
+@given(seed=st.integers(0, 2**31 - 1))
+@settings(max_examples=20, deadline=None)
+def test_images_that_stay_sharp_are_moved_by_whole_pixels(seed):
+    # Where no pixel has its neighbour's value, interpolation gives values that the image does not have.
+    image = np.arange(16 * 16 * 3, dtype=np.float32).reshape(1, 16, 16, 3) % 251
+    sharp = replace(AUGMENTATIONS["mild_and_sharp"], contrast=0, whole_pixels=1)
+    moved = augment(image, sharp, tf.constant([seed, 0])).numpy()[0]
+    steps = range(-2, 3)  # a tenth of 16 pixels, rounded
+    places = [(np.arange(16) + step).clip(0, 15) for step in steps]
+    both = [image[0], image[0, :, ::-1]]
+    assert any(np.array_equal(moved, side[rows][:, columns]) for side in both for rows in places for columns in places)
+
+
+def test_a_share_of_the_images_stays_sharp():
+    values = draw(AUGMENTATIONS["mild_and_sharp"], 4000, 64, KEY)
+    is_sharp = values["theta"].numpy() == 0
+    assert abs(is_sharp.mean() - 0.5) < 0.03
+    for name in ("zx", "zy"):
+        assert np.array_equal(values[name].numpy() == 1, is_sharp)
+    for name in ("tx", "ty"):
+        shift = values[name].numpy()
+        assert np.array_equal(shift == shift.round(), is_sharp)
+
+
 def test_none_changes_nothing_but_the_dtype(images):
     result = augment(images.astype(np.uint8), AUGMENTATIONS["none"], KEY)
     assert result.dtype == tf.float32
     assert np.array_equal(result, images)
 
 
-@pytest.mark.parametrize("name", ["report", "mild"])
+@pytest.mark.parametrize("name", ["report", "mild", "mild_and_sharp"])
 def test_same_key_same_images_other_key_other_images(name, images):
     augmentation = AUGMENTATIONS[name]
     once, again = (augment(images, augmentation, tf.constant([1, 2])).numpy() for _ in range(2))

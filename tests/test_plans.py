@@ -60,17 +60,17 @@ def test_the_key_changes_with_everything_that_decides_a_run(plan, change):
     assert key(replace(plan, **change(plan))) != key(plan)
 
 
-@pytest.mark.parametrize("package", ["tensorflow", "keras"])
+@pytest.mark.parametrize("package", ["tensorflow", "keras", "opencv-python-headless", "simplejpeg"])
 def test_the_key_changes_with_the_versions(plan, package, monkeypatch):
-    before, versions = key(plan), provenance.versions()
-    monkeypatch.setattr(provenance, "versions", lambda: versions | {package: "0"})
+    before, packages = key(plan), provenance.packages()
+    monkeypatch.setattr(provenance, "packages", lambda: packages | {package: "0"})
     assert key(plan) != before
 
 
 def test_the_key_changes_with_the_ranges_of_the_augmentation(tiny, monkeypatch):
     plan = make_plan(SCRATCH, 0, "smoke", tiny, make_split(tiny), None)
     before = key(plan)
-    changed = plans.AUGMENTATIONS | {"mild": replace(plans.AUGMENTATIONS["mild"], zoom=0.5)}
+    changed = plans.AUGMENTATIONS | {SCRATCH.augmentation: replace(plans.AUGMENTATIONS[SCRATCH.augmentation], zoom=0.5)}
     monkeypatch.setattr(plans, "AUGMENTATIONS", changed)
     assert key(plan) != before
 
@@ -94,7 +94,7 @@ def test_a_changed_module_makes_the_runs_new_that_it_computes_and_no_other(tiny,
     helpers, split = tmp_path / "helpers", make_split(tiny)
     shutil.copytree(plans.paths.ROOT / "helpers", helpers, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(provenance.paths, "ROOT", tmp_path)
-    monkeypatch.setattr(provenance, "versions", functools.cache(provenance.versions))
+    monkeypatch.setattr(provenance, "packages", functools.cache(provenance.packages))
     made = [make_plan(find_recipe(model, "improved"), 0, "smoke", tiny, split, WEIGHTS) for model in COMPUTE]
 
     def keys():
