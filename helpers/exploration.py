@@ -153,11 +153,7 @@ def image_properties(dataset: Dataset, split: Split, part: str = "test") -> pd.D
         Pertuz et al. 2013, doi:10.1016/j.patcog.2012.11.011).
     """
     images, _ = dataset.part(split, part)
-    sharpness = [
-        cv2.Laplacian(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.CV_32F).std() / 255
-        for chunk in _chunks(images)
-        for image in chunk
-    ]
+    sharpness = np.concatenate([_sharpness(chunk) for chunk in _chunks(images)])
     has_boxes = part != "test" or split.test_source == "split_off"
     boxes = dataset.boxes[getattr(split, part)] if has_boxes else np.full((len(images), 4), -1)
     area = np.where(boxes[:, 0] >= 0, _areas(boxes, dataset), np.nan)
@@ -231,7 +227,7 @@ def augmentation_rows(image: np.ndarray, seed: int, draws: int = 4) -> dict[str,
         name: augment.transform(np.repeat(image[None], len(next(iter(values.values()))), axis=0), _tensors(values))
         for name, values in _limits(AUGMENTATIONS["report"], image.shape[0]).items()
     }
-    for words, name in (("report, at random", "report"), ("improved, at random", "mild")):
+    for words, name in (("report, at random", "report"), ("improved, at random", "mild_and_sharp")):
         rows[words] = augment.augment(copies, AUGMENTATIONS[name], tf.constant([seed, 0]))
     return {name: np.concatenate([image[None], np.asarray(variants)]) for name, variants in rows.items()}
 
@@ -243,17 +239,19 @@ def augmentation_changes(images: np.ndarray) -> pd.DataFrame:
         images: uint8 (n, height, width, 3); a few hundred are enough.
 
     Returns:
-        Columns `transform`, `mean_change`: mean absolute difference of a pixel value, 0 to 255, over images and limits.
+        Columns `transform`, `mean_change` (mean absolute difference of a pixel value, 0 to 255, over images and limits),
+        `sharpness` (as in `image_properties`, mean over images and limits, as a share of that of the images as they are).
     """
-    rows = []
+    rows, before = [], _sharpness(images.astype(np.float32)).mean()
     for name, values in _limits(AUGMENTATIONS["report"], images.shape[1]).items():
         ends = [dict(zip(values, end, strict=True)) for end in zip(*values.values(), strict=True)]
-        changes = [
-            np.abs(augment.transform(images, _tensors({k: [v] * len(images) for k, v in end.items()})) - images).mean()
-            for end in ends
+        changed = [
+            augment.transform(images, _tensors({k: [v] * len(images) for k, v in end.items()})).numpy() for end in ends
         ]
-        rows.append((name, float(np.mean(changes))))
-    return pd.DataFrame(rows, columns=["transform", "mean_change"])
+        change = np.mean([np.abs(variant - images).mean() for variant in changed])
+        sharpness = np.mean([_sharpness(variant).mean() for variant in changed]) / before
+        rows.append((name, float(change), float(sharpness)))
+    return pd.DataFrame(rows, columns=["transform", "mean_change", "sharpness"])
 
 
 def neighbour_agreement(vectors: np.ndarray, labels: np.ndarray) -> float:
@@ -280,6 +278,12 @@ def embedding_map(features: np.ndarray, seed: int) -> np.ndarray:
     """
     reduced = PCA(min(50, *features.shape), random_state=seed).fit_transform(np.asarray(features, np.float32))
     return TSNE(init="pca", perplexity=min(30, len(features) / 4), random_state=seed).fit_transform(reduced)
+
+
+def _sharpness(images: np.ndarray) -> np.ndarray:
+    """Standard deviation of the Laplacian of the grey values 0 to 1, (n,), of images 0 to 255, uint8 or float32."""
+    grey = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images)
+    return np.array([cv2.Laplacian(values, cv2.CV_32F).std() / 255 for values in grey])
 
 
 def _limits(augmentation: Augmentation, size: int) -> dict[str, dict[str, list[float]]]:

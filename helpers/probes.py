@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from helpers import batches, evaluation, features, models, provenance, training
+from helpers import augment, batches, evaluation, features, models, provenance, training
 from helpers.config import Phase, Recipe
 from helpers.dataset import Dataset, Rows, Split
 from helpers.runs import Run
@@ -65,6 +65,30 @@ def learning_rate_sweep(
             }
         )
     return pd.DataFrame(rows)
+
+
+def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """How often networks are right on images as they are stored, and on the same images under the blur of an augmentation.
+
+    A quarter of a pixel to the right and down is no move that a person would see. What it leaves is the interpolation
+    between neighbouring pixels, which every turned, sheared or zoomed training image goes through as well.
+
+    Args:
+        networks: from pixels to logits, by their names.
+        images: uint8 (n, 64, 64, 3).
+        labels: integer (n,).
+
+    Returns:
+        Columns `network`, `n`, `stored` and `moved` (accuracies), `gain` (of the move), `p_value` (McNemar's exact test).
+    """
+    shift = tf.fill((len(images),), -0.25)
+    moved = np.rint(augment.transform(images, {"tx": shift, "ty": shift})).astype(np.uint8)
+    rows = []
+    for name, network in networks.items():
+        right = [training.predict(network, pixels).argmax(axis=1) == labels for pixels in (images, moved)]
+        stored, after = (float(np.mean(side)) for side in right)
+        rows.append((name, len(labels), stored, after, after - stored, evaluation.mcnemar(*right)))
+    return pd.DataFrame(rows, columns=["network", "n", "stored", "moved", "gain", "p_value"])
 
 
 def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:

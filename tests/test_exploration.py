@@ -148,10 +148,13 @@ def test_augmentation_rows_begin_with_the_image_and_repeat_by_seed(tiny):
 
 def test_augmentation_changes_measure_a_flip_and_tell_the_shears_apart(tiny):
     images = tiny.images[:3]
-    change = exploration.augmentation_changes(images).set_index("transform")["mean_change"]
+    table = exploration.augmentation_changes(images).set_index("transform")
+    change, sharpness = table["mean_change"], table["sharpness"]
     flipped = np.abs(images.astype(float) - images[:, :, ::-1]).mean()
     assert change["flip, horizontal"] == pytest.approx(flipped, abs=0.01)
     assert 0 < change["shear, 0.3 degrees"] < change["shear, 30 % (16.7 degrees)"] / 5
+    assert sharpness[["flip, horizontal", "flip, vertical"]].tolist() == pytest.approx([1, 1])
+    assert sharpness["rotation, 8 degrees"] < 0.9  # it interpolates
 
 
 def test_neighbours_agree_where_classes_point_the_same_way():

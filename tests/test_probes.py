@@ -67,6 +67,21 @@ def test_planted_dead_units_are_found(tiny):
     assert table.loc["dense_1"].tolist() == [256, 1, 0, 0]
 
 
+def test_a_network_that_looks_for_sharp_pixels_is_found_out():
+    # Its first logit is the difference of neighbouring columns; the second a threshold between stripes and their blur.
+    pixels = keras.Input((64, 64, 3))
+    difference = keras.ops.mean(keras.ops.abs(pixels[:, :, 1:] - pixels[:, :, :-1]), axis=(1, 2, 3))
+    logits = keras.ops.concatenate([difference[:, None], keras.ops.full_like(difference[:, None], 200)], axis=1)
+    model = keras.Model(pixels, logits)
+    stripes = np.zeros((6, 64, 64, 3), np.uint8)
+    stripes[:, :, ::2] = 255
+    table = probes.sharpness({"one": model, "two": model}, stripes, np.array([0, 0, 0, 0, 0, 1]))
+    assert table["network"].tolist() == ["one", "two"] and (table["n"] == 6).all()
+    assert table[["stored", "moved", "gain"]].iloc[0].tolist() == pytest.approx([5 / 6, 1 / 6, -4 / 6])
+    assert (table["p_value"] == 0.21875).all()  # five images change to wrong, one to right
+    assert probes.sharpness({}, stripes, np.zeros(6, int)).empty
+
+
 def test_a_rectifier_behind_a_rectified_layer_is_left_out(tiny):
     model = models.build(find_recipe("shallow_cnn", "as_coded"), 6)
     table = probes.layer_activity(model, tiny.images[:3])
