@@ -203,7 +203,7 @@ class _Training:
         else:
             network = models.between(self.model, lowest, cut)
             inputs = self._activations(lowest, part, mirrored)
-        key = self.plan.config()
+        config = self.plan.config()
         name = provenance.digest(
             [
                 self.recipe.network,
@@ -213,19 +213,10 @@ class _Training:
                 self.recipe.input_size,
                 self.recipe.input_range,
                 self.recipe.width,
-                *(
-                    key[k]
-                    for k in (
-                        "data_fingerprint",
-                        "split_fingerprint",
-                        "weights_sha256",
-                        "keras",
-                        "tensorflow",
-                    )
-                ),
+                *(config[k] for k in ("data_fingerprint", "split_fingerprint", "weights_sha256", "packages")),
                 provenance.code_hash("models", "networks/mobilenetv2", "features"),
                 # Random base weights depend on the seed.
-                None if key["weights_sha256"] else self.plan.seed,
+                None if config["weights_sha256"] else self.plan.seed,
             ]
         )
         # Activations of mirrored images are mirrored already.
