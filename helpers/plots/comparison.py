@@ -108,8 +108,8 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         figure, axes = new_figure(PAGE, 4.6, 2, 2, sharey=True)
         for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
             for row in table.itertuples():
-                x = getattr(row, column)
-                axis.plot(x, row.accuracy, RECIPE_MARKERS[row.recipe], color=MODEL_COLOURS[row.model], markersize=7)
+                look = {"color": MODEL_COLOURS[row.model], "markersize": 7, "clip_on": False}
+                axis.plot(getattr(row, column), row.accuracy, RECIPE_MARKERS[row.recipe], **look)
             axis.set(xscale="log", xlabel=words, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -214,7 +214,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
             percent_axis(axis, "x")
         axes[0].set_ylabel("accuracy")
         percent_axis(axes[0])
-        axes[0].legend(loc="upper left")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
     errors = [
         calibration.expected_calibration_error(run.predictions["test_probabilities"], run.predictions["test_labels"])
