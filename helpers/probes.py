@@ -70,7 +70,7 @@ def learning_rate_sweep(
 def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """How often networks are right on images as they are stored, and on the same images under the blur of an augmentation.
 
-    A quarter of a pixel to the right and down is no move that a person would see. What it leaves is the interpolation
+    A quarter of a pixel along both axes is no move that a person would see. What it leaves is the interpolation
     between neighbouring pixels, which every turned, sheared or zoomed training image goes through as well.
 
     Args:

@@ -1,16 +1,26 @@
 import json
 import re
+from dataclasses import replace
 
 import hostile
 import pytest
+from fake_runs import write_run
 
-from helpers import paths, readme, series
+from helpers import config, paths, readme, series
 
 README = (paths.ROOT / "README.md").read_text()
 
 
 def test_results_are_those_of_the_committed_records():
     assert readme.rendered(README) == README
+
+
+def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
+    recipe = config.find_recipe("deep_cnn", "improved")
+    run = write_run(tmp_path, "deep_cnn", "improved")
+    assert "has changed" not in readme._run_line(run)
+    monkeypatch.setattr(config, "RECIPES", (replace(recipe, batch_size=7),))
+    assert "its recipe has changed since" in readme._run_line(run)
 
 
 def test_missing_markers_are_refused():
