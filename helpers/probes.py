@@ -24,32 +24,28 @@ from helpers.style import name_of
 from helpers.weights import BaseWeights
 
 
-def learning_rate_sweep(
-    recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
-) -> pd.DataFrame:
-    """Train a recipe for a few steps at several constant learning rates.
+def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """Train recipes for the same few steps each, from the same seed.
 
     Args:
-        recipe: a network trained from scratch; its optimizer is kept, its learning rate replaced.
-        rates: learning rates to try.
-        steps: optimizer steps of each trial.
+        recipes: for networks trained from scratch; their first phase counts, at a constant learning rate.
+        steps: optimizer steps of each training.
         dataset: the data.
         split: its split; accuracy is measured on validation.
-        seed: of every trial.
+        seed: of every training.
 
     Returns:
-        Columns `learning_rate`, `training_loss` (mean of the last fifth of the steps), `validation_loss`,
+        One row a recipe: `training_loss` (cross-entropy, mean of the last fifth of the steps), `validation_loss`,
         `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU).
     """
-    rows = []
     images, labels = dataset.images[split.train], dataset.labels[split.train]
     validation, truth = dataset.part(split, "validation")
-    for rate in rates:
+    rows = []
+    for recipe in recipes:
         keras.utils.clear_session()
         keras.utils.set_random_seed(seed)
         model = models.build(recipe, dataset.num_classes)
-        phase = replace(recipe.phases[0], learning_rate=rate)
-        training.compiled(model, phase, steps, recipe.label_smoothing)
+        training.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
         losses = [_step_loss(model, *next(stream)) for _ in range(steps)]
         scores = training.predict(model, validation)
@@ -57,7 +53,6 @@ def learning_rate_sweep(
         dead = activity.loc[activity["layer"] == "dense_1", "dead_share"]
         rows.append(
             {
-                "learning_rate": rate,
                 "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
                 "validation_loss": evaluation.cross_entropy(scores, truth),
                 "validation_accuracy": evaluation.accuracy(scores, truth),
@@ -65,6 +60,20 @@ def learning_rate_sweep(
             }
         )
     return pd.DataFrame(rows)
+
+
+def learning_rate_sweep(
+    recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
+) -> pd.DataFrame:
+    """Train a recipe for a few steps at several constant learning rates, everything else kept.
+
+    Returns:
+        Column `learning_rate`, then those of `short_trainings`, whose arguments these are.
+    """
+    recipes = [replace(recipe, phases=(replace(recipe.phases[0], learning_rate=rate),)) for rate in rates]
+    trained = short_trainings(recipes, steps, dataset, split, seed)
+    trained.insert(0, "learning_rate", list(rates))
+    return trained
 
 
 def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:

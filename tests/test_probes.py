@@ -56,6 +56,13 @@ def test_a_sweep_has_a_row_a_rate_and_repeats_itself(tiny, split):
     assert (table["training_loss"] > 0).all()
 
 
+def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_loss(tiny, split):
+    table = probes.short_trainings([SHALLOW, PENALISED, replace(PENALISED, l2=0.0)], 1, tiny, split, seed=0)
+    assert table.iloc[0].tolist() == table.iloc[2].tolist()
+    assert table["training_loss"].nunique() == 1, "the first step sees the same weights, whatever the penalty"
+    assert table["validation_loss"].iloc[1] != table["validation_loss"].iloc[0]
+
+
 def test_planted_dead_units_are_found(tiny):
     model = models.build(SHALLOW, 6)
     bias = np.where(np.arange(32) < 8, -1, 1)
