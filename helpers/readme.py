@@ -2,11 +2,10 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from helpers import config, markers, paths, results, storage
+from helpers import markers, paths, results, storage
 from helpers.runs import Run, finished
 from helpers.site import MAIN_FIGURES
 from helpers.style import name_of
@@ -69,13 +68,8 @@ def _run_line(run: Run) -> str:
         f"{record['weights']['origin']}, sha256 {record['weights']['sha256'][:8] or 'none'}; "
         f"{record['hardware']}; record in "
         f"[{run.folder.name}](figures/full/records/{run.folder.name}/run.json)"
-        f"{'' if _has_recipe_of_today(run) else '; **its recipe has changed since, and is not trained again yet**'}"
+        f"{'' if results.has_recipe_of_today(run) else '; **its recipe has changed since, and is not trained again yet**'}"
     )
-
-
-def _has_recipe_of_today(run: Run) -> bool:
-    made_by = config.as_recipe(run.config["recipe"])
-    return any(replace(recipe, width=made_by.width) == made_by for recipe in config.RECIPES)
 
 
 def _figure(folder: Path, name: str) -> str:

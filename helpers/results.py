@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import evaluation, hierarchy, storage
-from helpers.config import RECIPES, REPORTED
+from helpers.config import PROFILES, RECIPES, REPORTED, find_recipe
 from helpers.runs import Failure, Run, failed, finished
 from helpers.style import MODEL_NAMES, RECIPE_NAMES, name_of
 
@@ -82,6 +83,14 @@ def failures(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: 
         for failure in failed(folder)
         if _fits(failure.config, data_fingerprint, split_fingerprint)
     ]
+
+
+def has_recipe_of_today(run: Run) -> bool:
+    """Whether a run's recipe is still among those of its profile; MobileNetV2's width follows the weights at hand."""
+    made_by, profile = run.config["recipe"], PROFILES.get(run.config["profile"])
+    today = (find_recipe(recipe.model, recipe.name, profile).as_dict() for recipe in RECIPES)
+    # Through JSON, as the run's own went. Records of older code may lack what a recipe has now.
+    return any(json.loads(json.dumps(recipe | {"width": made_by.get("width")})) == made_by for recipe in today)
 
 
 def by_recipe(runs: Sequence[Run], seed: int | None = None) -> dict[tuple[str, str], Run]:
@@ -532,6 +541,9 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         f"Hardware: {_joined(run.record['hardware'] for run in runs)}. "
         f"Code: {_joined(run.record['code_version'] for run in runs)}.",
     ]
+    changed = [f"{run.label}, seed {run.seed}" for run in runs if not has_recipe_of_today(run)]
+    if changed:
+        lines += ["", f"**Not trained again yet since its recipe changed:** {'; '.join(changed)}."]
     if others:
         lines += ["", "Runs of other versions of the code or the settings, not used above:", ""]
         lines += [

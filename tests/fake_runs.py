@@ -49,7 +49,7 @@ def write_run(
         "recipe": find_recipe(model, recipe).as_dict(),
         "seed": seed,
         "key": key,
-        "profile": "smoke",
+        "profile": "full",
         "data_fingerprint": data,
         "split_fingerprint": split,
     }

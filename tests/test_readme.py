@@ -6,7 +6,7 @@ import hostile
 import pytest
 from fake_runs import write_run
 
-from helpers import config, paths, readme, series
+from helpers import config, paths, readme, results, series
 
 README = (paths.ROOT / "README.md").read_text()
 
@@ -18,9 +18,14 @@ def test_results_are_those_of_the_committed_records():
 def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
     recipe = config.find_recipe("deep_cnn", "improved")
     run = write_run(tmp_path, "deep_cnn", "improved")
+    results.write_tables(tmp_path, [run])
     assert "has changed" not in readme._run_line(run)
+    assert "changed" not in (tmp_path / "results.md").read_text()
     monkeypatch.setattr(config, "RECIPES", (replace(recipe, batch_size=7),))
+    monkeypatch.setattr(results, "RECIPES", config.RECIPES)
+    results.write_tables(tmp_path, [run])
     assert "its recipe has changed since" in readme._run_line(run)
+    assert "since its recipe changed:** deep_cnn improved, seed 0." in (tmp_path / "results.md").read_text()
 
 
 def test_missing_markers_are_refused():
