@@ -5,6 +5,7 @@ came over a network can be told from what was sent. Where TINYIMAGE_CHECKPOINTS 
 copy of the newest one is kept there, so that a run whose machine is gone goes on elsewhere.
 """
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import fsspec
 import numpy as np
 
 from helpers import paths, provenance, storage
-from helpers.errors import InputError
+from helpers.errors import InputError, first_line
 
 _PATTERN = "checkpoint_*.npz"
 
@@ -43,15 +44,15 @@ def load(folder: Path, progress: Callable[[str], None]) -> dict[str, np.ndarray]
     Returns:
         Arrays by name; empty where there is none.
     """
+    _remove_damaged(folder, progress)  # first, so that a damaged one does not pass for newer than a sound copy
     if shared := _Shared.of(folder):
         shared.bring_newer()
-    for file in sorted(folder.glob(_PATTERN), reverse=True):
-        if file.stem.split("_")[-1] == provenance.file_hash(file):
-            with np.load(file) as arrays:
-                return {name: arrays[name] for name in arrays.files}
-        progress(f"{file} is damaged and is not used")
-        file.unlink()
-    return {}
+        _remove_damaged(folder, progress)
+    newest = max(folder.glob(_PATTERN), default=None)
+    if newest is None:
+        return {}
+    with np.load(newest) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def clear(folder: Path) -> None:
@@ -63,15 +64,28 @@ def clear(folder: Path) -> None:
 
 
 def check_shared() -> None:
-    """Make sure that the place of the copies can be reached, where one is named.
+    """Make sure that files can be written where the copies go, if such a place is named.
 
     Raises:
-        InputError: it cannot.
+        InputError: they cannot.
     """
+    if not (url := paths.checkpoints()):
+        return
     try:
-        fsspec.url_to_fs(paths.checkpoints() or paths.runs().as_posix())
+        files, root = fsspec.url_to_fs(url)
+        files.makedirs(root, exist_ok=True)
+        probe = f"{root.rstrip('/')}/.probe_{uuid.uuid4().hex}"
+        files.pipe_file(probe, b"")
+        files.rm_file(probe)
     except (ImportError, ValueError, OSError) as error:
-        raise InputError(f"CHECKPOINTS={paths.checkpoints()} cannot be used: {str(error).splitlines()[0]}.") from error
+        raise InputError(f"CHECKPOINTS={url} cannot be used: {first_line(error)}.") from error
+
+
+def _remove_damaged(folder: Path, progress: Callable[[str], None]) -> None:
+    for file in folder.glob(_PATTERN):
+        if file.stem.split("_")[-1] != provenance.file_hash(file):
+            progress(f"{file} is damaged and is not used")
+            file.unlink()
 
 
 class _Shared:

@@ -18,7 +18,7 @@ _LEVEL = 0.05
 
 
 def judge(
-    runs: Sequence[Run], folds: pd.DataFrame, sweep: pd.DataFrame, n_duplicates: int, seed: int | None = None
+    runs: Sequence[Run], folds: pd.DataFrame, sweep: pd.DataFrame, n_wrong_labels: int, seed: int | None = None
 ) -> pd.DataFrame:
     """Claim, verdict and evidence, built from the numbers of these runs.
 
@@ -26,7 +26,7 @@ def judge(
         runs: finished runs, first seeds first.
         folds: of `probes.cross_validation`; may be empty.
         sweep: of `probes.input_sweep`; may be empty.
-        n_duplicates: images that stand in two classes.
+        n_wrong_labels: of `dataset.certainly_wrong_labels`.
         seed: whose runs are judged; None for the first of each recipe.
 
     Returns:
@@ -42,7 +42,7 @@ def judge(
         ("More epochs, perhaps grokking, would help.", _more_epochs(found)),
         ("k-fold cross-validation costs too much.", _folds(found, folds)),
         ("64 x 64 images may show their class badly.", _size(sweep)),
-        ("The labels may be wrong.", _labels(n_duplicates)),
+        ("The labels may be wrong.", _labels(n_wrong_labels)),
     )
     return pd.DataFrame([(claim, *answer) for claim, answer in answers], columns=["claim", "verdict", "evidence"])
 
@@ -131,14 +131,15 @@ def _compute(found: Found) -> Answer:
     if transfer is None:
         return _missing("MobileNetV2 and the deep CNN by the same recipe, improved or as reported")
     goal = scratch.history["validation_accuracy"].max()
-    reached = results.seconds_to(transfer, goal)
-    words = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(_wall(scratch))} from start to finish. "
+    own, reached = results.seconds_to(scratch, goal), results.seconds_to(transfer, goal)
+    words = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
         return "does not hold", f"{words}{_name(transfer)}, never reaches that."
-    total = reached + max(0.0, _wall(transfer) - transfer.record["train_seconds"])
-    return "holds" if total < _wall(scratch) else "does not hold", (
-        f"{words}{_name(transfer)}, passes that after {duration(total)}, computing frozen features and the evaluation included. "
-        "What the pretraining cost is in neither."
+    around = _around(transfer)
+    outside = "was not measured, since the run was resumed" if around is None else f"took it {duration(around)} more"
+    return "holds" if reached + (around or 0) < own else "does not hold", (
+        f"{words}{_name(transfer)}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
+        f"none were kept from before, and the evaluation) {outside}. What the pretraining cost is in neither."
     )
 
 
@@ -195,11 +196,11 @@ def _size(sweep: pd.DataFrame) -> Answer:
     )
 
 
-def _labels(n_duplicates: int) -> Answer:
-    if n_duplicates == 0:
+def _labels(n_wrong_labels: int) -> Answer:
+    if n_wrong_labels == 0:
         return "no evidence here", "No image stands in two classes."
     return "holds", (
-        f"{n_duplicates} images stand in two classes each, so at least {n_duplicates} labels are wrong. That is a lower "
+        f"Copies of one image stand in different classes, so at least {n_wrong_labels} labels are wrong. That is a lower "
         "bound; how many more are wrong is not measured here (Northcutt et al. [14])."
     )
 
@@ -232,7 +233,8 @@ def _pace_words(values: pd.Series) -> str:
     return f"validation gains {_points(first)} from epoch 1 to 2 and {_points(late)} an epoch over the last three"
 
 
-def _wall(run: Run) -> float:
-    """Seconds from start to finish; those of the epochs where a run was resumed, since its start is then that of the rest."""
+def _around(run: Run) -> float | None:
+    """Seconds from start to finish that lie outside the epochs; None where a run was resumed: its start is that of the rest."""
     start, end = (datetime.fromisoformat(run.record[name]) for name in ("started", "finished"))
-    return max((end - start).total_seconds(), run.record["train_seconds"])
+    seconds = (end - start).total_seconds() - run.record["train_seconds"]
+    return seconds if seconds >= 0 else None

@@ -339,7 +339,7 @@ def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
     """Labelled images with equal pixels, one row for each further copy.
 
     Returns:
-        Columns `first`, `second` (indices), `first_class`, `second_class` (names).
+        Columns `first`, `second` (indices), `first_class`, `second_class` (names), `in_two_classes` (bool).
     """
     frame = pd.DataFrame({"index": np.arange(len(dataset.labels)), "digest": dataset.digests})
     rows = [
@@ -349,7 +349,16 @@ def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
     ]
     names = np.array(dataset.class_names)[dataset.labels]
     pairs = pd.DataFrame(rows, columns=["first", "second"], dtype=np.int64)
-    return pairs.assign(first_class=names[pairs["first"]], second_class=names[pairs["second"]])
+    classes = dataset.labels[pairs["first"]], dataset.labels[pairs["second"]]  # two classes may have one name
+    return pairs.assign(
+        first_class=names[pairs["first"]], second_class=names[pairs["second"]], in_two_classes=classes[0] != classes[1]
+    )
+
+
+def certainly_wrong_labels(dataset: Dataset) -> int:
+    """How many labels are wrong at least: of equal images, all that have not their most frequent label."""
+    same = pd.DataFrame({"digest": dataset.digests, "label": dataset.labels}).groupby("digest")["label"]
+    return int((same.size() - same.agg(lambda labels: labels.value_counts().max())).sum())
 
 
 # --- decoding and the cache --------------------------------------------------------------------------------------

@@ -54,6 +54,13 @@ def strategy() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def hardware() -> str:
+    """What a number was computed on: "AMD EPYC, 2 cores", and the GPUs with their precision where there are some."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    return ", ".join([provenance.hardware(), *names, *([dtype_policy()] if gpus else [])])
+
+
 def dtype_policy() -> str:
     """Keras' name of the precision: half precision where every GPU has units for it, which processors have not.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pooch
 
-from helpers.errors import InputError
+from helpers.errors import InputError, first_line
 
 OFFICIAL_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 OFFICIAL_MD5 = "90528d7ca1a48142e341f4ef8d21d0de"
@@ -30,8 +30,7 @@ def download_official(folder: Path, url: str = OFFICIAL_URL, md5: str = OFFICIAL
     try:
         return Path(pooch.retrieve(url, f"md5:{md5}", fname=name, path=folder, progressbar=True))
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{url} could not be downloaded to {folder} ({reason}); try again later, or use the Kaggle archive "
+            f"{url} could not be downloaded to {folder} ({first_line(error)}); try again later, or use the Kaggle archive "
             "(see data/README.md)."
         ) from error

@@ -10,3 +10,8 @@ class InputError(ValueError):
 
 class DivergenceError(ArithmeticError):
     """A training whose loss became infinite or undefined."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, for a sentence; its kind where it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -96,6 +96,8 @@ def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[f
 def mean_interval(values: list[float], n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of a mean accuracy: over seeds where there are several (Student's t), else over images (Wilson).
 
+    Seeds that all score the same tell nothing of their spread: then the interval is over images, too.
+
     Args:
         values: accuracies of runs that differ in their seed.
         n: number of images.
@@ -104,10 +106,8 @@ def mean_interval(values: list[float], n: int, confidence: float = 0.95) -> tupl
     Returns:
         Its lower and upper end, fractions in [0, 1].
     """
-    if len(values) == 1:
-        return accuracy_interval(values[0], n, confidence)
     if np.ptp(values) == 0:
-        return values[0], values[0]
+        return accuracy_interval(values[0], n, confidence)
     low, high = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
     return float(max(low, 0)), float(min(high, 1))
 
@@ -271,7 +271,13 @@ def accuracy_by(values: np.ndarray, right: np.ndarray, groups: int = 5) -> pd.Da
 
 
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Counts, int64 (num_classes, num_classes): true class by row, predicted class by column."""
+    """Counts, int64 (num_classes, num_classes): true class by row, predicted class by column.
+
+    Args:
+        predicted: integer (n,), in [0, num_classes).
+        labels: integer (n,), the true classes.
+        num_classes: also those that do not occur.
+    """
     counts = np.zeros((num_classes, num_classes), np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
@@ -279,6 +285,11 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
 
 def class_accuracy(predicted: np.ndarray, labels: np.ndarray, class_names: list[str]) -> pd.DataFrame:
     """Accuracy of each class with its interval, best first.
+
+    Args:
+        predicted: integer (n,).
+        labels: integer (n,), the true classes.
+        class_names: of the labels.
 
     Returns:
         Columns `class_name`, `n`, `accuracy`, `low`, `high`; classes without images are left out.
@@ -295,6 +306,11 @@ def class_accuracy(predicted: np.ndarray, labels: np.ndarray, class_names: list[
 
 def confused_pairs(counts: np.ndarray, class_names: list[str], most: int = 10) -> pd.DataFrame:
     """The pairs of classes that are taken for each other most often, in either direction.
+
+    Args:
+        counts: of `confusion`.
+        class_names: in its order.
+        most: pairs to give.
 
     Returns:
         Columns `first`, `second`, `mistakes`, most first.

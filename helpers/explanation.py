@@ -160,12 +160,16 @@ def surest_mistakes(run: Run, most: int) -> np.ndarray:
 
 
 def views(
-    networks: dict[str, keras.Model], images: np.ndarray, class_names: Sequence[str]
+    networks: dict[str, keras.Model],
+    probabilities: dict[str, np.ndarray],
+    images: np.ndarray,
+    class_names: Sequence[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
     """What each network answers to images, and where it finds its answer.
 
     Args:
         networks: by name, from pixels to logits.
+        probabilities: by the same names, float (n, n_classes): their answers, for those that look at mirror images too.
         images: uint8 (n, height, width, 3).
         class_names: of the labels.
 
@@ -174,11 +178,10 @@ def views(
     """
     maps, answers = {}, {}
     for name, network in networks.items():
-        probabilities = np.exp(training.predict(network, images))
-        classes = probabilities.argmax(axis=1)
+        classes = probabilities[name].argmax(axis=1)
         maps[name] = grad_cam(network, images, classes)
         answers[name] = [
-            f"{class_names[label]}, {row[label]:.0%}" for label, row in zip(classes, probabilities, strict=True)
+            f"{class_names[label]}, {row[label]:.0%}" for label, row in zip(classes, probabilities[name], strict=True)
         ]
     return maps, answers
 

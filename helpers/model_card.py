@@ -3,10 +3,7 @@
 import re
 from pathlib import Path
 
-import numpy as np
-from sklearn.metrics import f1_score
-
-from helpers import calibration, evaluation, storage
+from helpers import calibration, evaluation, results, storage
 from helpers.runs import Run
 from helpers.style import name_of
 
@@ -16,29 +13,37 @@ _TEST_SOURCES = {
 }
 
 
-def write(run: Run, folder: Path, class_names: list[str]) -> Path:
+def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -> Path:
     """Write `model_card.md`.
 
     Args:
         run: a finished run or its record.
-        folder: of the profile's figures.
+        folder: of the profile's figures, with its list of looks at the test set.
         class_names: of the labels.
+        n_wrong_labels: of `dataset.certainly_wrong_labels`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model_card.md"
     with storage.replacing(file) as partial:
-        partial.write_text(text(run, class_names))
+        partial.write_text(text(run, class_names, n_wrong_labels, results.looks_at_test(folder, run)))
     return file
 
 
-def text(run: Run, class_names: list[str]) -> str:
-    """The card as Markdown; every number is the run's own."""
+def text(run: Run, class_names: list[str], n_wrong_labels: int = 0, n_looks: int = 1) -> str:
+    """The card as Markdown; every number is the run's own.
+
+    Args:
+        run: a finished run or its record.
+        class_names: of the labels.
+        n_wrong_labels: of the data, at least.
+        n_looks: how often a run of this recipe and seed has been judged on the test images.
+    """
     sections = {
         "The model": _model(run),
         "What it is for": _use(run, len(class_names)),
         "How it was trained": _training(run),
-        "How good it is": _quality(run, class_names),
-        "What to be careful about": _cautions(run),
+        "How good it is": _quality(run, class_names, n_looks),
+        "What to be careful about": _cautions(run, n_wrong_labels),
         "Where it comes from": _origin(run),
     }
     blocks = [f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items()]
@@ -82,16 +87,21 @@ def _training(run: Run) -> list[str]:
     ]
 
 
-def _quality(run: Run, class_names: list[str]) -> list[str]:
+def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
     probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
     predicted = probabilities.argmax(axis=1)
     per_class = evaluation.class_accuracy(predicted, labels, class_names)
     best, worst = per_class.iloc[0], per_class.iloc[-1]
     result, choice = run.result(), run.result("validation")
-    macro_f1 = f1_score(labels, predicted, labels=np.unique(labels), average="macro", zero_division=0)
+    macro_f1 = evaluation.macro_f1(predicted, labels)
+    looks = (
+        "looked at once"
+        if n_looks == 1
+        else f"looked at {n_looks} times, for this run and for earlier versions of its recipe"
+    )
     error = calibration.expected_calibration_error(probabilities, labels)
     return [
-        f"test images: {_TEST_SOURCES[run.record['test_source']]}, looked at once, after all choices",
+        f"test images: {_TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
         f"test accuracy {evaluation.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
         f"({calibration.N_BINS} bins of equal width)",
@@ -106,8 +116,12 @@ def _verbatim(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>!|~&$])", r"\\\1", text)
 
 
-def _cautions(run: Run) -> list[str]:
-    lines = ["some labels of the data are wrong: copies of one image stand in two classes"]
+def _cautions(run: Run, n_wrong_labels: int) -> list[str]:
+    lines = []
+    if n_wrong_labels:
+        lines.append(
+            f"labels of the data are wrong, {n_wrong_labels} at least: copies of one image stand in different classes"
+        )
     if run.record["weights"]["sha256"] and run.record["data"]["description"] == "TinyImage":
         lines.append(
             "its pretrained weights were learned from ImageNet's training images, from which these data were taken: a test "

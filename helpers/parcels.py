@@ -14,7 +14,7 @@ from pathlib import Path
 import pooch
 
 from helpers import storage
-from helpers.errors import InputError
+from helpers.errors import InputError, first_line
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,8 @@ def fetch(url: str, sha256: str, target: Path) -> None:
     try:
         pooch.retrieve(f"{url}/{sha256}", f"sha256:{sha256}", fname=target.name, path=target.parent)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{target.name} could not be fetched from the machine that called `make sweep` ({reason}); workers must "
+            f"{target.name} could not be fetched from the machine that called `make sweep` ({first_line(error)}); workers must "
             "be able to reach it."
         ) from error
     storage.seal(target, sha256)

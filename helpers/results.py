@@ -499,6 +499,14 @@ def log_test_evaluation(folder: Path, run: Run) -> None:
             partial.write_text(text + line.getvalue())
 
 
+def looks_at_test(folder: Path, run: Run) -> int:
+    """How many runs of this one's recipe and seed have been judged on test, itself with them; see `log_test_evaluation`."""
+    file = folder / "test_evaluations.csv"
+    looks = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=list(_LOG_COLUMNS))
+    same = (looks["model"] == run.model) & (looks["recipe"] == run.recipe) & (looks["seed"] == run.seed)
+    return max(1, int(same.sum()))
+
+
 def _on_same_data(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Run]:
     """Each run once, though it may have both a folder and a record; folders named first win."""
     by_key: dict[str, Run] = {}

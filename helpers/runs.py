@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import devices, provenance, storage
-from helpers.errors import DivergenceError, InputError
+from helpers.errors import DivergenceError, InputError, first_line
 from helpers.plans import Plan
 
 LAST_FILE = "run.json"
@@ -127,7 +127,7 @@ class Run:
         try:
             return keras.models.load_model(file, compile=False, safe_mode=True)
         except Exception as error:  # Keras and HDF5 raise many kinds
-            reason = str(error).split(". ")[0].splitlines()[0].rstrip(".")
+            reason = first_line(error).split(". ")[0].rstrip(".")
             raise InputError(
                 f"{file} is no network that this project saved ({reason}); remove its run folder and train it again."
             ) from error
@@ -274,7 +274,7 @@ def finish(
                 "origin": weights.origin if weights else "random initialisation",
                 "sha256": weights.sha256 if weights else "",
             },
-            "hardware": provenance.hardware(),
+            "hardware": devices.hardware(),
             "threads": devices.threads(),
             "versions": provenance.versions(),
             "code_version": provenance.code_version(),
@@ -324,7 +324,7 @@ def write_record(run: Run, folder: Path) -> Run:
     for name in ("config.json", "history.csv", LAST_FILE):
         shutil.copy2(run.folder / name, partial / name)
     kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
-    half = {name: array.astype(np.float16) if array.dtype.kind == "f" else array for name, array in kept.items()}
+    half = {name: _in_half(array) if array.dtype.kind == "f" else array for name, array in kept.items()}
     with storage.replacing(partial / "predictions.npz") as file:
         np.savez_compressed(file, **half)
     seal(partial)
@@ -334,6 +334,14 @@ def write_record(run: Run, folder: Path) -> Run:
     storage.settle_folder(folder)
     shutil.rmtree(old, ignore_errors=True)
     return Run(target)
+
+
+def _in_half(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (n, n_classes) in half precision, with the same answers: what rounding has made equal is told apart."""
+    half, answers = probabilities.astype(np.float16), probabilities.argmax(axis=1)
+    for row in np.flatnonzero(half.argmax(axis=1) != answers):
+        half[row, answers[row]] = np.nextafter(half[row].max(), np.float16(2))
+    return half
 
 
 def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> None:

@@ -14,7 +14,7 @@ import keras
 
 from helpers import paths, provenance, storage
 from helpers.config import PRETRAINING
-from helpers.errors import InputError
+from helpers.errors import InputError, first_line
 
 # The file that keras.applications.MobileNetV2(weights="imagenet", include_top=False) fetches at 224 px.
 IMAGENET_URL = (
@@ -112,7 +112,7 @@ def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
         _forget(file, was_fetched)
         raise InputError(
             f"{file} does not hold weights of MobileNetV2 (alpha {width}, without its classification layer): "
-            f"{str(error).splitlines()[0]}; name another file with WEIGHTS=<file>."
+            f"{first_line(error)}; name another file with WEIGHTS=<file>."
         ) from error
 
 

@@ -90,6 +90,16 @@ def test_a_copy_that_was_cut_off_is_named_and_the_one_before_it_used(shared):
     assert lines == [f"{there / torn.name} is damaged and is not used"]
 
 
+def test_a_damaged_state_here_does_not_hide_the_sound_copy(shared):
+    _, here, _ = shared
+    checkpoints.save(here, 3, FIRST)
+    [file] = here.glob("*.npz")
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    lines = []
+    assert checkpoints.load(here, lines.append)["a"].tolist() == FIRST["a"].tolist()
+    assert lines == [f"{file} is damaged and is not used"]
+
+
 def test_copies_go_when_the_run_has_ended(shared):
     copies, here, _ = shared
     checkpoints.save(here, 1, FIRST)
@@ -102,3 +112,13 @@ def test_a_place_that_cannot_be_used_is_said_before_anything_runs(url, monkeypat
     monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", url)
     with pytest.raises(InputError, match=f"CHECKPOINTS={url} cannot be used"):
         checkpoints.check_shared()
+
+
+def test_the_place_of_the_copies_is_tried_by_writing_there(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", str(tmp_path / "file" / "copies"))
+    with pytest.raises(InputError, match="cannot be used"):
+        checkpoints.check_shared()
+    monkeypatch.setenv("TINYIMAGE_CHECKPOINTS", str(tmp_path / "copies"))
+    checkpoints.check_shared()
+    assert list((tmp_path / "copies").iterdir()) == []

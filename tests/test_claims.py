@@ -23,9 +23,9 @@ def make(tmp_path):
     return lambda *names, **settings: write_run(tmp_path / "fakes", *names, **settings)
 
 
-def verdict(name, runs=(), folds=NOTHING, sweep=NOTHING, n_duplicates=0, seed=None):
+def verdict(name, runs=(), folds=NOTHING, sweep=NOTHING, n_wrong_labels=0, seed=None):
     """Verdict and evidence of one claim."""
-    table = claims.judge(list(runs), folds, sweep, n_duplicates, seed).set_index("claim")
+    table = claims.judge(list(runs), folds, sweep, n_wrong_labels, seed).set_index("claim")
     return tuple(table.loc[CLAIMS[name], ["verdict", "evidence"]])
 
 
@@ -100,7 +100,10 @@ def test_transfer_is_judged_by_the_time_to_the_other_s_accuracy(make):
     found, evidence = verdict("compute", [scratch, quick])
     assert found == "holds"
     assert "30.0% on validation, after 5 min" in evidence
-    assert "after 50 s" in evidence  # two epochs, and half a minute of the whole minute outside of epochs
+    assert "after 20 s of epochs" in evidence and "took it 30 s more" in evidence  # of the whole minute
+    resumed = make("mobilenetv2", "improved", validation=(0.2, 0.35, 0.4), seconds=30, seed=1)
+    found, evidence = verdict("compute", [scratch, resumed])
+    assert found == "holds" and "was not measured, since the run was resumed" in evidence
 
 
 @pytest.mark.parametrize(
@@ -179,7 +182,7 @@ def test_enlarging_shows_how_much_was_lost_in_feeding(accuracy, expected):
 
 def test_images_in_two_classes_are_wrong_labels():
     assert verdict("labels")[0] == "no evidence here"
-    found, evidence = verdict("labels", n_duplicates=7)
+    found, evidence = verdict("labels", n_wrong_labels=7)
     assert found == "holds"
     assert "at least 7 labels are wrong" in evidence
 

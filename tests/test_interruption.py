@@ -136,7 +136,7 @@ WRITERS = {
     "submission": lambda run, folder: results.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
     "log of evaluations": lambda run, folder: results.log_test_evaluation(folder, run),
     "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
-    "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES]),
+    "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES], 0),
     "record": lambda run, folder: runs.write_record(run, folder),
     "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
     "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),

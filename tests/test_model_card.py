@@ -1,7 +1,7 @@
 import pytest
 from fake_runs import NUM_CLASSES, write_run
 
-from helpers import model_card
+from helpers import model_card, results
 
 NAMES = [f"class {label}" for label in range(NUM_CLASSES)]
 
@@ -12,7 +12,7 @@ def run(tmp_path):
 
 
 def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
-    text = model_card.write(run, tmp_path / "figures", NAMES).read_text()
+    text = model_card.write(run, tmp_path / "figures", NAMES, 0).read_text()
     result = run.result()
     for words in (
         "# Model card: MobileNetV2, improved",
@@ -40,3 +40,16 @@ def test_cautions_fit_the_data_and_the_weights(run):
     run.record["data"]["description"], run.record["weights"]["sha256"] = "TinyImage", "66dd"
     real = model_card.text(run, NAMES)
     assert "may flatter" in real and "procedural" not in real and "sha256 66dd" in real
+
+
+def test_every_look_at_the_test_set_is_counted(run, tmp_path):
+    results.log_test_evaluation(tmp_path, run)
+    assert "looked at once (`test_evaluations.csv`)" in model_card.write(run, tmp_path, NAMES, 0).read_text()
+    results.log_test_evaluation(tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=3, right=41, version="b"))
+    results.log_test_evaluation(tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=4))
+    assert "looked at 2 times" in model_card.write(run, tmp_path, NAMES, 0).read_text()
+
+
+def test_wrong_labels_are_named_where_there_are_some(run):
+    assert "labels of the data are wrong, 7 at least" in model_card.text(run, NAMES, n_wrong_labels=7)
+    assert "labels of the data are wrong" not in model_card.text(run, NAMES)

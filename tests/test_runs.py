@@ -80,6 +80,14 @@ def test_a_record_keeps_probabilities_as_halves_and_leaves_out_the_unlabelled(ru
             assert array.dtype.kind == "i"
 
 
+def test_halves_give_the_same_answers(tmp_path):
+    close = np.float32([[0.3, 0.30002, 0.1], [0.30002, 0.3, 0.1], [0.99997, 1e-5, 2e-5]])
+    assert close.astype(np.float16)[0].argmax() == 0, "rounding alone changes the first answer"
+    half = runs._in_half(close)
+    assert half.argmax(axis=1).tolist() == [1, 0, 0]
+    np.testing.assert_allclose(half, close, atol=5e-4)
+
+
 def test_a_record_of_a_record_is_the_same(run, tmp_path):
     once = runs.write_record(run, tmp_path / "records")
     twice = runs.write_record(once, tmp_path / "copies")
