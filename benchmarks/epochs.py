@@ -77,11 +77,9 @@ def time_to_reported_accuracy(dataset: Dataset, split: Split, weights: BaseWeigh
     steps = batches.steps_per_epoch(len(labels), _TARGET.batch_size)
     head.fit(stream, epochs=phase.epochs, steps_per_epoch=steps, verbose=0, shuffle=False)
     took = time.perf_counter() - start
-    images, labels = dataset.part(split, "test")
+    images, labels = dataset.part(split, "validation")  # test images are for frozen recipes alone
     accuracy = evaluation.accuracy(training.predict(model, images), labels)
-    name = (
-        f"to {reported.accuracy:.1%} test accuracy: a head on features of {len(chosen):,} images reached {accuracy:.1%}"
-    )
+    name = f"to the report's {reported.accuracy:.1%}: a head on features of {len(chosen):,} images reached {accuracy:.1%} on validation"
     return row(name, ours=took, peer=reported.seconds, unit="s", ratio=reported.seconds / took, aim="ours under 120 s")
 
 
@@ -102,7 +100,7 @@ def print_memory() -> None:
     dataset = open_source(os.environ["PROBED"])
     split = make_split(dataset)
     recipe = config.find_recipe("shallow_cnn", "as_reported")
-    images, labels = dataset.images[split.train], dataset.labels[split.train]
+    images, labels = dataset.part(split, "train")
     model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], _WAIT_STEPS)
     stream = batches.training_batches(images, labels, recipe, dataset.num_classes, 0)
     model.fit(stream, steps_per_epoch=_WAIT_STEPS, verbose=0, shuffle=False)

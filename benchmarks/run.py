@@ -15,9 +15,10 @@ from helpers.weights import find_weights
 def run(
     source: Annotated[str, typer.Option("--data", help="zip or folder of TinyImage; the demo data if not given")] = "",
     weights: Annotated[str, typer.Option(help="weights of MobileNetV2, as for `make report`")] = "",
-    profile: Annotated[str, typer.Option(help="whose folder gets benchmarks.csv")] = "demo",
+    profile: Annotated[str, typer.Option(help="whose folder gets benchmarks.csv; demo, or quick with --data")] = "",
 ) -> None:
     """Measure, print the table, write it."""
+    profile = profile or ("quick" if source else "demo")
     settings = config.find_profile(profile)
     path = paths.resolve(source) if source else dataset.demo_folder(settings.demo)
     opened = dataset.open_source(path)

@@ -54,7 +54,12 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_
 
 
 def negative_log_likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of minus the logarithm of the probability of the true class, in nats."""
+    """Mean of minus the logarithm of the probability of the true class, in nats.
+
+    Args:
+        probabilities: float (n, n_classes), rows sum to 1.
+        labels: integer (n,).
+    """
     return evaluation.cross_entropy(_logits(probabilities), labels)
 
 

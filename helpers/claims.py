@@ -111,18 +111,18 @@ def _validation_above(found: Found) -> Answer:
 
 
 def _chance(found: Found) -> Answer:
-    value, guess = REPORTED["shallow_cnn"].accuracy, 0.01
+    value, num_classes = REPORTED["shallow_cnn"].accuracy, 100
     low, high = evaluation.accuracy_interval(value, _REPORTED_IMAGES)
     words = (
         f"{value:.1%} of {_REPORTED_IMAGES:,} images, the most the report can have measured on, has the 95 % interval "
-        f"{low:.2%} to {high:.2%}; a guess among 100 classes gives {guess:.0%}."
+        f"{low:.2%} to {high:.2%}; a guess among {num_classes} classes gives {1 / num_classes:.0%}."
     )
     run = found.get(("shallow_cnn", "as_reported"))
     if run is not None:
-        low_here, high_here = (run.result()[f"accuracy_{end}"] for end in ("low", "high"))
-        where = "above" if low_here > guess else "below" if high_here < guess else "not apart from"
-        words += f" Here the recipe gives {_test(run)}, {where} a guess."
-    return "does not hold" if low <= guess <= high else "holds", words
+        here = evaluation.versus_chance(run.result()["accuracy"], run.result()["n"], num_classes)
+        words += f" Here the recipe gives {_test(run)}, {here}."
+    verdict = evaluation.versus_chance(value, _REPORTED_IMAGES, num_classes)
+    return "holds" if verdict == "below chance" else "does not hold", words
 
 
 def _compute(found: Found) -> Answer:
@@ -201,7 +201,7 @@ def _labels(n_wrong_labels: int) -> Answer:
         return "no evidence here", "No image stands in two classes."
     return "holds", (
         f"Copies of one image stand in different classes, so at least {n_wrong_labels} labels are wrong. That is a lower "
-        "bound; how many more are wrong is not measured here (Northcutt et al. [14])."
+        "bound; notebook 04 names further candidates, which only a person could confirm (Northcutt et al. [14])."
     )
 
 

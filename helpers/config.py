@@ -447,6 +447,11 @@ def as_recipe(values: dict[str, Any]) -> Recipe:
     return Recipe(**values | {"phases": phases, "input_range": tuple(values["input_range"])})
 
 
+def listed(names: str) -> tuple[str, ...]:
+    """The names in an option such as MODELS, which are parted by commas."""
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
 def check_names(models: tuple[str, ...], recipes: tuple[str, ...]) -> None:
     """Check names that narrow a run.
 

@@ -31,7 +31,7 @@ from helpers.sources import Contents, Files
 SPLITS = ("train", "validation", "test")
 MOST_UNREADABLE = 0.01  # share of images that may be left out when the user says so
 
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF")  # Pillow knows more, some of which start other programs
+IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF")  # Pillow knows more, some of which start other programs
 _INDEX = "index.json"
 _PARTS = ("labelled", "official", "unlabelled")
 _FILES = (*(f"{part}.npy" for part in _PARTS), "labelled.npz", _INDEX)
@@ -54,6 +54,11 @@ class Split:
     test: np.ndarray
     test_source: str
     fingerprint: str
+
+    @property
+    def is_test_split_off(self) -> bool:
+        """Whether the test images were split off from the labelled ones, which the source brings no other test set for."""
+        return self.test_source == "split_off"
 
 
 class Rows:
@@ -138,7 +143,7 @@ class Dataset:
             Rows of uint8 (n, 64, 64, 3), and int64 (n,).
         """
         indices = getattr(split, name)
-        if name == "test" and split.test_source == "official_val":
+        if name == "test" and not split.is_test_split_off:
             return Rows(self.official_images, indices), self.official_labels[indices]
         return Rows(self.images, indices), self.labels[indices]
 
@@ -314,7 +319,7 @@ def check_split(dataset: Dataset, split: Split) -> None:
                 f"The {name} images have none of class {dataset.wnids[missing[0]]} ({len(missing)} of "
                 f"{dataset.num_classes} classes are missing); use more images."
             )
-        is_official = name == "test" and split.test_source == "official_val"
+        is_official = name == "test" and not split.is_test_split_off
         digests[name] = _digests(images) if is_official else dataset.digests[getattr(split, name)]
     for first, second in combinations(SPLITS, 2):
         shared = np.intersect1d(digests[first], digests[second])
@@ -437,7 +442,7 @@ def _decode_image(content: bytes, name: str) -> tuple[np.ndarray, bool]:
         height = width = colours = None
     if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) and colours in ("YCbCr", "Gray"):
         return simplejpeg.decode_jpeg(content, "RGB"), colours == "Gray"  # raises where a bit is wrong and it shows
-    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
         if image.size != (IMAGE_SIZE, IMAGE_SIZE):
             raise InputError(
                 f"{name} is {image.size[0]} x {image.size[1]} pixels, where TinyImage has {IMAGE_SIZE} x {IMAGE_SIZE}; "

@@ -21,13 +21,15 @@ from helpers.runs import Failure, Run
 from helpers.style import Plot
 from helpers.weights import BaseWeights, find_weights
 
-# What computes the tables of small experiments; they are quick to make again, so none is left out.
+# What computes the tables of small experiments.
 _TABLE_MODULES = (
     "augment",
     "batches",
     "config",
     "costs",
+    "evaluation",
     "exploration",
+    "features",
     "label_errors",
     "models",
     "networks/blocks",
@@ -74,7 +76,7 @@ class Experiment:
 
     def own_test(self) -> np.ndarray:
         """Indices of the test images that were split off from the labelled ones; none where the source brings its own."""
-        return self.split.test if self.split.test_source == "split_off" else self.split.test[:0]
+        return self.split.test if self.split.is_test_split_off else self.split.test[:0]
 
     def train(self, model: str, recipe: str) -> list[Run]:
         """Runs of a recipe, one for each seed of the profile; those that exist are not trained again.
@@ -128,8 +130,8 @@ class Experiment:
 
         Args:
             name: of the experiment.
-            compute: makes the table, called with the settings; None to read the newest one of that name.
-            settings: plain values that decide the result beside data, split, seed and weights.
+            compute: makes the table, called with the settings; None to read the one of that name that was asked for last.
+            settings: plain values that decide the result beside data, split, seed, weights, packages and code.
 
         Returns:
             The table; empty where it was to be read and is not there.
@@ -140,7 +142,8 @@ class Experiment:
             found.sort(key=lambda file: file.stat().st_mtime)
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
-        key = provenance.digest([repr(settings), self.seed, weights, provenance.code_hash(*_TABLE_MODULES)])
+        made_by = [provenance.packages(), provenance.code_hash(*_TABLE_MODULES)]
+        key = provenance.digest([repr(settings), self.seed, weights, *made_by])
         file = folder / f"{name}_{self._data_key()}_{key}.csv"
         if not storage.is_sound(file):
             if file.exists():
@@ -150,6 +153,7 @@ class Experiment:
             with storage.replacing(file) as partial:
                 frame.to_csv(partial, index=False)
                 storage.seal(file, provenance.file_hash(partial))
+        file.touch()
         return pd.read_csv(file)
 
     def show(self, plot: Plot, name: str) -> None:
@@ -236,7 +240,7 @@ def open_experiment(
     if threads := devices.wanted_threads():
         devices.limit_threads(threads)
     dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
-    models, recipes = (_listed(f"TINYIMAGE_{name}") for name in ("MODELS", "RECIPES"))
+    models, recipes = (config.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
     config.check_names(models, recipes)
     return Experiment(
         profile=settings,
@@ -259,7 +263,3 @@ def _remove_torn_notes() -> None:
         with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
             if note.exists() and not note.read_bytes().isdigit():
                 note.unlink()
-
-
-def _listed(variable: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in os.environ.get(variable, "").split(",") if part.strip())

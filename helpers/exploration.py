@@ -1,6 +1,7 @@
 """Facts about the images themselves, before any network is trained. Arrays in, numbers out."""
 
 import math
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -28,8 +29,7 @@ def split_counts(dataset: Dataset, split: Split) -> pd.DataFrame:
     """
     rows = []
     for name in SPLITS:
-        is_official = name == "test" and split.test_source == "official_val"
-        labels = (dataset.official_labels if is_official else dataset.labels)[getattr(split, name)]
+        _, labels = dataset.part(split, name)
         counts = np.bincount(labels, minlength=dataset.num_classes)
         rows.append((name, len(labels), int(counts.min()), int(counts.max())))
     unlabelled = len(dataset.unlabelled_names)
@@ -74,7 +74,7 @@ def sides(dataset: Dataset, split: Split) -> np.ndarray:
     """
     found = np.full(len(dataset.labels), "unused", dtype=object)
     for name in SPLITS:
-        if name != "test" or split.test_source == "split_off":
+        if name != "test" or split.is_test_split_off:
             found[getattr(split, name)] = name
     return found
 
@@ -130,13 +130,11 @@ def brightness_and_contrast(images: np.ndarray) -> pd.DataFrame:
     Returns:
         Columns `brightness`, `contrast`, 0 to 1, one row an image.
     """
-    grey = [chunk.mean(axis=3, dtype=np.float32).reshape(len(chunk), -1) / 255 for chunk in _chunks(images)]
-    return pd.DataFrame(
-        {
-            "brightness": np.concatenate([values.mean(1) for values in grey]),
-            "contrast": np.concatenate([values.std(1) for values in grey]),
-        }
-    )
+    rows = []
+    for chunk in _chunks(images):
+        grey = _grey(chunk).reshape(len(chunk), -1)
+        rows.append(pd.DataFrame({"brightness": grey.mean(1), "contrast": grey.std(1)}))
+    return pd.concat(rows, ignore_index=True)
 
 
 def image_properties(dataset: Dataset, split: Split, part: str = "test") -> pd.DataFrame:
@@ -154,7 +152,7 @@ def image_properties(dataset: Dataset, split: Split, part: str = "test") -> pd.D
     """
     images, _ = dataset.part(split, part)
     sharpness = np.concatenate([_sharpness(chunk) for chunk in _chunks(images)])
-    has_boxes = part != "test" or split.test_source == "split_off"
+    has_boxes = part != "test" or split.is_test_split_off
     boxes = dataset.boxes[getattr(split, part)] if has_boxes else np.full((len(images), 4), -1)
     area = np.where(boxes[:, 0] >= 0, _areas(boxes, dataset), np.nan)
     return brightness_and_contrast(images).assign(area=area, sharpness=sharpness)
@@ -198,7 +196,8 @@ def nearest_in_training(dataset: Dataset, split: Split, part: str = "test", side
         most alike first.
     """
     images, _ = dataset.part(split, part)
-    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_thumbnails(dataset.images[split.train], side))
+    training, _ = dataset.part(split, "train")
+    search = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(_thumbnails(training, side))
     distance, nearest = search.kneighbors(_thumbnails(images, side))
     frame = pd.DataFrame(
         {
@@ -254,16 +253,18 @@ def augmentation_changes(images: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["transform", "mean_change", "sharpness"])
 
 
-def neighbour_agreement(vectors: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images whose nearest other image, by the angle between their vectors, is of the same class.
+def nearest_others(vectors: np.ndarray) -> np.ndarray:
+    """For each image the nearest other one, by the angle between their vectors.
 
     Args:
         vectors: numbers (n, ...), pixels or features; flattened.
-        labels: integer (n,).
+
+    Returns:
+        int64 (n,), positions among the n.
     """
     flat = np.asarray(vectors, np.float32).reshape(len(vectors), -1)
     search = NearestNeighbors(n_neighbors=1, algorithm="brute", metric="cosine").fit(flat)
-    return float(np.mean(labels[search.kneighbors(return_distance=False)[:, 0]] == labels))
+    return search.kneighbors(return_distance=False)[:, 0]
 
 
 def embedding_map(features: np.ndarray, seed: int) -> np.ndarray:
@@ -281,9 +282,13 @@ def embedding_map(features: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _sharpness(images: np.ndarray) -> np.ndarray:
-    """Standard deviation of the Laplacian of the grey values 0 to 1, (n,), of images 0 to 255, uint8 or float32."""
-    grey = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images)
-    return np.array([cv2.Laplacian(values, cv2.CV_32F).std() / 255 for values in grey])
+    """Standard deviation of the Laplacian of the grey values, (n,), of images 0 to 255, uint8 or float32."""
+    return np.array([cv2.Laplacian(grey, cv2.CV_32F).std() for grey in _grey(images)])
+
+
+def _grey(images: np.ndarray) -> np.ndarray:
+    """Grey values, the mean of the channels, float32 (n, height, width), 0 to 1, of images 0 to 255."""
+    return images.mean(axis=3, dtype=np.float32) / 255
 
 
 def _limits(augmentation: Augmentation, size: int) -> dict[str, dict[str, list[float]]]:
@@ -314,10 +319,7 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     """Grey versions of side x side values with mean 0 and length 1, float32 (n, side * side)."""
     block = images.shape[1] // side
     small = [
-        chunk.mean(3, dtype=np.float32)
-        .reshape(len(chunk), side, block, side, block)
-        .mean((2, 4))
-        .reshape(len(chunk), -1)
+        _grey(chunk).reshape(len(chunk), side, block, side, block).mean((2, 4)).reshape(len(chunk), -1)
         for chunk in _chunks(images)
     ]
     values = np.concatenate(small)
@@ -325,5 +327,6 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
 
 
-def _chunks(images: np.ndarray) -> list[np.ndarray]:
-    return [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
+    """Some images at a time, so that those of a mapped file need not be in memory together."""
+    return (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))

@@ -224,7 +224,7 @@ def matching(
     """
     sure = probabilities[network].max(axis=1)
     low, high = confidence
-    # Half precision rounds: 0.9998 in a record may stand for a little more than 1.
+    # Averages of probabilities in single precision may lie a little above 1.
     keep = (sure >= low) & ((sure <= high) | (high == 1))
     for key, wanted in ((network, answer), (other, other_answer)):
         if key and wanted:

@@ -1,17 +1,13 @@
 """Small computed pictures of the ideas that the report explains, each drawn from a procedural image or from a formula."""
 
-from collections.abc import Sequence
-
 import keras
 import numpy as np
 import pandas as pd
 from keras import layers
-from matplotlib.ticker import LogLocator
 
-from helpers import models
 from helpers.config import DEMO, Recipe
 from helpers.demo import object_classes, render
-from helpers.style import COLUMN, FAINT, INK, MODEL_COLOURS, PAGE, Plot, new_figure, theme
+from helpers.style import BLUE, COLUMN, GREEN, INK, LIGHT, MODEL_COLOURS, ORANGE, PAGE, Plot, new_figure, theme
 
 EDGES = {
     "vertical edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
@@ -77,7 +73,7 @@ def batch_normalisation(seed: int = 0) -> Plot:
     with theme():
         figure, axes = new_figure(PAGE, 2, 1, 2)
         for axis, values, title in zip(axes, (before, after), ("before", "after"), strict=True):
-            for channel, colour in enumerate(("#0173B2", "#D55E00", "#029E73")):
+            for channel, colour in enumerate((BLUE, ORANGE, GREEN)):
                 axis.hist(values[:, channel], bins=50, range=(-10, 10), histtype="step", color=colour, linewidth=1.4)
             axis.set(title=title, xlabel="activation", ylabel="count")
     return Plot(
@@ -190,10 +186,10 @@ def optimizers(steps: int = 40) -> Plot:
     with theme():
         figure, axis = new_figure(PAGE * 0.75, 2.4)
         xs, ys = np.meshgrid(np.linspace(-4.5, 1, 120), np.linspace(-1.2, 1.2, 80))
-        axis.contour(xs, ys, scales[0] * xs**2 + scales[1] * ys**2, levels=12, colors="#C9C9C9", linewidths=0.7)
+        axis.contour(xs, ys, scales[0] * xs**2 + scales[1] * ys**2, levels=12, colors=LIGHT, linewidths=0.7)
         for optimizer, colour, marker in (
-            (keras.optimizers.SGD(0.03), "#0173B2", "o"),
-            (keras.optimizers.Adam(0.3), "#D55E00", "^"),
+            (keras.optimizers.SGD(0.03), BLUE, "o"),
+            (keras.optimizers.Adam(0.3), ORANGE, "^"),
         ):
             path = _descend(optimizer, scales, steps)
             name = f"{type(optimizer).__name__}, learning rate {float(optimizer.learning_rate):g}"
@@ -207,53 +203,6 @@ def optimizers(steps: int = 40) -> Plot:
         "steep direction and the flat one; Adam divides by the typical size of each gradient, so each weight moves by "
         "about the learning rate, whatever the slope.",
         "One path zigzags across the valley and creeps along it, the other swings in wide arcs towards the lowest point.",
-    )
-
-
-def step_sizes(network: keras.Model, rates: Sequence[float]) -> pd.DataFrame:
-    """How large one Adam step at each learning rate is beside the weights it changes.
-
-    Args:
-        network: with pretrained or fresh weights.
-        rates: learning rates.
-
-    Returns:
-        One row a kernel of the pretrained base, or of every layer: `layer`, `median_weight`, then a column for each rate:
-        the step as a share of the median weight.
-    """
-    rows = []
-    for layer in models.base_layers(network) or network.layers:
-        kernels = [weight for weight in layer.trainable_weights if "kernel" in weight.name]
-        if kernels:
-            median = float(np.median(np.abs(np.asarray(kernels[0]))))
-            rows.append({"layer": layer.name, "median_weight": median} | {f"step {r:g}": r / median for r in rates})
-    return pd.DataFrame(rows)
-
-
-def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
-    """How noisy the gradient of one batch is.
-
-    Args:
-        frame: of `probes.gradient_noise`.
-        source: whose gradients.
-    """
-    with theme():
-        figure, axis = new_figure(COLUMN * 1.1, 2.3)
-        axis.plot(frame["batch_size"], frame["relative_noise"], marker="o", color=MODEL_COLOURS["shallow_cnn"])
-        first = frame.iloc[0]
-        fall = first["relative_noise"] * np.sqrt(first["batch_size"] / frame["batch_size"])
-        axis.plot(frame["batch_size"], fall, color=FAINT, linestyle=":", label="1 / sqrt(batch size)")
-        axis.set(xscale="log", yscale="log", xlabel="batch size", ylabel="noise / mean gradient")
-        axis.set_xticks(frame["batch_size"], frame["batch_size"])
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.minorticks_off()
-        axis.legend()
-    return Plot(
-        figure,
-        f"Distance of single batches' gradients from their mean, over its length ({source}).",
-        f"The noise falls from {first['relative_noise']:.1f} at {first['batch_size']:.0f} images to "
-        f"{frame['relative_noise'].iloc[-1]:.1f} at {frame['batch_size'].iloc[-1]:.0f}.",
     )
 
 

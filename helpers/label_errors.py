@@ -1,4 +1,7 @@
-"""Labels that are probably wrong, found from what a classifier that never saw an image says of it."""
+"""Labels that are probably wrong, found from what a classifier that was not fitted on an image says of it.
+
+The frozen network below the classifier may have met the image: ImageNet's weights have met TinyImage.
+"""
 
 import numpy as np
 import pandas as pd

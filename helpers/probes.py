@@ -28,7 +28,7 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
     """Train recipes for the same few steps each, from the same seed.
 
     Args:
-        recipes: for networks trained from scratch; their first phase counts, at a constant learning rate.
+        recipes: for networks trained from scratch, whose first phase has a constant learning rate.
         steps: optimizer steps of each training.
         dataset: the data.
         split: its split; accuracy is measured on validation.
@@ -38,7 +38,7 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
         One row a recipe: `training_loss` (cross-entropy, mean of the last fifth of the steps), `validation_loss`,
         `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU).
     """
-    images, labels = dataset.images[split.train], dataset.labels[split.train]
+    images, labels = dataset.part(split, "train")
     validation, truth = dataset.part(split, "validation")
     rows = []
     for recipe in recipes:
@@ -80,7 +80,8 @@ def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.n
     """How often networks are right on images as they are stored, and on the same images under the blur of an augmentation.
 
     A quarter of a pixel along both axes is no move that a person would see. What it leaves is the interpolation
-    between neighbouring pixels, which every turned, sheared or zoomed training image goes through as well.
+    between neighbouring pixels, which every turned, sheared or zoomed training image goes through as well. Networks look
+    once: mirror images, which some recipes average over, are left out.
 
     Args:
         networks: from pixels to logits, by their names.
@@ -134,7 +135,14 @@ def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:
 
 
 def penalty_share(recipe: Recipe, num_classes: int, seed: int) -> dict[str, float]:
-    """How large the penalties of a fresh network are beside the cross-entropy of a uniform guess.
+    """How large the weight penalties of a fresh network are beside the cross-entropy of a uniform guess.
+
+    Penalties on activations need an input and are not in it.
+
+    Args:
+        recipe: with an L2 factor.
+        num_classes: width of the output layer.
+        seed: of the weights.
 
     Returns:
         `penalty` and `cross_entropy`, both in nats.
@@ -252,7 +260,7 @@ def penalty_course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, s
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps)
-    images, labels = dataset.images[split.train], dataset.labels[split.train]
+    images, labels = dataset.part(split, "train")
     stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
     rows = []
     for step in range(1, steps + 1):
@@ -339,7 +347,8 @@ def frozen_features(
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
     model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, seed)
     key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
-    key += [weights.sha256 or seed, provenance.code_hash("models", "features", "networks/mobilenetv2")]
+    key += [weights.sha256 or seed, provenance.packages()]
+    key.append(provenance.code_hash("models", "features", "networks/mobilenetv2"))
     return features.activations(
         models.trunk(model, pooling), Rows(dataset.images, indices), f"probe_{provenance.digest(key)}"
     )
@@ -492,10 +501,38 @@ def cross_validation(features: np.ndarray, labels: np.ndarray, folds: int, seed:
     return pd.DataFrame(rows)
 
 
+def step_sizes(network: keras.Model, rates: Sequence[float]) -> pd.DataFrame:
+    """How large one Adam step at each learning rate is beside the weights it changes.
+
+    Args:
+        network: with pretrained or fresh weights.
+        rates: learning rates.
+
+    Returns:
+        One row a kernel of the pretrained base, or of every layer: `layer`, `median_weight`, then a column for each rate:
+        the step as a share of the median weight.
+    """
+    rows = []
+    for layer in models.base_layers(network) or network.layers:
+        kernels = [weight for weight in layer.trainable_weights if "kernel" in weight.name]
+        if kernels:
+            median = float(np.median(np.abs(np.asarray(kernels[0]))))
+            rows.append({"layer": layer.name, "median_weight": median} | {f"step {r:g}": r / median for r in rates})
+    return pd.DataFrame(rows)
+
+
 def gradient_noise(
     recipe: Recipe, batch_sizes: Sequence[int], dataset: Dataset, split: Split, seed: int, repeats: int = 8
 ) -> pd.DataFrame:
     """How much gradients of single batches differ from their mean, by batch size.
+
+    Args:
+        recipe: whose network is taken, untrained.
+        batch_sizes: images in a batch.
+        dataset: the data.
+        split: its split; training images are used.
+        seed: of weights and batches.
+        repeats: batches of each size.
 
     Returns:
         Columns `batch_size`, `relative_noise`: root mean square distance from the mean gradient, over its length. The

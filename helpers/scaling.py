@@ -258,7 +258,7 @@ def _column(measured: pd.DataFrame, step: str, column: str) -> pd.Series:
 
 
 def _per_image(measured: pd.DataFrame, step: str) -> float:
-    """Seconds for one more image, at the largest number that was measured."""
+    """Seconds an image, with its share of what does not grow, at the largest number that was measured."""
     seconds = _column(measured, step, "seconds")
     return float(seconds.iloc[-1] / seconds.index[-1])
 

@@ -105,7 +105,7 @@ def sweep_command(
     """Make the runs that are missing, many at a time, on the workers of a Dask cluster."""
     started = time.perf_counter()
     name = _prepared(data, profile, models, recipes, skip_unreadable)
-    needs_weights = not models or "mobilenetv2" in _listed(models)
+    needs_weights = not models or "mobilenetv2" in config.listed(models)
     lab = open_experiment(name, data, weights if needs_weights else None, output, seed)
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
         storage.clear_partial(lab.output)
@@ -141,7 +141,7 @@ def _prepared(data: str, profile: str, models: str, recipes: str, skip_unreadabl
     """The name of the profile, once what narrows the run is checked and told to whatever this process starts."""
     name = profile or ("quick" if data else "demo")
     config.find_profile(name)
-    config.check_names(_listed(models), _listed(recipes))
+    config.check_names(config.listed(models), config.listed(recipes))
     devices.wanted_threads()
     os.environ["TINYIMAGE_MODELS"], os.environ["TINYIMAGE_RECIPES"] = models, recipes
     os.environ["TINYIMAGE_SKIP_UNREADABLE"] = "1" if skip_unreadable else ""
@@ -163,7 +163,7 @@ def choose(numbers: str) -> list[str]:
     Raises:
         InputError: a number has no notebook.
     """
-    wanted = [f"{number:0>2}" for number in _listed(numbers)]
+    wanted = [f"{number:0>2}" for number in config.listed(numbers)]
     known = {name[:2]: name for name in NOTEBOOKS}
     for number in wanted:
         if number not in known:
@@ -345,10 +345,6 @@ def _complain(problem: object, status: int = 2) -> NoReturn:
         traceback.print_exc()
     print(f"Error: {problem}", file=sys.stderr)
     raise SystemExit(status) from None
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 if __name__ == "__main__":

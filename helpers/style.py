@@ -22,12 +22,14 @@ from helpers import storage
 COLUMN, PAGE = 3.35, 7.0  # inches: 85 mm, and a page
 
 # From seaborn's "colorblind" palette, those that reach a contrast of 3:1 against white.
+BLUE, ORANGE, GREEN, PINK, GREY = "#0173B2", "#D55E00", "#029E73", "#CC78BC", "#949494"
+INK, FAINT, LIGHT = "#222222", "#767676", "#C9C9C9"
 MODEL_COLOURS = {
-    "shallow_cnn": "#0173B2",
-    "shallow_cnn_l2": "#949494",
-    "deep_cnn": "#029E73",
-    "deep_cnn_l2": "#CC78BC",
-    "mobilenetv2": "#D55E00",
+    "shallow_cnn": BLUE,
+    "shallow_cnn_l2": GREY,
+    "deep_cnn": GREEN,
+    "deep_cnn_l2": PINK,
+    "mobilenetv2": ORANGE,
 }
 RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
 MODEL_NAMES = {
@@ -38,7 +40,6 @@ MODEL_NAMES = {
     "mobilenetv2": "MobileNetV2",
 }
 RECIPE_NAMES = {"as_reported": "as reported", "as_coded": "as coded", "improved": "improved"}
-INK, FAINT = "#222222", "#767676"
 SEQUENTIAL = "viridis"
 
 _THEME = {

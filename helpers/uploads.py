@@ -8,9 +8,12 @@ from PIL import Image, ImageOps
 
 from helpers import training
 from helpers.config import IMAGE_SIZE, RECIPES
+from helpers.dataset import IMAGE_FORMATS
 from helpers.errors import InputError
 from helpers.runs import Run
 from helpers.style import name_of
+
+_FORMATS = (*IMAGE_FORMATS, "WEBP")
 
 Network = Callable[[np.ndarray], np.ndarray]
 
@@ -19,7 +22,7 @@ def read_photograph(content: bytes, name: str) -> np.ndarray:
     """The middle square of a photograph, upright, in the size of the data set.
 
     Args:
-        content: of a file in any format that Pillow reads.
+        content: of a JPEG, PNG, GIF, BMP, TIFF or WebP file.
         name: of the file, for the message.
 
     Returns:
@@ -29,7 +32,7 @@ def read_photograph(content: bytes, name: str) -> np.ndarray:
         InputError: it cannot be decoded.
     """
     try:
-        photograph = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+        photograph = ImageOps.exif_transpose(Image.open(io.BytesIO(content), formats=_FORMATS)).convert("RGB")
     except Exception as error:  # decoders raise many kinds for broken content
         raise InputError(f"{name} cannot be read as an image; try a JPEG or PNG file.") from error
     return np.asarray(ImageOps.fit(photograph, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS))

@@ -86,7 +86,7 @@ def test_validation_above_training_in_every_epoch_is_not_chance():
     assert verdict("above")[0] == "not chance"
 
 
-@pytest.mark.parametrize(("right", "where"), [(1, "not apart from a guess"), (10, "above a guess")])
+@pytest.mark.parametrize(("right", "where"), [(1, "at chance"), (10, "above chance")])
 def test_less_than_one_per_cent_is_not_worse_than_chance(make, right, where):
     found, evidence = verdict("chance", [make("shallow_cnn", "as_reported", right=right)])
     assert found == verdict("chance")[0] == "does not hold"

@@ -157,18 +157,17 @@ def test_augmentation_changes_measure_a_flip_and_tell_the_shears_apart(tiny):
     assert sharpness["rotation, 8 degrees"] < 0.9  # it interpolates
 
 
-def test_neighbours_agree_where_classes_point_the_same_way():
+def test_the_nearest_other_image_points_the_same_way():
     vectors = np.array([[1, 0], [5, 0.1], [0, 1], [0.1, 9]])
-    assert exploration.neighbour_agreement(vectors, np.array([0, 0, 1, 1])) == 1
-    assert exploration.neighbour_agreement(vectors, np.array([0, 1, 0, 1])) == 0
-    assert exploration.neighbour_agreement(vectors, np.array([0, 0, 1, 2])) == 0.5
+    assert exploration.nearest_others(vectors).tolist() == [1, 0, 3, 2]
 
 
 def test_embedding_map_repeats_by_seed_and_keeps_clusters_apart():
     features = np.random.default_rng(0).normal(size=(40, 6)) + np.repeat([[0], [30]], 20, axis=0)
     first, again = (exploration.embedding_map(features, seed=4) for _ in range(2))
     assert first.shape == (40, 2) and np.array_equal(first, again)
-    assert exploration.neighbour_agreement(first - first.mean(0), np.repeat([0, 1], 20)) > 0.9
+    labels = np.repeat([0, 1], 20)
+    assert np.mean(labels[exploration.nearest_others(first - first.mean(0))] == labels) > 0.9
 
 
 def test_image_properties_of_known_images(tiny):

@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 
 from helpers import illustrations, models
@@ -10,7 +9,6 @@ from helpers.config import find_recipe
 from helpers.style import Plot
 
 SHALLOW = find_recipe("shallow_cnn", "as_reported")
-NOISE = pd.DataFrame({"batch_size": [4, 16, 64], "relative_noise": [8.0, 4.2, 2.0]})
 
 
 def texts(plot):
@@ -25,7 +23,6 @@ def texts(plot):
         (illustrations.batch_normalisation, 2),
         (illustrations.cross_entropy, 1),
         (illustrations.optimizers, 1),
-        (lambda: illustrations.gradient_noise(NOISE, "made by a test"), 1),
     ],
 )
 def test_a_picture_of_an_idea_comes_with_words(draw, panels):
@@ -111,17 +108,3 @@ def test_both_paths_begin_together_and_descend():
         heights = path**2 @ [1, 30]
         assert len(path) == 21 and path[0].tolist() == pytest.approx([-4, 0.9])
         assert heights[-1] < heights[0] / 4
-
-
-def test_step_sizes_are_shares_of_the_median_weight():
-    network = models.build(SHALLOW, 6)
-    table = illustrations.step_sizes(network, (0.01, 0.1))
-    assert table["layer"].tolist() == ["conv_1", "conv_2", "dense_1", "logits"]
-    median = np.median(np.abs(np.asarray(network.get_layer("conv_1").kernel)))
-    assert table.iloc[0, 1:].tolist() == pytest.approx([median, 0.01 / median, 0.1 / median])
-
-
-def test_the_dotted_line_of_noise_falls_with_the_root_of_the_batch_size():
-    axis = illustrations.gradient_noise(NOISE, "made by a test").figure.axes[0]
-    assert axis.lines[1].get_ydata().tolist() == pytest.approx([8, 4, 2])
-    assert axis.get_xticks().tolist() == [4, 16, 64]

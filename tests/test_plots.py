@@ -71,8 +71,11 @@ def runs(tmp_path_factory):
     ]
 
 
+NOISE = pd.DataFrame({"batch_size": [4, 16, 64], "relative_noise": [8.0, 4.2, 2.0]})
 CASES = {
-    "image_grid": lambda runs: plots.image_grid(IMAGES, ["cat", "a dog with a very long name", "owl"], SOURCE, 2),
+    "image_grid": lambda runs: plots.image_grid(
+        IMAGES, ["cat", "a dog with a very long name", "owl"], "One image of each of 3 classes", SOURCE, 2
+    ),
     "channel_summary": lambda runs: plots.channel_summary(IMAGES[0] / 255, CHANNELS, SOURCE),
     "brightness_spread": lambda runs: plots.brightness_spread(BRIGHTNESS, SOURCE),
     "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
@@ -89,6 +92,7 @@ CASES = {
     "layer_activity": lambda runs: plots.layer_activity({"one": ACTIVITY, "two": ACTIVITY / 2}, SOURCE),
     "training_curves": lambda runs: plots.training_curves(runs[:3], SOURCE),
     "learning_rates": lambda runs: plots.learning_rates(RATES, 0.01, NUM_CLASSES, "deep_cnn", SOURCE),
+    "gradient_noise": lambda runs: plots.gradient_noise(NOISE, SOURCE),
     "epoch_seconds": lambda runs: plots.epoch_seconds(runs, reported.epoch_seconds(), SOURCE),
     "logged_weights": lambda runs: plots.logged_weights(reported.logged_weights()),
     "table": lambda runs: plots.table(STEPS, "Steps", SOURCE),
@@ -216,7 +220,7 @@ def test_accuracies_draw_the_mean_of_each_recipe(runs):
     assert bars == pytest.approx(
         {"Deep CNN, as reported": 0.2, "Deep CNN, improved": 0.42, "Deep CNN, L2, as reported": 0.3}
     )
-    assert "Deep CNN, improved with 44.0%" in plot.alt
+    assert "Deep CNN, improved with 42.0%" in plot.alt
 
 
 def test_learning_rates_clip_the_loss_and_name_the_best(runs):
@@ -287,3 +291,9 @@ def test_embedding_map_colours_the_closest_classes():
     places = RNG.normal(size=(12, 2)) * np.array([9, 0.1, 1])[labels][:, None]
     plot = plots.embedding_map(places, labels, ["cat", "dog", "owl"], SOURCE, shown=2)
     assert plot.alt.endswith("dog, owl.") and len(plot.figure.axes[0].collections) == 3
+
+
+def test_the_dotted_line_of_noise_falls_with_the_root_of_the_batch_size():
+    axis = plots.gradient_noise(NOISE, SOURCE).figure.axes[0]
+    assert axis.lines[1].get_ydata().tolist() == pytest.approx([8, 4, 2])
+    assert axis.get_xticks().tolist() == [4, 16, 64]

@@ -224,3 +224,11 @@ def test_a_learning_curve_rises_and_draws_what_it_says():
     means = curve.groupby("images_per_class")["accuracy"].mean()
     assert means[20] > means[2]
     assert set(curve["n"]) == {30}
+
+
+def test_step_sizes_are_shares_of_the_median_weight():
+    network = models.build(SHALLOW, 6)
+    table = probes.step_sizes(network, (0.01, 0.1))
+    assert table["layer"].tolist() == ["conv_1", "conv_2", "dense_1", "logits"]
+    median = np.median(np.abs(np.asarray(network.get_layer("conv_1").kernel)))
+    assert table.iloc[0, 1:].tolist() == pytest.approx([median, 0.01 / median, 0.1 / median])

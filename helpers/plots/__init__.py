@@ -25,6 +25,7 @@ from helpers.plots.networks import architectures, feature_maps, filters, grad_ca
 from helpers.plots.scaling import scaling
 from helpers.plots.training import (
     epoch_seconds,
+    gradient_noise,
     learning_rates,
     logged_weights,
     penalties,
@@ -52,6 +53,7 @@ __all__ = [
     "filters",
     "folds",
     "grad_cam",
+    "gradient_noise",
     "image_grid",
     "improvements",
     "input_sweep",

@@ -35,7 +35,13 @@ _FEWEST_IN_BIN = 10  # images, below which an accuracy is not drawn
 
 
 def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
-    """A table of text as a figure."""
+    """A table of text as a figure.
+
+    Args:
+        frame: text in every cell.
+        title: above it.
+        source: what its numbers were measured on.
+    """
     with theme():
         figure, axis = new_figure(PAGE, 0.55 + 0.26 * len(frame))
         axis.axis("off")
@@ -59,15 +65,22 @@ def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
 
 
 def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
-    """Accuracy of every run with its interval, the report's value beside it."""
+    """Accuracy of every recipe with its interval, the report's value beside it.
+
+    Args:
+        runs: of one or several seeds; the bar is their mean.
+        source: what they were judged on.
+        split: "test" or "validation".
+    """
     labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))
+    means = {}
     with theme():
         figure, axis = new_figure(PAGE, 0.7 + 0.32 * len(labels))
         for place, (model, recipe) in enumerate(reversed(labels)):
             group = [run.result(split)["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
             n = runs[0].result(split)["n"]
             low, high = evaluation.mean_interval(group, n)
-            mean = float(np.mean(group))
+            mean = means[model, recipe] = float(np.mean(group))
             axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
             axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
             reported = REPORTED[model].accuracy
@@ -82,12 +95,13 @@ def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
         axis.set_xlim(left=0)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {runs[0].result(split)['n']:,} images")
-    best = max(runs, key=lambda run: run.result(split)["accuracy"])
+    intervals = "over images" if len(labels) == len(runs) else "over images, or over seeds where there are several"
+    highest = max(means, key=means.get)
     return Plot(
         figure,
-        f"Accuracy on the {split} images with 95 % intervals ({source}). Thick marks: the report's table 1, measured on "
-        "other images. Dotted: a guess.",
-        f"The best is {name_of(best.model, best.recipe)} with {best.result(split)['accuracy']:.1%}.",
+        f"Accuracy on the {split} images with 95 % intervals {intervals} ({source}). Thick marks: the report's table 1, measured "
+        "on other images. Dotted: a guess.",
+        f"The longest bar is that of {name_of(*highest)} with {means[highest]:.1%}.",
     )
 
 
@@ -233,7 +247,12 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
 
 
 def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
-    """Accuracy of the answers, for every share of test images that is answered, the surest first."""
+    """Accuracy of the answers, for every share of test images that is answered, the surest first.
+
+    Args:
+        runs: one curve each.
+        source: what they were judged on.
+    """
     curves = [
         calibration.risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"]) for run in runs
     ]

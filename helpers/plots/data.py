@@ -8,10 +8,15 @@ from matplotlib.ticker import NullFormatter
 
 from helpers.plots.layout import span, tiles, wrapped
 from helpers.style import (
+    BLUE,
     COLUMN,
+    GREEN,
     INK,
+    LIGHT,
     MODEL_COLOURS,
+    ORANGE,
     PAGE,
+    PINK,
     SEQUENTIAL,
     Plot,
     new_figure,
@@ -20,13 +25,14 @@ from helpers.style import (
 )
 
 
-def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: int = 10) -> Plot:
-    """One image a class, with its name.
+def image_grid(images: np.ndarray, titles: Sequence[str], what: str, source: str, columns: int = 10) -> Plot:
+    """Images with words above them.
 
     Args:
         images: uint8 (n, height, width, 3).
-        titles: a name for each.
-        source: what the images are.
+        titles: words for each.
+        what: what the images are, for the caption: "One image of each class".
+        source: what they are taken from.
         columns: of the grid.
     """
     words = [wrapped(title, int(PAGE / columns * 20), 5 if columns <= 5 else 3) for title in titles]
@@ -38,20 +44,26 @@ def image_grid(images: np.ndarray, titles: Sequence[str], source: str, columns: 
         note(figure, source)
     return Plot(
         figure,
-        f"One image of each of {len(images)} classes ({source}).",
-        f"A grid of {len(images)} small images, one a class, with class names above them.",
+        f"{what} ({source}).",
+        f"A grid of {len(images)} small images; above the first stands {titles[0]!r}.",
         has_photographs=True,
     )
 
 
 def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, source: str) -> Plot:
-    """The average of all training images, and mean and spread of each channel."""
+    """The average of all training images, and mean and spread of each channel.
+
+    Args:
+        mean_image: float (height, width, 3), 0 to 1.
+        statistics: of `exploration.channel_statistics`.
+        source: what the images are.
+    """
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.4, 1, 2, width_ratios=[1, 1.6])
         left.imshow(mean_image, interpolation="nearest")
         left.set_title("Mean training image")
         left.axis("off")
-        colours = ["#D55E00", "#029E73", "#0173B2"]
+        colours = [ORANGE, GREEN, BLUE]
         right.bar(statistics.index, statistics["mean"], yerr=statistics["std"], color=colours, capsize=3, width=0.6)
         right.set(ylim=(0, 1), ylabel="pixel value, 0 to 1", title="Mean and standard deviation")
         note(figure, source)
@@ -94,7 +106,14 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
 
 
 def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
-    """How large the objects are, and where in the image they lie."""
+    """How large the objects are, and where in the image they lie.
+
+    Args:
+        boxes: of `exploration.box_statistics`.
+        coverage: float (height, width) of `exploration.coverage`.
+        source: what the images are.
+    """
+    middle = coverage[coverage.shape[0] // 2, coverage.shape[1] // 2]
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
         left.hist(boxes["area"], bins=40, range=(0, 1), color=MODEL_COLOURS["deep_cnn"])
@@ -110,7 +129,7 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
         figure,
         f"Size of the objects by their bounding boxes, and how often each pixel lies inside one ({source}).",
         f"The median box covers {boxes['area'].median():.0%} of the image; the centre is covered by "
-        f"{coverage.max():.0%} of the boxes, the corners by {coverage[[0, 0, -1, -1], [0, -1, 0, -1]].mean():.0%}.",
+        f"{middle:.0%} of the boxes, the corners by {coverage[[0, 0, -1, -1], [0, -1, 0, -1]].mean():.0%}.",
     )
 
 
@@ -154,7 +173,13 @@ def nearest_pairs(
 
 
 def correlation_spread(correlation: pd.Series, threshold: float, source: str) -> Plot:
-    """How much like its nearest training image each test image is."""
+    """How much like its nearest training image each test image is.
+
+    Args:
+        correlation: of each test image, -1 to 1.
+        threshold: drawn as a line.
+        source: what the images are.
+    """
     above = int((correlation > threshold).sum())
     with theme():
         figure, axis = new_figure(COLUMN, 2.2)
@@ -214,10 +239,8 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
     chosen = spread.nsmallest(shown).index
     with theme():
         figure, axis = new_figure(PAGE, 4.6)
-        axis.scatter(*places.T, s=4, color="#C9C9C9", linewidths=0)
-        for label, colour, marker in zip(
-            chosen, ("#0173B2", INK, "#029E73", "#CC78BC", "#D55E00"), "osv^D", strict=False
-        ):
+        axis.scatter(*places.T, s=4, color=LIGHT, linewidths=0)
+        for label, colour, marker in zip(chosen, (BLUE, INK, GREEN, PINK, ORANGE), "osv^D", strict=False):
             axis.scatter(
                 *places[labels == label].T, s=16, color=colour, marker=marker, label=class_names[label], linewidths=0
             )

@@ -49,9 +49,11 @@ def wrapped(text: str, width: int, most: int) -> str:
 
 
 def span(values: pd.Series) -> str:
+    """Where nine tenths of the values lie: "0.20 to 0.71"."""
     low, high = values.quantile([0.05, 0.95])
     return f"{low:.2f} to {high:.2f}"
 
 
 def short(text: str, length: int) -> str:
+    """Text of so many characters at most; what is longer ends in "…"."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

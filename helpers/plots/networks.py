@@ -10,10 +10,14 @@ from matplotlib.patches import Rectangle
 
 from helpers.plots.layout import tiles, wrapped
 from helpers.style import (
+    BLUE,
     FAINT,
+    GREEN,
     MODEL_COLOURS,
     MODEL_NAMES,
+    ORANGE,
     PAGE,
+    PINK,
     SEQUENTIAL,
     Plot,
     new_figure,
@@ -24,7 +28,12 @@ from helpers.style import (
 
 
 def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
-    """Every layer that changes the shape of what flows through the three networks: height for size, text for shape."""
+    """Every layer that changes the shape of what flows through networks: height for size, text for shape.
+
+    Args:
+        networks: by the model's name in the results table.
+        source: what they are built for.
+    """
     with theme():
         figure, axes = new_figure(PAGE, 1.75 * len(networks), len(networks), 1)
         for axis, (model, network) in zip(np.atleast_1d(axes), networks.items(), strict=True):
@@ -41,25 +50,26 @@ def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
 
 
 def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
-    """First-layer filters as small colour images.
+    """First-layer filters as small colour images, the first 32 of each network.
 
     Args:
         kernels: by run, float (height, width, 3, n).
         source: what they were trained on.
     """
+    shown = 32
     with theme():
         figure, axes = new_figure(PAGE, 1.25 * len(kernels) + 0.2, len(kernels), 1, squeeze=False)
         for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
             low, high = kernel.min(), kernel.max()
-            tiles = np.moveaxis((kernel - low) / max(high - low, 1e-9), 3, 0)
-            tiles = np.pad(tiles, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)[:32]
-            axis.imshow(np.vstack([np.hstack(tiles[i : i + 16]) for i in range(0, len(tiles), 16)]))
-            axis.set_title(name, loc="left")
+            squares = np.moveaxis((kernel - low) / max(high - low, 1e-9), 3, 0)[:shown]
+            squares = np.pad(squares, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)
+            axis.imshow(np.vstack([np.hstack(squares[i : i + 16]) for i in range(0, len(squares), 16)]))
+            axis.set_title(f"{name}: {len(squares)} of {kernel.shape[3]} filters", loc="left")
             axis.axis("off")
         note(figure, source)
     return Plot(
         figure,
-        f"The filters of the first convolution after training, each scaled to the range of its layer ({source}).",
+        f"Filters of the first convolution after training, each scaled to the range of its layer ({source}).",
         f"Rows of small coloured squares for {', '.join(kernels)}: the more a network has learned, the more stripes, "
         "edges and colour blobs replace noise.",
     )
@@ -74,7 +84,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     """
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
-        styles = zip(tables.items(), ("#0173B2", "#D55E00", "#029E73", "#CC78BC"), "os^D", strict=False)
+        styles = zip(tables.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False)
         for (name, table), colour, marker in styles:
             options = {"marker": marker, "color": colour, "label": name}
             places = np.arange(1, len(table) + 1)

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.style import FAINT, PAGE, Plot, new_figure, note, theme
+from helpers.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, new_figure, note, theme
 
 # In the order of the work; colour never works alone.
 _LOOKS = dict(
     zip(
         ("decode", "reopen", "split", "batch", "extract", "evaluate"),
-        zip(("#0173B2", "#D55E00", "#029E73", "#CC78BC", "#222222", "#949494"), "os^Dvp", strict=True),
+        zip((BLUE, ORANGE, GREEN, PINK, INK, GREY), "os^Dvp", strict=True),
         strict=True,
     )
 )

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.ticker import LogLocator
 
 from helpers.config import REPORTED
 from helpers.runs import Run
 from helpers.style import (
+    COLUMN,
     FAINT,
     INK,
     MODEL_COLOURS,
@@ -44,12 +46,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
             }
             for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
                 epochs = run.history["epoch"]
-                label = (
-                    name_of(run.model, run.recipe)
-                    if run.seed == min(r.seed for r in runs if r.label == run.label)
-                    else None
-                )
-                axis.plot(epochs, run.history[f"validation_{column}"], label=label, **options)
+                axis.plot(epochs, run.history[f"validation_{column}"], label=_label(run, runs), **options)
                 axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
                 if len(runs) == 1 or reported is not None:
                     for border in _phase_borders(run):
@@ -76,7 +73,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
     return Plot(
         figure,
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
-        "values are measured while the network changes, under augmentation and dropout. Dotted: a guess"
+        "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
         f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
         f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}",
         f"Validation accuracy by epoch: {finals}.",
@@ -122,6 +119,34 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     )
 
 
+def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
+    """How noisy the gradient of one batch is.
+
+    Args:
+        frame: of `probes.gradient_noise`.
+        source: whose gradients.
+    """
+    with theme():
+        figure, axis = new_figure(COLUMN * 1.1, 2.3)
+        axis.plot(frame["batch_size"], frame["relative_noise"], marker="o", color=MODEL_COLOURS["shallow_cnn"])
+        first = frame.iloc[0]
+        fall = first["relative_noise"] * np.sqrt(first["batch_size"] / frame["batch_size"])
+        axis.plot(frame["batch_size"], fall, color=FAINT, linestyle=":", label="1 / sqrt(batch size)")
+        axis.set(xscale="log", yscale="log", xlabel="batch size", ylabel="noise / mean gradient")
+        axis.set_xticks(frame["batch_size"], frame["batch_size"])
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.minorticks_off()
+        axis.legend()
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Distance of single batches' gradients from their mean, over its length ({source}).",
+        f"The noise falls from {first['relative_noise']:.1f} at {first['batch_size']:.0f} images to "
+        f"{frame['relative_noise'].iloc[-1]:.1f} at {frame['batch_size'].iloc[-1]:.0f}.",
+    )
+
+
 def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot:
     """Seconds of each epoch, beside those of the report's log.
 
@@ -137,13 +162,9 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
         for run in runs:
             options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe]}
-            label = (
-                name_of(run.model, run.recipe)
-                if run.seed == min(r.seed for r in runs if r.label == run.label)
-                else None
-            )
             for number, phase in run.history.groupby("phase"):
-                axis.plot(phase["epoch"], phase["seconds"], label=label if number == 1 else None, **options)
+                label = _label(run, runs) if number == 1 else None
+                axis.plot(phase["epoch"], phase["seconds"], label=label, **options)
         axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
         axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
         axis.yaxis.set_major_formatter("{x:g}")
@@ -196,6 +217,12 @@ def logged_weights(frame: pd.DataFrame) -> Plot:
     )
 
 
+def _label(run: Run, runs: Sequence[Run]) -> str | None:
+    """A run's name for the legend: the first seed of a recipe stands for all."""
+    is_first = run.seed == min(other.seed for other in runs if other.label == run.label)
+    return name_of(run.model, run.recipe) if is_first else None
+
+
 def _run_colours(runs: Sequence[Run]) -> dict[str, str]:
     """The model's own colour for `improved`, a darker and a lighter shade of it for the other recipes."""
     shades = {"as_reported": ("black", 0.45), "as_coded": ("white", 0.4), "improved": ("white", 0.0)}
@@ -239,11 +266,13 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         figure, axis = new_figure(PAGE, 2.7)
         for run in runs:
             options = {"color": MODEL_COLOURS[run.model], "marker": RECIPE_MARKERS[run.recipe]}
-            name = name_of(run.model, run.recipe)
-            history = run.history
-            axis.plot(history["epoch"], history["validation_objective"], label=f"{name}: with penalties", **options)
-            axis.plot(history["epoch"], history["validation_loss"], "--", label=f"{name}: cross-entropy", **options)
-        axis.axhline(reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1: {reported:g}")
+            name, history = _label(run, runs), run.history
+            labels = [f"{name}: {what}" if name else None for what in ("with penalties", "cross-entropy")]
+            axis.plot(history["epoch"], history["validation_objective"], label=labels[0], **options)
+            axis.plot(history["epoch"], history["validation_loss"], "--", label=labels[1], **options)
+        axis.axhline(
+            reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1, shallow CNN: {reported:g}"
+        )
         axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
         axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -259,7 +288,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
     return Plot(
         figure,
         f"Validation loss of the networks with penalties, logarithmic: solid as Keras reports it, dashed the cross-entropy "
-        f"in it ({source}). The report's 6.5 comes from other data.",
+        f"in it ({source}). The report's {reported:g}, of its shallow CNN, comes from other data.",
         f"{ends}.",
     )
 
