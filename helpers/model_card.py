@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from helpers import calibration, evaluation, results, storage
 from helpers.runs import Run
@@ -83,8 +84,19 @@ def _training(run: Run) -> list[str]:
         f"{record['training_images']:,} images, batches of {recipe['batch_size']}, augmentation `{recipe['augmentation']}`, "
         f"seed {run.seed}",
         *phases,
+        *_ingredients(recipe),
         f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}",
     ]
+
+
+def _ingredients(recipe: dict[str, Any]) -> list[str]:
+    words = {
+        "dropout": "dropout {:g} before the output layer",
+        "label_smoothing": "label smoothing {:g}",
+        "mix": "CutMix in {:.0%} of the batches",
+        "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
+    }
+    return [text.format(recipe[name]) for name, text in words.items() if recipe[name]]
 
 
 def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:

@@ -138,7 +138,7 @@ def inventory(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for every recipe of the series: which runs of it there are, or that there is none.
 
     Returns:
-        Columns `Model`, `Recipe`, `Seeds`, `Read from`, `Code`, `Pretrained weights`, as text.
+        Columns `Model`, `Recipe`, `Seeds`, `Read from`, `Recipe of today`, `Code`, `Pretrained weights`, as text.
     """
     made = []
     for model, recipe in _ORDER:
@@ -149,6 +149,7 @@ def inventory(runs: Sequence[Run]) -> pd.DataFrame:
                 "Recipe": RECIPE_NAMES[recipe],
                 "Seeds": ", ".join(str(run.seed) for run in mine) or "not run",
                 "Read from": _joined("run folder" if run.has_model() else "record" for run in mine),
+                "Recipe of today": _joined("yes" if has_recipe_of_today(run) else "no" for run in mine),
                 "Code": _joined(run.record["code_version"] for run in mine),
                 "Pretrained weights": _joined(run.record["weights"]["origin"] for run in mine),
             }
