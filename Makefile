@@ -68,7 +68,7 @@ help: ## list the commands
 # Not on pyproject.toml: a changed rule of the linter must not install everything again.
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "This project needs Python 3.11, 3.12 or 3.13 (TensorFlow has no package for %d.%d). Name one: make PYTHON=python3.12 report" % v[:2])'
-	@echo 'Setting up $(VENV) (once; about 2 GB)'
+	@echo 'Setting up $(VENV) (once; about 3.5 GB)'
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
