@@ -539,12 +539,15 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         f"{first['data']['fingerprint']}), profile {runs[0].config['profile']}, {first['training_images']:,} training "
         f"images; test set of {n_test:,} images ({source}).",
         "",
-        markdown(summary(runs, failures=failures)),
-        "Accuracy on the test set; loss is the cross-entropy without penalties. The interval is over images where there "
-        "is one seed, over seeds where there are several. Training is the time on the wall of all epochs, with whatever else "
-        "the machine did meanwhile. Beside the report's table 1 (accuracy / loss):",
+        "Accuracy / loss on the test set, beside the report's table 1:",
         "",
         markdown(table_1(runs)),
+        "Every recipe by itself:",
+        "",
+        markdown(summary(runs, failures=failures)),
+        "Loss is the cross-entropy without penalties. The interval is over images where there is one seed, over seeds where "
+        "there are several. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile.",
+        "",
         f"Weights of MobileNetV2: {_joined(origins) or 'not used'}. "
         f"Hardware: {_joined(run.record['hardware'] for run in runs)}. "
         f"Code: {_joined(run.record['code_version'] for run in runs)}.",

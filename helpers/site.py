@@ -29,9 +29,13 @@ _SETTINGS = {
     "nb_execution_mode": "off",
     "nb_merge_streams": True,
     "nb_render_markdown_format": "myst",
+    "nb_code_prompt_show": "Show the code",
+    "nb_code_prompt_hide": "Hide the code",
     "myst_links_external_new_tab": False,
     "myst_disable_syntax": ["html_block", "html_inline"],  # words of the data in Markdown are words, whatever they hold
     "html_theme": "furo",
+    "html_static_path": [str(Path(__file__).parent / "static")],
+    "html_css_files": ["site.css"],
     "html_copy_source": False,
     "html_show_sphinx": False,
     "html_show_copyright": False,
@@ -71,8 +75,7 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
         shutil.rmtree(folder, ignore_errors=True)
     source.mkdir(parents=True)
     for name in present:
-        _check_whole(executed / f"{name}.ipynb")
-        shutil.copy2(executed / f"{name}.ipynb", source)
+        nbformat.write(_with_folded_code(executed / f"{name}.ipynb"), source / f"{name}.ipynb")
     (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
     warnings = io.StringIO()
     builder = Sphinx(
@@ -88,12 +91,16 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     return target / "index.html"
 
 
-def _check_whole(notebook: Path) -> None:
+def _with_folded_code(file: Path) -> nbformat.NotebookNode:
+    """An executed notebook whose code opens with a click, so that a page reads as prose and figures."""
     try:
-        nbformat.read(notebook, 4)
+        notebook = nbformat.read(file, 4)
     except Exception as error:  # nbformat raises many kinds
-        number = notebook.name[:2]
-        raise InputError(f"{notebook} is damaged; call `make report NOTEBOOKS={number}` again.") from error
+        raise InputError(f"{file} is damaged; call `make report NOTEBOOKS={file.name[:2]}` again.") from error
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata.setdefault("tags", []).append("hide-input")
+    return notebook
 
 
 def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str]) -> str:

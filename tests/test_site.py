@@ -20,24 +20,27 @@ NAMES = [MARKUP] * NUM_CLASSES
 LANGUAGE = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
 
 
-class Attackers(HTMLParser):
-    """What of a page would run: markup that a class name brought into it."""
+class Page(HTMLParser):
+    """Text of a page, the part of it that is folded away, and what of it would run, which a class name brought in."""
 
     def __init__(self):
         super().__init__()
-        self.found = []
-        self.text = self.inside = ""
+        self.found, self.folds = [], 0
+        self.text = self.folded = self.inside = ""
 
     def handle_starttag(self, tag, attributes):
         if any(name.startswith("on") or "alert" in (value or "") and name != "alt" for name, value in attributes):
             self.found.append((tag, attributes))
+        self.folds += tag == "details"
         self.inside = tag
 
     def handle_endtag(self, tag):
+        self.folds -= tag == "details"
         self.inside = ""
 
     def handle_data(self, data):
         self.text += data
+        self.folded += data if self.folds else ""
         if self.inside == "script" and "alert(1)" in data:
             self.found.append(("script", data))
 
@@ -69,11 +72,18 @@ def page(tmp_path, monkeypatch):
         front = site.build(tmp_path / "executed", ("01_data",), "smoke", tmp_path / "figures")
         parsers = []
         for file in (front, front.with_name("01_data.html")):
-            parsers.append(Attackers())
+            parsers.append(Page())
             parsers[-1].feed(file.read_text())
         return parsers
 
     return build
+
+
+def test_code_is_folded_away_and_its_output_is_not(page):
+    _, notebook = page(Markdown("an answer"))
+    assert "show" in notebook.folded
+    assert "an answer" in notebook.text
+    assert "an answer" not in notebook.folded
 
 
 def test_markup_in_class_names_is_text_on_every_page(page, tiny, tmp_path):
