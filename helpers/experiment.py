@@ -36,6 +36,7 @@ _TABLE_MODULES = (
     "networks/deep_cnn",
     "networks/mobilenetv2",
     "networks/shallow_cnn",
+    "penalties",
     "probes",
     "training",
 )

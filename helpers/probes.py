@@ -47,7 +47,7 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
         model = models.build(recipe, dataset.num_classes)
         training.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
-        losses = [_step_loss(model, *next(stream)) for _ in range(steps)]
+        losses = [step_loss(model, *next(stream)) for _ in range(steps)]
         scores = training.predict(model, validation)
         activity = layer_activity(model, validation[:200])
         dead = activity.loc[activity["layer"] == "dense_1", "dead_share"]
@@ -134,25 +134,6 @@ def layer_activity(model: keras.Model, images: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def penalty_share(recipe: Recipe, num_classes: int, seed: int) -> dict[str, float]:
-    """How large the weight penalties of a fresh network are beside the cross-entropy of a uniform guess.
-
-    Penalties on activations need an input and are not in it.
-
-    Args:
-        recipe: with an L2 factor.
-        num_classes: width of the output layer.
-        seed: of the weights.
-
-    Returns:
-        `penalty` and `cross_entropy`, both in nats.
-    """
-    keras.utils.set_random_seed(seed)
-    model = models.build(recipe, num_classes)
-    penalty = sum(float(loss) for loss in model.losses)
-    return {"penalty": penalty, "cross_entropy": float(np.log(num_classes))}
-
-
 def pretrained(recipe: Recipe, weights: BaseWeights, num_classes: int, seed: int) -> keras.Model:
     """The network of a MobileNetV2 recipe before training: pretrained base, new head.
 
@@ -199,73 +180,6 @@ def trainable_by_phase(recipe: Recipe, weights: BaseWeights, num_classes: int) -
                 "trainable_share": total / model.count_params(),
             }
         )
-    return pd.DataFrame(rows)
-
-
-def penalty_pull(recipe: Recipe, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
-    """Where the first step of a regularised network would go: the pull of the penalty beside that of the images.
-
-    Args:
-        recipe: one with an L2 factor.
-        dataset: the data.
-        split: its split; one batch of training images is used.
-        seed: of the weights and of the batch.
-
-    Returns:
-        One row a kernel: `layer`, `weights`, `penalty` (nats), `gradient_of_penalty` and `gradient_of_cross_entropy`
-        (root mean square over the weights), `ruled_by_penalty` (share of weights that the penalty pulls harder than
-        the images do).
-    """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    model = models.build(recipe, dataset.num_classes)
-    chosen = np.random.default_rng(seed).choice(split.train, min(recipe.batch_size, len(split.train)), replace=False)
-    images = tf.constant(dataset.images[chosen], tf.float32)
-    targets = tf.one_hot(dataset.labels[chosen], dataset.num_classes)
-    penalised = [layer for layer in model.layers if getattr(layer, "kernel_regularizer", None) is not None]
-    with tf.GradientTape() as tape:
-        logits = model(images, training=True)
-        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
-    rows = []
-    gradients = tape.gradient(loss, [layer.kernel for layer in penalised])
-    for layer, gradient in zip(penalised, gradients, strict=True):
-        kernel = np.asarray(layer.kernel)
-        by_penalty, by_images = 2 * recipe.l2 * np.abs(kernel), np.abs(gradient.numpy())
-        rows.append(
-            {
-                "layer": layer.name,
-                "weights": kernel.size,
-                "penalty": float(recipe.l2 * np.sum(kernel**2, dtype=np.float64)),
-                "gradient_of_penalty": float(np.sqrt(np.mean(by_penalty**2))),
-                "gradient_of_cross_entropy": float(np.sqrt(np.mean(by_images**2))),
-                "ruled_by_penalty": float(np.mean(by_penalty > by_images)),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def penalty_course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
-    """Penalty and cross-entropy over the first steps of a regularised recipe.
-
-    Args:
-        recipe: one with an L2 factor.
-        steps: optimizer steps.
-        dataset: the data.
-        split: its split; training images are used.
-        seed: of weights, batches and transforms.
-
-    Returns:
-        Columns `step` (from 1), `penalty` (nats, after the step) and `cross_entropy` (of the batch, before it).
-    """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps)
-    images, labels = dataset.part(split, "train")
-    stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
-    rows = []
-    for step in range(1, steps + 1):
-        loss = _step_loss(model, *next(stream))
-        rows.append({"step": step, "penalty": sum(float(part) for part in model.losses), "cross_entropy": loss})
     return pd.DataFrame(rows)
 
 
@@ -564,7 +478,8 @@ def gradient_noise(
     return pd.DataFrame({"batch_size": sorted(batch_sizes), "relative_noise": noise})
 
 
-def _step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.KerasTensor) -> float:
+def step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.KerasTensor) -> float:
+    """Train on one batch; the cross-entropy before the step, in nats, without penalties."""
     model.reset_metrics()
     return model.train_on_batch(inputs, targets, return_dict=True)["cross_entropy"]
 

@@ -97,36 +97,6 @@ def test_a_rectifier_behind_a_rectified_layer_is_left_out(tiny):
     assert (table["spread_over_images"] > 0).all()
 
 
-@pytest.mark.parametrize(("name", "is_output_free"), [("shallow_cnn_l2", False), ("deep_cnn_l2", True)])
-def test_penalty_share_is_a_hundredth_of_the_squared_kernels(name, is_output_free):
-    recipe = find_recipe(name, "as_reported")
-    found = probes.penalty_share(recipe, 6, seed=1)
-    keras.utils.set_random_seed(1)
-    kernels = [
-        np.asarray(layer.kernel)
-        for layer in models.build(recipe, 6).layers
-        if hasattr(layer, "kernel") and not (is_output_free and layer.name == models.LOGITS)
-    ]
-    assert found["penalty"] == pytest.approx(0.01 * sum(np.sum(kernel**2.0) for kernel in kernels), rel=1e-4)
-    assert found["cross_entropy"] == pytest.approx(np.log(6))
-
-
-def test_penalty_pull_splits_the_penalty_by_kernel(tiny, split):
-    table = probes.penalty_pull(PENALISED, tiny, split, seed=1)
-    assert table["layer"].tolist() == ["conv_1", "conv_2", "dense_1", models.LOGITS]
-    assert table["penalty"].sum() == pytest.approx(probes.penalty_share(PENALISED, 6, 1)["penalty"], rel=1e-4)
-    length = np.sqrt(4 * 0.01 * table["penalty"] / table["weights"])
-    np.testing.assert_allclose(table["gradient_of_penalty"], length, rtol=1e-4)
-    assert (table["gradient_of_cross_entropy"] > 0).all() and table["ruled_by_penalty"].between(0, 1).all()
-
-
-def test_penalty_course_follows_each_step(tiny, split):
-    course = probes.penalty_course(PENALISED, 3, tiny, split, seed=1)
-    assert course["step"].tolist() == [1, 2, 3]
-    assert course["penalty"].nunique() == 3 and (course > 0).all(axis=None)
-    assert course["penalty"].iloc[0] != pytest.approx(probes.penalty_share(PENALISED, 6, 1)["penalty"], rel=1e-6)
-
-
 def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):
     table = probes.gradient_noise(SHALLOW, (len(split.train), 2), tiny, split, seed=0, repeats=2)
     assert table.columns.tolist() == ["batch_size", "relative_noise"]

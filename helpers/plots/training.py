@@ -264,8 +264,11 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
     reported = REPORTED["shallow_cnn"].loss
     with theme():
         figure, axis = new_figure(PAGE, 2.7)
+        kinds = list(dict.fromkeys((run.model, run.recipe) for run in runs))
         for run in runs:
+            width = len(kinds) - kinds.index((run.model, run.recipe))  # a line under another looks out on both sides
             options = {"color": MODEL_COLOURS[run.model], "marker": RECIPE_MARKERS[run.recipe]}
+            options |= {"linewidth": 0.5 + width, "markersize": 2 + 2 * width}
             name, history = _label(run, runs), run.history
             labels = [f"{name}: {what}" if name else None for what in ("with penalties", "cross-entropy")]
             axis.plot(history["epoch"], history["validation_objective"], label=labels[0], **options)
@@ -297,7 +300,7 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
     """Penalty and cross-entropy over the first steps of training.
 
     Args:
-        course: of `probes.penalty_course`.
+        course: of `penalties.course`.
         num_classes: for the loss of a guess.
         source: what was trained on.
     """
