@@ -6,7 +6,7 @@ import pandas as pd
 import tensorflow as tf
 
 from helpers import batches, models, probes, training
-from helpers.config import Recipe
+from helpers.config import LossCurve, Recipe
 from helpers.dataset import Dataset, Split
 from helpers.runs import Run
 
@@ -110,19 +110,18 @@ def left_by_descent(recipe: Recipe, steps: float) -> float:
     return float((1 - _taken_by_step(recipe)) ** (2 * steps))
 
 
-def steps_an_epoch(recipe: Recipe, first: float, last: float, epochs: int, num_classes: int) -> float:
-    """How many steps of descent an epoch has, from a curve of a network that guesses; see `left_by_descent`.
+def batch_size_of_curve(recipe: Recipe, curve: LossCurve, num_classes: int) -> float:
+    """How many images a step had, from the loss of a network that guesses while its penalty falls; see `left_by_descent`.
 
     Args:
         recipe: with an L2 factor, trained by "sgd".
-        first: objective at the end of an epoch, in nats: the loss of a guess and the penalty.
-        last: the same so many epochs later.
-        epochs: between the two.
+        curve: its objective, in nats: the loss of a guess and the penalty.
         num_classes: for the loss of a guess.
     """
     guess = np.log(num_classes)
-    left = (last - guess) / (first - guess)
-    return float(np.log(left) / (2 * np.log(1 - _taken_by_step(recipe))) / epochs)
+    left = (curve.last - guess) / (curve.first - guess)
+    steps = np.log(left) / (2 * np.log(1 - _taken_by_step(recipe)))
+    return float(curve.training_images * curve.epochs / steps)
 
 
 def by_epoch(run: Run, recipe: Recipe, steps: int) -> pd.DataFrame:

@@ -62,6 +62,39 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
     return pd.DataFrame(rows)
 
 
+def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """The first epochs of a training, as a run of the recipe with that seed begins.
+
+    Args:
+        recipe: for a network trained from scratch, whose first phase has a constant learning rate.
+        epochs: how many.
+        dataset: the data.
+        split: its split.
+        seed: of weights, batches and transforms.
+
+    Returns:
+        One row an epoch: `epoch`; `objective`, `accuracy` and `loss` (cross-entropy, nats) as `fit` shows them; the same on
+        validation as `validation_objective` and so on.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    images, labels = dataset.part(split, "train")
+    steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
+    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs)
+    fitted = model.fit(
+        batches.training_batches(images, labels, recipe, dataset.num_classes, seed),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        validation_data=batches.evaluation_batches(*dataset.part(split, "validation"), dataset.num_classes, 100),
+        verbose=0,
+    ).history
+    names = {"objective": "loss", "accuracy": "accuracy", "loss": "cross_entropy"}
+    columns = {ours: fitted[keras_name] for ours, keras_name in names.items()}
+    columns |= {f"validation_{ours}": fitted[f"val_{keras_name}"] for ours, keras_name in names.items()}
+    return pd.DataFrame({"epoch": range(1, epochs + 1)} | columns)
+
+
 def learning_rate_sweep(
     recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
 ) -> pd.DataFrame:

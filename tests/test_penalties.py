@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from helpers import models, penalties
-from helpers.config import find_recipe
+from helpers.config import LossCurve, find_recipe
 from helpers.dataset import make_split
 
 PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)
@@ -63,12 +63,13 @@ def test_what_descent_leaves_is_what_the_optimizer_leaves(momentum):
     assert penalties.left_by_descent(recipe, 100) == pytest.approx(weight.numpy()[0] ** 2, rel=0.05)
 
 
-@given(st.floats(0.1, 50), st.floats(1, 2000), st.integers(1, 9))
-def test_steps_are_found_again_from_the_curve_that_they_make(penalty, steps, epochs):
-    guess = np.log(6)
-    last = guess + penalty * penalties.left_by_descent(DESCENT, steps * epochs)
+@given(st.floats(0.1, 50), st.integers(1, 500), st.integers(1, 9))
+def test_the_batch_size_is_found_again_from_the_curve_that_it_makes(penalty, batch_size, epochs):
+    guess, n = np.log(6), 40_000
+    last = guess + penalty * penalties.left_by_descent(DESCENT, n / batch_size * epochs)
     assume(last - guess > 1e-6)
-    assert penalties.steps_an_epoch(DESCENT, guess + penalty, last, epochs, 6) == pytest.approx(steps, rel=1e-3)
+    curve = LossCurve(guess + penalty, last, epochs, n)
+    assert penalties.batch_size_of_curve(DESCENT, curve, 6) == pytest.approx(batch_size, rel=1e-3)
 
 
 def test_penalties_by_epoch_are_the_objective_without_the_cross_entropy():

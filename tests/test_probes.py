@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from fake_runs import write_run
 
-from helpers import models, probes
+from helpers import models, probes, training
 from helpers.config import find_recipe
 from helpers.dataset import make_split
+from helpers.plans import Plan
 from helpers.weights import find_weights
 
 SHALLOW = replace(find_recipe("shallow_cnn", "as_reported"), batch_size=4)
@@ -54,6 +55,16 @@ def test_a_sweep_has_a_row_a_rate_and_repeats_itself(tiny, split):
     assert table["validation_loss"].iloc[2] != table["validation_loss"].iloc[0]
     assert all(table[name].between(0, 1).all() for name in ("validation_accuracy", "dead_share"))
     assert (table["training_loss"] > 0).all()
+
+
+def test_a_course_is_how_a_run_begins(tiny, split, tmp_path, monkeypatch):
+    recipe = replace(PENALISED, phases=(replace(PENALISED.phases[0], epochs=2),))
+    monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path))
+    history = training.train(Plan(recipe, 1, "smoke", tiny, split, None), progress=lambda line: None).history
+    course = probes.course(recipe, 1, tiny, split, seed=1)
+    names = [name for name in course.columns if name in history.columns]
+    assert len(names) == 7
+    np.testing.assert_allclose(course[names], history[names].head(1), rtol=1e-5)
 
 
 def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_loss(tiny, split):
