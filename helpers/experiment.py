@@ -25,7 +25,6 @@ from helpers.weights import BaseWeights, find_weights
 _TABLE_MODULES = (
     "augment",
     "batches",
-    "config",
     "costs",
     "evaluation",
     "exploration",
@@ -132,7 +131,7 @@ class Experiment:
         Args:
             name: of the experiment.
             compute: makes the table, called with the settings; None to read the one of that name that was asked for last.
-            settings: plain values that decide the result beside data, split, seed, weights, packages and code.
+            settings: plain values and recipes that decide the result beside data, split, seed, weights, packages and code.
 
         Returns:
             The table; empty where it was to be read and is not there.
@@ -144,7 +143,7 @@ class Experiment:
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
         made_by = [provenance.packages(), provenance.code_hash(*_TABLE_MODULES)]
-        key = provenance.digest([repr(settings), self.seed, weights, *made_by])
+        key = provenance.digest([repr(_spelled_out(settings)), self.seed, weights, *made_by])
         file = folder / f"{name}_{self._data_key()}_{key}.csv"
         if not storage.is_sound(file):
             if file.exists():
@@ -253,6 +252,17 @@ def open_experiment(
         models=models,
         recipes=recipes,
     )
+
+
+def _spelled_out(setting: object) -> object:
+    """A setting of a table with everything that a recipe in it means, down to the ranges of its augmentation."""
+    if isinstance(setting, Recipe):
+        return setting.as_dict() | {"augmentation": vars(config.AUGMENTATIONS[setting.augmentation])}
+    if isinstance(setting, dict):
+        return {name: _spelled_out(value) for name, value in setting.items()}
+    if isinstance(setting, list | tuple):
+        return [_spelled_out(value) for value in setting]
+    return setting
 
 
 def _remove_torn_notes() -> None:

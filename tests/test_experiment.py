@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import ipywidgets as widgets
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers import experiment, explorers, paths, results, runs, storage, training
+from helpers import config, experiment, explorers, paths, results, runs, storage, training
 from helpers.errors import InputError
 from helpers.style import Plot, new_figure, note, theme
 
@@ -82,6 +83,27 @@ def test_a_table_is_computed_once_for_its_settings(small):
     assert calls == [1, 2]
     assert small.table("sizes")["size"].tolist() == [2]
     assert small.table("sizes")["value"].iloc[0] == 0.1 + 0.2
+
+
+def test_a_table_is_computed_again_for_another_recipe_or_another_augmentation(small, monkeypatch):
+    calls = []
+
+    def compute(recipes):
+        calls.append(recipes)
+        return pd.DataFrame({"n": [len(recipes)]})
+
+    recipe = small.recipe("shallow_cnn", "as_reported")
+    other = small.recipe("deep_cnn", "improved")
+    for recipes in ([recipe], [recipe], [replace(recipe, batch_size=7)]):
+        small.table("recipes", compute, recipes=recipes)
+    assert len(calls) == 2
+    mild = replace(config.AUGMENTATIONS[recipe.augmentation], rotation_degrees=1)
+    monkeypatch.setitem(config.AUGMENTATIONS, recipe.augmentation, mild)
+    small.table("recipes", compute, recipes=[recipe])
+    assert len(calls) == 3
+    monkeypatch.setitem(config.AUGMENTATIONS, other.augmentation, mild)
+    small.table("recipes", compute, recipes=[recipe])
+    assert len(calls) == 3
 
 
 def test_a_damaged_table_is_named_and_made_again(small, capsys):
