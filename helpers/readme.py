@@ -5,10 +5,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from helpers import markers, paths, results, storage
 from helpers.runs import Run, finished
 from helpers.site import MAIN_FIGURES
-from helpers.style import name_of
 
 
 def rendered(text: str) -> str:
@@ -35,41 +36,59 @@ def update() -> None:
 
 def _results() -> str:
     folder = paths.FIGURES / "full"
-    runs = _on_the_same_data(finished(folder / "records"))
+    runs = _on_the_same_data(folder / "records")
     if not runs:
         return "No full run has been recorded yet.\n"
     n = runs[0].result()["n"]
-    table = results.table_1(runs).replace("not run", "not run yet")
     parts = [
         "",
-        results.markdown(table),
+        results.markdown(results.table_1(runs).replace("not run", "not run yet")),
         f"Accuracy / loss on test: the report's on its own test set, ours on {n:,} images split off the training archive, "
-        "used neither for training nor for any choice. With 95 % intervals over images:",
-        "",
-        *(_run_line(run) for run in runs),
+        "used neither for training nor for any choice; means where there are several seeds.",
         "",
         *(_figure(folder, name) for name in MAIN_FIGURES if (folder / f"{name}.png").exists()),
+        "### What each number came from",
+        "",
+        results.markdown(_provenance(runs)),
+        "The interval is over images where there is one seed, over seeds where there are several. Weights: "
+        f"{_weights(runs)}. Hardware: {', '.join(sorted({run.record['hardware'] for run in runs}))}. Data: "
+        f"{runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}. A record has the recipe, the "
+        "history, all probabilities and versions.",
     ]
-    return "\n".join(parts) + "\n"
+    if changed := results.of_changed_recipes(runs):
+        parts += ["", changed]
+    return "\n".join([*parts, ""]) + "\n"
 
 
-def _on_the_same_data(runs: list[Run]) -> list[Run]:
+def _on_the_same_data(records: Path) -> list[Run]:
     """The runs on the data and split that most of them have: one table never mixes two."""
-    counts = Counter((run.config["data_fingerprint"], run.config["split_fingerprint"]) for run in runs)
-    usual = max(counts, key=counts.get, default=None)
-    return [run for run in runs if (run.config["data_fingerprint"], run.config["split_fingerprint"]) == usual]
+    counts = Counter((run.config["data_fingerprint"], run.config["split_fingerprint"]) for run in finished(records))
+    return results.gather([records], *max(counts, key=counts.get)) if counts else []
 
 
-def _run_line(run: Run) -> str:
-    result, record = run.result(), run.record
-    return (
-        f"- {name_of(run.model, run.recipe)}: {result['accuracy']:.1%} ({result['accuracy_low']:.1%} to "
-        f"{result['accuracy_high']:.1%}), seed {run.seed}, {run.record['epochs']} epochs; weights: "
-        f"{record['weights']['origin']}, sha256 {record['weights']['sha256'][:8] or 'none'}; "
-        f"{record['hardware']}; record in "
-        f"[{run.folder.name}](figures/full/records/{run.folder.name}/run.json)"
-        f"{'' if results.has_recipe_of_today(run) else '; **its recipe has changed since, and is not trained again yet**'}"
+def _provenance(runs: list[Run]) -> pd.DataFrame:
+    """One row a recipe, as text: its test accuracy, and the runs and weights that it came from."""
+    recipes = results.by_recipe(runs)
+    return results.summary(runs)[
+        ["Model", "Recipe", "Accuracy", "95 % interval", "Top-5", "Epochs", "Training"]
+    ].assign(
+        Weights=[_short(run.record["weights"]["sha256"]) for run in recipes.values()],
+        Records=[", ".join(_link(run) for run in runs if (run.model, run.recipe) == recipe) for recipe in recipes],
     )
+
+
+def _short(sha256: str) -> str:
+    return sha256[:8] or "random"
+
+
+def _link(run: Run) -> str:
+    return f"[seed {run.seed}](figures/full/records/{run.folder.name}/run.json)"
+
+
+def _weights(runs: list[Run]) -> str:
+    """What stands in the column of weights."""
+    found = {_short(run.record["weights"]["sha256"]): run.record["weights"]["origin"] for run in runs}
+    return "; ".join(f"{short}: {origin}" for short, origin in sorted(found.items()))
 
 
 def _figure(folder: Path, name: str) -> str:

@@ -93,6 +93,12 @@ def has_recipe_of_today(run: Run) -> bool:
     return any(json.loads(json.dumps(recipe | {"width": made_by.get("width")})) == made_by for recipe in today)
 
 
+def of_changed_recipes(runs: Sequence[Run]) -> str:
+    """A sentence, in Markdown, that names the runs whose recipe is no longer the one they were trained by; "" for none."""
+    changed = [f"{name_of(run.model, run.recipe)}, seed {run.seed}" for run in runs if not has_recipe_of_today(run)]
+    return f"**Not trained again yet since its recipe changed:** {'; '.join(changed)}." if changed else ""
+
+
 def by_recipe(runs: Sequence[Run], seed: int | None = None) -> dict[tuple[str, str], Run]:
     """One run of each recipe, by model and recipe: that of the seed named where there is one, else the first.
 
@@ -430,9 +436,10 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
 
     Returns:
         Columns `Model`, `Reported`, `Reproduced: as reported`, `Reproduced: as coded`, `Improved`, each with accuracy and
-        loss, of the first seed where there are several; "not run" where a run is missing.
+        loss, means where there are several seeds; "not run" where a run is missing.
     """
-    found = by_recipe(runs)
+    table = rows(runs)
+    means = table[table["split"] == split].groupby(["model", "recipe"])[["accuracy", "loss"]].mean()
     made = []
     for model in REPORTED_ROWS:
         reported = REPORTED[model]
@@ -442,9 +449,10 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
             ("Reproduced: as coded", "as_coded"),
             ("Improved", "improved"),
         ):
-            run = found.get((model, recipe))
-            missing = "not run" if (model, recipe) in _ORDER else ""
-            row[column] = f"{run.result(split)['accuracy']:.1%} / {run.result(split)['loss']:.2f}" if run else missing
+            row[column] = "not run" if (model, recipe) in _ORDER else ""
+            if (model, recipe) in means.index:
+                accuracy, loss = means.loc[(model, recipe)]
+                row[column] = f"{accuracy:.1%} / {loss:.2f}"
         made.append(row)
     return pd.DataFrame(made)
 
@@ -552,9 +560,8 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         f"Hardware: {_joined(run.record['hardware'] for run in runs)}. "
         f"Code: {_joined(run.record['code_version'] for run in runs)}.",
     ]
-    changed = [f"{run.label}, seed {run.seed}" for run in runs if not has_recipe_of_today(run)]
-    if changed:
-        lines += ["", f"**Not trained again yet since its recipe changed:** {'; '.join(changed)}."]
+    if changed := of_changed_recipes(runs):
+        lines += ["", changed]
     if others:
         lines += ["", "Runs of other versions of the code or the settings, not used above:", ""]
         lines += [

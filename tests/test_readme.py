@@ -6,7 +6,7 @@ import hostile
 import pytest
 from fake_runs import write_run
 
-from helpers import config, paths, readme, results, series
+from helpers import config, paths, readme, results, runs, series
 
 README = (paths.ROOT / "README.md").read_text()
 
@@ -18,14 +18,25 @@ def test_results_are_those_of_the_committed_records():
 def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
     recipe = config.find_recipe("deep_cnn", "improved")
     run = write_run(tmp_path, "deep_cnn", "improved")
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    run = runs.write_record(run, tmp_path / "full" / "records")
     results.write_tables(tmp_path, [run])
-    assert "has changed" not in readme._run_line(run)
+    assert "changed" not in readme._results()
     assert "changed" not in (tmp_path / "results.md").read_text()
     monkeypatch.setattr(config, "RECIPES", (replace(recipe, batch_size=7),))
     monkeypatch.setattr(results, "RECIPES", config.RECIPES)
     results.write_tables(tmp_path, [run])
-    assert "its recipe has changed since" in readme._run_line(run)
-    assert "since its recipe changed:** deep_cnn improved, seed 0." in (tmp_path / "results.md").read_text()
+    for text in (readme._results(), (tmp_path / "results.md").read_text()):
+        assert "since its recipe changed:** Deep CNN, improved, seed 0." in text
+
+
+def test_seeds_of_a_recipe_share_a_row_with_a_link_to_each_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    for seed in (1, 0):
+        runs.write_record(write_run(tmp_path, "deep_cnn", "improved", seed), tmp_path / "full" / "records")
+    rows = [line for line in readme._results().splitlines() if "records/" in line]
+    links = [f"[seed {n}](figures/full/records/deep_cnn_improved_{n}/run.json)" for n in (0, 1)]
+    assert len(rows) == 1 and ", ".join(links) in rows[0]
 
 
 def test_missing_markers_are_refused():
