@@ -7,10 +7,12 @@ copy of the newest one is kept there, so that a run whose machine is gone goes o
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import fsspec
 import numpy as np
+from filelock import FileLock, Timeout
 
 from helpers import paths, provenance, storage
 from helpers.errors import InputError, first_line
@@ -61,6 +63,17 @@ def clear(folder: Path) -> None:
         file.unlink()
     if shared := _Shared.of(folder):
         shared.clear()
+
+
+def remove_torn_notes() -> None:
+    """A note of how far features are computed is not written in one piece; what a crash left of one stops the next computation.
+
+    Without it the computation begins anew. One that another process holds is left alone.
+    """
+    for note in (paths.cache() / "activations").glob("*.json"):
+        with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
+            if note.exists() and not note.read_bytes().isdigit():
+                note.unlink()
 
 
 def check_shared() -> None:

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from helpers import evaluation, reported, results
-from helpers.config import REPORTED
+from helpers.config import NUM_CLASSES, REPORTED
 from helpers.progress import duration
 from helpers.runs import Run
 from helpers.style import name_of, p_text
 
 NO_RUN = "not judged"
 _REPORTED_IMAGES = 10_000  # the report's validation set, the largest set that it can have measured on
-_LEVEL = 0.05
 
 
 def judge(
@@ -67,7 +66,7 @@ def _best(found: Found) -> Answer:
         return _missing("a run of MobileNetV2 and one of another network")
     p_value = evaluation.mcnemar(mine.is_right(), rival.is_right())
     ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
-    verdict = "undecided" if p_value >= _LEVEL else "holds" if ahead else "does not hold"
+    verdict = "undecided" if p_value >= evaluation.SIGNIFICANCE else "holds" if ahead else "does not hold"
     return verdict, (
         f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
         f"(McNemar's exact test, {p_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
@@ -111,7 +110,7 @@ def _validation_above(found: Found) -> Answer:
 
 
 def _chance(found: Found) -> Answer:
-    value, num_classes = REPORTED["shallow_cnn"].accuracy, 100
+    value, num_classes = REPORTED["shallow_cnn"].accuracy, NUM_CLASSES
     low, high = evaluation.accuracy_interval(value, _REPORTED_IMAGES)
     words = (
         f"{value:.1%} of {_REPORTED_IMAGES:,} images, the most the report can have measured on, has the 95 % interval "
@@ -119,7 +118,8 @@ def _chance(found: Found) -> Answer:
     )
     run = found.get(("shallow_cnn", "as_reported"))
     if run is not None:
-        here = evaluation.versus_chance(run.result()["accuracy"], run.result()["n"], num_classes)
+        classes_here = run.predictions["test_probabilities"].shape[1]
+        here = evaluation.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
         words += f" Here the recipe gives {_test(run)}, {here}."
     verdict = evaluation.versus_chance(value, _REPORTED_IMAGES, num_classes)
     return "holds" if verdict == "below chance" else "does not hold", words
@@ -200,7 +200,7 @@ def _labels(n_wrong_labels: int) -> Answer:
     if n_wrong_labels == 0:
         return "no evidence here", "No image stands in two classes."
     return "holds", (
-        f"Copies of one image stand in different classes, so at least {n_wrong_labels} labels are wrong. That is a lower "
+        f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. That is a lower "
         "bound; notebook 04 names further candidates, which only a person could confirm (Northcutt et al. [14])."
     )
 

@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import combinations
@@ -217,12 +217,8 @@ def open_decoded(name: str, fill: Callable[[Path], None]) -> Dataset:
         if not _is_sound(folder):
             if folder.exists():
                 print(f"{folder} is damaged and is brought again", flush=True)
-                shutil.rmtree(folder)
-            partial = folder.with_name(f"{name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            fill(partial)
-            partial.rename(folder)
+            with storage.replacing_folder(folder) as partial:
+                fill(partial)
     return _load(folder)
 
 
@@ -272,10 +268,10 @@ def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
     has_official = len(dataset.official_labels) > 0
     indices = np.arange(len(dataset.labels))
     if images_per_class is not None:
-        indices = _subset(dataset.labels, images_per_class)
+        indices = subset(dataset.labels, images_per_class, SPLIT_SEED)
     if has_official:
         per_class = len(dataset.official_labels) if images_per_class is None else max(1, images_per_class // 10)
-        official = _subset(dataset.official_labels, per_class)
+        official = subset(dataset.official_labels, per_class, SPLIT_SEED)
         indices = indices[~np.isin(dataset.digests[indices], _digests(dataset.official_images[official]))]
     # One image stands for all its copies and takes them along.
     _, first, group = np.unique(dataset.digests[indices], return_index=True, return_inverse=True)
@@ -361,9 +357,22 @@ def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
 
 
 def certainly_wrong_labels(dataset: Dataset) -> int:
-    """How many labels are wrong at least: of equal images, all that have not their most frequent label."""
-    same = pd.DataFrame({"digest": dataset.digests, "label": dataset.labels}).groupby("digest")["label"]
-    return int((same.size() - same.agg(lambda labels: labels.value_counts().max())).sum())
+    """How many labels count as wrong at least, an image having one: of equal images, all without their most frequent label."""
+    copies = pd.DataFrame({"digest": dataset.digests, "label": dataset.labels}).value_counts().groupby("digest")
+    return int((copies.sum() - copies.max()).sum())
+
+
+def subset(labels: np.ndarray, per_class: int, seed: int | Sequence[int]) -> np.ndarray:
+    """Indices of so many images of each class, drawn at random, int64, sorted.
+
+    Args:
+        labels: integer (n,).
+        per_class: images of each class; of a class with fewer, all.
+        seed: of the draw.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
+    return np.sort(order[rank < per_class])
 
 
 # --- decoding and the cache --------------------------------------------------------------------------------------
@@ -375,10 +384,7 @@ def _decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool)
     Its files need not be on disk by then: what a crash tears later is told by its hash.
     """
     contents = sources.contents(files)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with storage.replacing_folder(folder) as partial:
         bad: dict[str, str] = {}
         grey = {}
         for part in _PARTS:
@@ -409,10 +415,6 @@ def _decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool)
         (partial / _INDEX).write_text(json.dumps(index))
         for name in _FILES:
             storage.seal(partial / name, provenance.file_hash(partial / name))
-        partial.rename(folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:
@@ -502,10 +504,3 @@ def _load(folder: Path) -> Dataset:
 def _digests(images: np.ndarray) -> np.ndarray:
     digests = (int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest()) for image in images)
     return np.fromiter(digests, np.uint64, len(images))
-
-
-def _subset(labels: np.ndarray, per_class: int) -> np.ndarray:
-    """Indices of so many images of each class, drawn with the seed of the split, sorted."""
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
-    rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-    return np.sort(order[rank < per_class])

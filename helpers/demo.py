@@ -7,7 +7,6 @@ from it say nothing about photographs.
 """
 
 import csv
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from helpers.config import DEMO, DemoData, Nuisance
+from helpers import storage
+from helpers.config import IMAGE_SIZE, DemoData, Nuisance
 
-IMAGE_SIZE = 64
 _SMALL = (0.12, 0.28)  # radius of clutter
 TEXTURES = ("plain", "striped", "checked", "dotted", "ringed")
 HUE_NAMES = (
@@ -117,7 +116,7 @@ def render(
     return (np.clip(canvas, 0, 1) * 255).astype(np.uint8), _boxes(mask[..., 0] > 0.5)
 
 
-def write_demo(folder: Path, demo: DemoData = DEMO) -> Path:
+def write_demo(folder: Path, demo: DemoData) -> Path:
     """Write the demo data set in the layout of the Kaggle archive, or keep the one that is there.
 
     Some images repeat in a second class and some are grey, as in the real data set, so that every view of the
@@ -132,26 +131,26 @@ def write_demo(folder: Path, demo: DemoData = DEMO) -> Path:
     """
     if folder.exists():
         return folder
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     kinds = object_classes(demo.num_classes, demo.seed)
     wnids = [f"d{index:08d}" for index in range(demo.num_classes)]
-    test = []
-    previous = None
-    for index, (wnid, kind) in enumerate(zip(wnids, kinds, strict=True)):
-        rng = np.random.default_rng([demo.seed, index])
-        images, boxes = render(kind, demo.images_per_class + demo.test_images_per_class, demo.nuisance, rng)
-        images[: demo.grey_per_class] = images[: demo.grey_per_class].mean(-1, keepdims=True)
-        train, unlabelled = np.split(images, [demo.images_per_class])
-        if previous is not None and index < 2 * demo.duplicate_pairs and index % 2:
-            train[-1] = previous
-        previous = train[-1]
-        _write_class(partial / "train" / "train" / wnid, wnid, train, boxes, demo.grey_per_class)
-        test.extend(unlabelled)
-    _write_test(partial, test, np.random.default_rng([demo.seed, 10**6]))
-    (partial / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in wnids))
-    (partial / "words.txt").write_text("".join(f"{w}\t{name}\n" for w, name in zip(wnids, _names(kinds), strict=True)))
-    partial.rename(folder)
+    with storage.replacing_folder(folder) as partial:
+        test = []
+        previous = None
+        for index, (wnid, kind) in enumerate(zip(wnids, kinds, strict=True)):
+            rng = np.random.default_rng([demo.seed, index])
+            images, boxes = render(kind, demo.images_per_class + demo.test_images_per_class, demo.nuisance, rng)
+            images[: demo.grey_per_class] = images[: demo.grey_per_class].mean(-1, keepdims=True)
+            train, unlabelled = np.split(images, [demo.images_per_class])
+            if previous is not None and index < 2 * demo.duplicate_pairs and index % 2:
+                train[-1] = previous
+            previous = train[-1]
+            _write_class(partial / "train" / "train" / wnid, wnid, train, boxes, demo.grey_per_class)
+            test.extend(unlabelled)
+        _write_test(partial, test, np.random.default_rng([demo.seed, 10**6]))
+        (partial / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in wnids))
+        (partial / "words.txt").write_text(
+            "".join(f"{w}\t{name}\n" for w, name in zip(wnids, _names(kinds), strict=True))
+        )
     return folder
 
 

@@ -10,6 +10,9 @@ from sklearn.metrics import f1_score
 
 _ROWS = 8_192  # looked at together
 
+# A difference counts where its p-value, corrected for the number of comparisons, is below it.
+SIGNIFICANCE = 0.05
+
 
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of images whose most probable class is the true one.
@@ -93,22 +96,21 @@ def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[f
     return float(interval.low), float(interval.high)
 
 
-def mean_interval(values: list[float], n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a mean accuracy: over seeds where there are several (Student's t), else over images (Wilson).
+def mean_interval(values: list[float], n: int) -> tuple[float, float]:
+    """95 % interval of a mean accuracy: over seeds where there are several (Student's t), else over images (Wilson).
 
     Seeds that all score the same tell nothing of their spread: then the interval is over images, too.
 
     Args:
         values: accuracies of runs that differ in their seed.
         n: number of images.
-        confidence: of the interval.
 
     Returns:
         Its lower and upper end, fractions in [0, 1].
     """
     if np.ptp(values) == 0:
-        return accuracy_interval(values[0], n, confidence)
-    low, high = stats.t.interval(confidence, len(values) - 1, np.mean(values), stats.sem(values))
+        return accuracy_interval(values[0], n)
+    low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
     return float(max(low, 0)), float(min(high, 1))
 
 
@@ -176,7 +178,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
         p_values: float (n,), each of a test of its own.
 
     Returns:
-        float (n,), never below the values given and at most 1; compare them with the same level, such as 0.05.
+        float (n,), never below the values given and at most 1; compare them with the same level, such as `SIGNIFICANCE`.
     """
     order = np.argsort(p_values, kind="stable")
     stepwise = np.maximum.accumulate(np.asarray(p_values)[order] * np.arange(len(order), 0, -1))
@@ -258,6 +260,8 @@ def accuracy_by(values: np.ndarray, right: np.ndarray, groups: int = 5) -> pd.Da
         Columns `value` (median of the group), `n`, `accuracy`, `low`, `high`, by rising value.
     """
     frame = pd.DataFrame({"value": values, "right": right}).dropna()
+    # Equal values have no quantiles to divide them by.
+    group_of = pd.qcut(frame["value"], groups, duplicates="drop") if len(set(frame["value"])) > 1 else frame["value"]
     rows = [
         (
             group["value"].median(),
@@ -265,7 +269,7 @@ def accuracy_by(values: np.ndarray, right: np.ndarray, groups: int = 5) -> pd.Da
             group["right"].mean(),
             *accuracy_interval(group["right"].mean(), len(group)),
         )
-        for _, group in frame.groupby(pd.qcut(frame["value"], groups, duplicates="drop"), observed=True)
+        for _, group in frame.groupby(group_of, observed=True)
     ]
     return pd.DataFrame(rows, columns=["value", "n", "accuracy", "low", "high"])
 

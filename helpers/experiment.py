@@ -2,16 +2,14 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from IPython.display import display
 
-from helpers import config, devices, paths, plans, provenance, results, runs, storage, training
+from helpers import checkpoints, config, devices, paths, plans, provenance, results, runs, storage, training
 from helpers.config import Profile, Recipe
 from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
 from helpers.errors import DivergenceError, InputError
@@ -122,29 +120,30 @@ class Experiment:
         return results.other_versions(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
-        """Runs on these data in this profile whose loss became infinite or undefined."""
-        return results.failures(*self._where())
+        """Runs that would be made now, on these data in this profile, whose loss became infinite or undefined."""
+        return [failure for failure in results.failures(*self._where()) if self._is_current(failure)]
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
         """The table of a small experiment, computed once.
 
         Args:
             name: of the experiment.
-            compute: makes the table, called with the settings; None to read the one of that name that was asked for last.
+            compute: makes the table, called with the settings; None to read the one there is.
             settings: plain values and recipes that decide the result beside data, split, seed, weights, packages and code.
 
         Returns:
-            The table; empty where it was to be read and is not there.
+            The table; empty where it was to be read and is not there. There is one of a name, for each data, split and seed: that
+            of other settings or of other code is replaced.
         """
         folder = self.output / "tables"
+        of_name = f"{name}_{self._data_key()}_{self.seed}_"
         if compute is None:
-            found = [file for file in folder.glob(f"{name}_{self._data_key()}_*.csv") if storage.is_sound(file)]
-            found.sort(key=lambda file: file.stat().st_mtime)
+            found = [file for file in sorted(folder.glob(f"{of_name}*.csv")) if storage.is_sound(file)]
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
         made_by = [provenance.packages(), provenance.code_hash(*_TABLE_MODULES)]
-        key = provenance.digest([repr(_spelled_out(settings)), self.seed, weights, *made_by])
-        file = folder / f"{name}_{self._data_key()}_{key}.csv"
+        key = provenance.digest([repr(_spelled_out(settings)), weights, *made_by])
+        file = folder / f"{of_name}{key}.csv"
         if not storage.is_sound(file):
             if file.exists():
                 print(f"{file} is damaged and is made again", flush=True)
@@ -153,7 +152,9 @@ class Experiment:
             with storage.replacing(file) as partial:
                 frame.to_csv(partial, index=False)
                 storage.seal(file, provenance.file_hash(partial))
-        file.touch()
+        for other in folder.glob(f"{of_name}*"):
+            if not other.name.startswith(file.name):
+                other.unlink(missing_ok=True)
         return pd.read_csv(file)
 
     def show(self, plot: Plot, name: str) -> None:
@@ -191,19 +192,20 @@ class Experiment:
             was_there = runs.is_complete(plan.folder)
         run = training.train(plan)
         if was_there:
-            print(f"{plan.name}: finished before, test accuracy {run.result()['accuracy']:.3f}")
+            print(f"{plan.name}: finished before")
         self.keep(run)
         return run
 
-    def _is_current(self, run: Run) -> bool:
+    def _is_current(self, run: Run | Failure) -> bool:
         """Whether training now would give this run; one of other weights counts where this notebook has none."""
-        weights = self.weights or BaseWeights("", None, run.config["weights_sha256"], run.config["recipe"]["width"])
+        asked, made_by = run.config, run.config["recipe"]
+        weights = self.weights or BaseWeights("", None, asked["weights_sha256"], made_by["width"])
         try:
-            recipe = self.recipe(run.model, run.recipe)
+            recipe = self.recipe(made_by["model"], made_by["name"])
         except InputError:  # of another version of the code
             return False
-        plan = plans.make_plan(recipe, run.seed, self.profile.name, self.dataset, self.split, weights)
-        return plan.config()["key"] == run.key
+        plan = plans.make_plan(recipe, asked["seed"], self.profile.name, self.dataset, self.split, weights)
+        return plan.config()["key"] == asked["key"]
 
     def _where(self) -> tuple[list[Path], str, str]:
         folders = [paths.runs() / self.profile.name, self.output / "records"]
@@ -215,9 +217,7 @@ class Experiment:
         return provenance.digest([self.dataset.fingerprint, self.split.fingerprint])[:8]
 
 
-def open_experiment(
-    profile: str, data: str, weights: str | None, output: str, seed: int, skip_unreadable: bool | None = None
-) -> Experiment:
+def open_experiment(profile: str, data: str, weights: str | None, output: str, seed: int) -> Experiment:
     """Open what the five parameters of a notebook name.
 
     MODELS, RECIPES and THREADS of the command line, and its SKIP_UNREADABLE, arrive through the environment.
@@ -228,18 +228,15 @@ def open_experiment(
         weights: see `weights.find_weights`; None where the notebook needs none.
         output: folder of figures and tables; "" for `figures/<profile>`.
         seed: the first seed.
-        skip_unreadable: leave out images that cannot be decoded; None for what the environment says.
 
     Raises:
         InputError: one of them cannot be used.
     """
-    if skip_unreadable is None:
-        skip_unreadable = bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))
     settings = config.find_profile(profile)
-    _remove_torn_notes()
+    checkpoints.remove_torn_notes()
     if threads := devices.wanted_threads():
         devices.limit_threads(threads)
-    dataset = open_source(data, skip_unreadable) if data else open_demo(settings.demo)
+    dataset = open_source(data, bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))) if data else open_demo(settings.demo)
     models, recipes = (config.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
     config.check_names(models, recipes)
     return Experiment(
@@ -263,14 +260,3 @@ def _spelled_out(setting: object) -> object:
     if isinstance(setting, list | tuple):
         return [_spelled_out(value) for value in setting]
     return setting
-
-
-def _remove_torn_notes() -> None:
-    """A note of how far features are computed is not written in one piece; what a crash left of one stops the next computation.
-
-    Without it the computation begins anew. One that another process holds is left alone.
-    """
-    for note in (paths.cache() / "activations").glob("*.json"):
-        with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
-            if note.exists() and not note.read_bytes().isdigit():
-                note.unlink()

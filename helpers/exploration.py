@@ -137,23 +137,21 @@ def brightness_and_contrast(images: np.ndarray) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def image_properties(dataset: Dataset, split: Split, part: str = "test") -> pd.DataFrame:
-    """Properties of images that may make them easier or harder to recognise.
+def image_properties(dataset: Dataset, split: Split) -> pd.DataFrame:
+    """Properties of test images that may make them easier or harder to recognise.
 
     Args:
         dataset: the data.
         split: its split.
-        part: "train", "validation" or "test".
 
     Returns:
         One row an image: `area` (of the object's box, a share of the image; nan where no box is known), `brightness` and
         `contrast` (of the grey values, 0 to 1), `sharpness` (standard deviation of the Laplacian of the grey values,
         Pertuz et al. 2013, doi:10.1016/j.patcog.2012.11.011).
     """
-    images, _ = dataset.part(split, part)
+    images, _ = dataset.part(split, "test")
     sharpness = np.concatenate([_sharpness(chunk) for chunk in _chunks(images)])
-    has_boxes = part != "test" or split.is_test_split_off
-    boxes = dataset.boxes[getattr(split, part)] if has_boxes else np.full((len(images), 4), -1)
+    boxes = dataset.boxes[split.test] if split.is_test_split_off else np.full((len(images), 4), -1)
     area = np.where(boxes[:, 0] >= 0, _areas(boxes, dataset), np.nan)
     return brightness_and_contrast(images).assign(area=area, sharpness=sharpness)
 

@@ -35,7 +35,8 @@ def class_paths(dataset: Dataset) -> list[ConceptPath] | None:
     table = pd.read_csv(TABLE).set_index("wnid")
     if not set(dataset.wnids) <= set(table.index):
         return None
-    return [tuple(_upwards(wnid, table["parent"].dropna().to_dict())) for wnid in dataset.wnids]
+    parents = table["parent"].dropna().to_dict()
+    return [tuple(_upwards(wnid, parents)) for wnid in dataset.wnids]
 
 
 def distances(class_paths: Sequence[ConceptPath]) -> np.ndarray:

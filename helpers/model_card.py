@@ -5,13 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from helpers import calibration, evaluation, results, storage
+from helpers.config import IMAGE_SIZE
 from helpers.runs import Run
 from helpers.style import name_of
-
-_TEST_SOURCES = {
-    "split_off": "split off the labelled training images",
-    "official_val": "the official validation images of Tiny ImageNet-200",
-}
 
 
 def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -> Path:
@@ -54,10 +50,10 @@ def text(run: Run, class_names: list[str], n_wrong_labels: int = 0, n_looks: int
 def _model(run: Run) -> list[str]:
     recipe, record = run.config["recipe"], run.record
     low, high = recipe["input_range"]
+    enlarged = f"enlarged to {recipe['input_size']} pixels and " if recipe["input_size"] > IMAGE_SIZE else ""
     return [
         f"network `{recipe['network']}` (`helpers/networks/`), {record['parameters']:,} parameters",
-        f"input: RGB pixels 0 to 255, 64 x 64; inside, enlarged to {recipe['input_size']} pixels where that is more, and "
-        f"scaled to {low:g}..{high:g}",
+        f"input: RGB pixels 0 to 255, {IMAGE_SIZE} x {IMAGE_SIZE}; inside, {enlarged}scaled to {low:g}..{high:g}",
         "output: logits, one for each class in the order of wnids.txt",
         f"pretrained weights: {record['weights']['origin']}"
         + (f", sha256 {record['weights']['sha256']}" if record["weights"]["sha256"] else ""),
@@ -85,7 +81,7 @@ def _training(run: Run) -> list[str]:
         f"seed {run.seed}",
         *phases,
         *_ingredients(recipe),
-        f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}",
+        f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}, the computation of frozen features not counted",
     ]
 
 
@@ -93,7 +89,7 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
     words = {
         "dropout": "dropout {:g} before the output layer",
         "label_smoothing": "label smoothing {:g}",
-        "mix": "CutMix in {:.0%} of the batches",
+        "mix": "CutMix in {:.0%} of the batches of images or of maps",
         "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
     }
     return [text.format(recipe[name]) for name, text in words.items() if recipe[name]]
@@ -113,10 +109,10 @@ def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
     )
     error = calibration.expected_calibration_error(probabilities, labels)
     return [
-        f"test images: {_TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
+        f"test images: {results.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
         f"test accuracy {evaluation.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
-        f"({calibration.N_BINS} bins of equal width)",
+        f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %",
         f"validation accuracy {100 * choice['accuracy']:.1f} %, on which choices were made",
         f"by class from {100 * worst['accuracy']:.0f} % ({_verbatim(worst['class_name'])}) to "
         f"{100 * best['accuracy']:.0f} % ({_verbatim(best['class_name'])}), on about {labels.size // len(per_class)} images each",
@@ -132,7 +128,7 @@ def _cautions(run: Run, n_wrong_labels: int) -> list[str]:
     lines = []
     if n_wrong_labels:
         lines.append(
-            f"labels of the data are wrong, {n_wrong_labels} at least: copies of one image stand in different classes"
+            f"some labels of the data count as wrong, {n_wrong_labels} at least: copies of one image stand in different classes"
         )
     if run.record["weights"]["sha256"] and run.record["data"]["description"] == "TinyImage":
         lines.append(

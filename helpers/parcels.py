@@ -52,18 +52,15 @@ def land(parcel: Parcel, folder: Path) -> None:
     wrong = [name for name, content in parcel.files.items() if parcel.sha256.get(name) != _sha256(content)]
     if wrong or not parcel.files:
         raise InputError(f"{folder.name} arrived damaged ({', '.join(wrong) or 'nothing in it'}); call again.")
-    partial_folder = folder.with_name(f".{folder.name}.partial")
-    outside = [name for name in parcel.files if not (partial_folder / name).resolve().is_relative_to(partial_folder)]
+    outside = [name for name in parcel.files if not (folder / name).resolve().is_relative_to(folder)]
     if outside:
         raise InputError(f"{folder.name} has a file {outside[0]!r}, which would lie outside of it; it is not kept.")
-    shutil.rmtree(partial_folder, ignore_errors=True)
-    for name, content in parcel.files.items():
-        file = partial_folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with storage.replacing(file) as whole:
-            whole.write_bytes(content)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial_folder.rename(folder)
+    with storage.replacing_folder(folder) as partial_folder:
+        for name, content in parcel.files.items():
+            file = partial_folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with storage.replacing(file) as whole:
+                whole.write_bytes(content)
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps)
+    model = training.compiled(
+        models.build(recipe, dataset.num_classes), recipe.phases[0], steps, recipe.label_smoothing
+    )
     images, labels = dataset.part(split, "train")
     stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
     rows = []

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from helpers import augment, batches, evaluation, features, models, provenance, training
 from helpers.config import Phase, Recipe
-from helpers.dataset import Dataset, Rows, Split
+from helpers.dataset import Dataset, Rows, Split, subset
 from helpers.runs import Run
 from helpers.style import name_of
 from helpers.weights import BaseWeights
@@ -80,7 +80,9 @@ def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: in
     keras.utils.set_random_seed(seed)
     images, labels = dataset.part(split, "train")
     steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
-    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs)
+    model = training.compiled(
+        models.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs, recipe.label_smoothing
+    )
     fitted = model.fit(
         batches.training_batches(images, labels, recipe, dataset.num_classes, seed),
         epochs=epochs,
@@ -275,26 +277,24 @@ def frozen_features(
     weights: BaseWeights,
     dataset: Dataset,
     indices: np.ndarray,
-    seed: int = 0,
     pooling: str = "global_average",
 ) -> np.ndarray:
     """Globally pooled features of the frozen MobileNetV2 of a recipe, kept in the cache.
 
     Args:
         recipe: input size and input range are read.
-        weights: of the base.
+        weights: of the base; a base without pretrained weights is that of seed 0.
         dataset: the data.
         indices: of labelled images.
-        seed: of a base without pretrained weights.
         pooling: "global_average" or "global_max".
 
     Returns:
         float16 (n, 1280), memory-mapped.
     """
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
-    model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, seed)
+    model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, 0)
     key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
-    key += [weights.sha256 or seed, provenance.packages()]
+    key += [weights.sha256, provenance.packages()]
     key.append(provenance.code_hash("models", "features", "networks/mobilenetv2"))
     return features.activations(
         models.trunk(model, pooling), Rows(dataset.images, indices), f"probe_{provenance.digest(key)}"
@@ -419,9 +419,7 @@ def learning_curve(
     rows = []
     for size in [size for size in sizes if size <= most]:
         for draw in range(draws if size < most else 1):
-            order = np.random.default_rng([seed, draw]).permutation(len(labels))
-            rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-            chosen = np.sort(order[rank < size])
+            chosen = subset(labels, size, [seed, draw])
             result = linear_probe(features[chosen], labels[chosen], held_out, held_out_labels)
             rows.append({"images_per_class": size, "draw": draw, **result})
     return pd.DataFrame(rows)

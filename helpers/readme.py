@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers import markers, paths, results, storage
 from helpers.runs import Run, finished
-from helpers.site import MAIN_FIGURES
+from helpers.style import name_of
 
 
 def rendered(text: str) -> str:
@@ -43,21 +43,44 @@ def _results() -> str:
     parts = [
         "",
         results.markdown(results.table_1(runs).replace("not run", "not run yet")),
-        f"Accuracy / loss on test: the report's on its own test set, ours on {n:,} images split off the training archive, "
-        "used neither for training nor for any choice; means where there are several seeds.",
+        f"Accuracy / loss on test: the report's on its own test set, ours on {n:,} images, "
+        f"{results.TEST_SOURCES[runs[0].record['test_source']]}, "
+        "used neither for training nor for any choice; means where there are several seeds."
+        f"{_confident(runs)}",
         "",
-        *(_figure(folder, name) for name in MAIN_FIGURES if (folder / f"{name}.png").exists()),
+        *(_figure(folder, name) for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()),
         "### What each number came from",
         "",
         results.markdown(_provenance(runs)),
-        "The interval is over images where there is one seed, over seeds where there are several. Weights: "
-        f"{_weights(runs)}. Hardware: {', '.join(sorted({run.record['hardware'] for run in runs}))}. Data: "
-        f"{runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}. A record has the recipe, the "
-        "history, all probabilities and versions.",
+        "- The interval is over images where there is one seed, over seeds where there are several.",
+        "- Training is the time of all epochs, without the computation of frozen features, on "
+        f"{', '.join(sorted({run.record['hardware'] for run in runs}))}.",
+        f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
+        f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
+        "- A record has the recipe, the history, all probabilities and versions.",
     ]
     if changed := results.of_changed_recipes(runs):
         parts += ["", changed]
     return "\n".join([*parts, ""]) + "\n"
+
+
+def _confident(runs: list[Run]) -> str:
+    """Where a mean loss is far above that of a guess without any penalty, what makes it."""
+    found = results.confident_mistakes(list(results.by_recipe(runs).values()))
+    return "".join(
+        f" The loss of {row.Model}, {row.Recipe}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
+        f"probability, have {row.share_of_loss:.0%} of it; the median is {row.median_loss:.1f}."
+        for row in found.itertuples()
+        if row.share_of_loss > 0.5
+    )
+
+
+def _looks(folder: Path, runs: list[Run]) -> str:
+    looks = {f"{name_of(run.model, run.recipe)}, seed {run.seed}": results.looks_at_test(folder, run) for run in runs}
+    more = [f"{name} ({n} times)" for name, n in looks.items() if n > 1]
+    return "once" + (
+        f", but for recipes that were changed later, for their validation accuracy: {'; '.join(more)}" if more else ""
+    )
 
 
 def _on_the_same_data(records: Path) -> list[Run]:

@@ -1,7 +1,5 @@
 """Run folders to tables and submissions. Reads what runs left; trains nothing."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
@@ -37,7 +35,21 @@ COLUMNS = [
     "data_fingerprint",
     "code_version",
 ]
-_LOG_COLUMNS = ("utc", "model", "recipe", "seed", "accuracy", "key", "code_version")
+TEST_SOURCES = {
+    "split_off": "split off the labelled training images",
+    "official_val": "the official validation images of Tiny ImageNet-200",
+}
+# The figures that a reader should see first.
+MAIN_FIGURES = (
+    "accuracies",
+    "figure_2_shallow_cnn",
+    "figure_3_deep_cnn",
+    "figure_4_mobilenetv2",
+    "mobilenetv2_improved",
+    "mobilenetv2_input_sweep",
+)
+_LOG = "test_evaluations.csv"
+_LOG_COLUMNS = ("utc", "model", "recipe", "seed", "accuracy", "key", "code_version", "data_fingerprint")
 REPORTED_ROWS = ("shallow_cnn", "deep_cnn", "mobilenetv2")
 
 _ORDER = {(recipe.model, recipe.name): place for place, recipe in enumerate(RECIPES)}
@@ -201,12 +213,11 @@ def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(made)
 
 
-def leader_board(runs: Sequence[Run], level: float = 0.05) -> pd.DataFrame:
+def leader_board(runs: Sequence[Run]) -> pd.DataFrame:
     """Runs by test accuracy, and from which on those below are really worse.
 
     Args:
         runs: judged on the same images.
-        level: a difference counts where McNemar's p-value, corrected by Holm for all pairs, is below it.
 
     Returns:
         Columns `place`, `Model`, `Recipe`, `accuracy`, `low`, `high`, `top5_accuracy`, `macro_f1`, `better_than` (number of runs
@@ -214,7 +225,7 @@ def leader_board(runs: Sequence[Run], level: float = 0.05) -> pd.DataFrame:
     """
     ranked = sorted(runs, key=lambda run: -run.result()["accuracy"])
     pairs = evaluation.compare({str(place): run.is_right() for place, run in enumerate(ranked, start=1)})
-    alike = pairs[pairs["p_holm"] >= level]
+    alike = pairs[pairs["p_holm"] >= evaluation.SIGNIFICANCE]
     made = []
     for place, run in enumerate(ranked, start=1):
         result, name = run.result(), str(place)
@@ -301,6 +312,36 @@ def losses(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=["Model", "Recipe", "seed", "objective", "cross_entropy", "rest", "rest_is"])
 
 
+def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
+    """How much of a mean loss comes from the few images whose true class gets next to no probability.
+
+    Args:
+        runs: finished runs.
+        split: "test" or "validation".
+
+    Returns:
+        Columns `Model`, `Recipe`, `seed`, `mean_loss`, `median_loss` (nats), `share_of_images` whose true class gets less than
+        one in a million, `share_of_loss` that these have.
+    """
+    made = []
+    for run in runs:
+        probabilities, labels = run.predictions[f"{split}_probabilities"], run.predictions[f"{split}_labels"]
+        of_truth = probabilities[np.arange(len(labels)), labels].astype(float)
+        confident, mean = of_truth < 1e-6, run.result(split)["loss"]
+        others = -np.log(of_truth[~confident]).sum() / len(labels)
+        made.append(
+            _named(run)
+            | {
+                "mean_loss": mean,
+                "median_loss": -np.log(max(np.median(of_truth), np.finfo(float).tiny)),
+                "share_of_images": confident.mean(),
+                "share_of_loss": max(0.0, 1 - others / mean) if confident.any() else 0.0,
+            }
+        )
+    columns = ["Model", "Recipe", "seed", "mean_loss", "median_loss", "share_of_images", "share_of_loss"]
+    return pd.DataFrame(made, columns=columns)
+
+
 def seconds_to(run: Run, accuracy: float) -> float | None:
     """Seconds of training epochs until validation accuracy first reaches a value; None where it never does."""
     reached = run.history["validation_accuracy"] >= accuracy
@@ -320,11 +361,12 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
     made = []
     for model in REPORTED_ROWS:
         for recipe in RECIPE_NAMES:
-            if model == "mobilenetv2" and recipe == "improved":
-                made += [
-                    (model, f"linear probe, {r.input_size} px, {r.input_range}", r.accuracy) for r in sweep.itertuples()
-                ]
             mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+            if (model, recipe) == ("mobilenetv2", "improved"):
+                made += [
+                    (model, f"linear classifier, {row.input_size} px, {row.input_range}", row.accuracy)
+                    for row in _on_the_way(sweep, mine).itertuples()
+                ]
             made += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in mine]
     frame = pd.DataFrame(made, columns=["model", "step", "accuracy"])
     return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
@@ -341,11 +383,9 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
         Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
     """
     recipe, n = run.config["recipe"], run.result("validation")["n"]
-    smallest = sweep["input_size"].min()
     made = [
         (f"linear classifier on a frozen base, {row.input_size} px, pixels {row.input_range}", row.accuracy)
-        for row in sweep.itertuples()
-        if row.input_size in (smallest, recipe["input_size"])
+        for row in _on_the_way(sweep, [run]).itertuples()
     ]
     ends = run.history.groupby("phase")["validation_accuracy"].last()
     for phase, accuracy in zip(recipe["phases"], ends, strict=True):
@@ -375,7 +415,7 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
                     "seed": run.seed,
                     "split": split,
                     "test_source": run.record["test_source"],
-                    **{name: result[name] for name in COLUMNS[5:11]},
+                    **result,
                     "parameters": run.record["parameters"],
                     "epochs": run.record["epochs"],
                     "train_seconds": run.record["train_seconds"],
@@ -390,12 +430,11 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=COLUMNS)
 
 
-def summary(runs: Sequence[Run], split: str = "test", failures: Sequence[Failure] = ()) -> pd.DataFrame:
+def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFrame:
     """One row a recipe for readers: means over seeds with an interval, and what the report says.
 
     Args:
-        runs: finished runs.
-        split: "test" or "validation".
+        runs: finished runs, judged on test.
         failures: get a row each, without numbers.
 
     Returns:
@@ -404,7 +443,7 @@ def summary(runs: Sequence[Run], split: str = "test", failures: Sequence[Failure
         Student's interval over seeds are given.
     """
     table = rows(runs)
-    table = table[table["split"] == split]
+    table = table[table["split"] == "test"]
     made = []
     for (model, recipe), group in table.groupby(["model", "recipe"], sort=False):
         reported = REPORTED[model].accuracy
@@ -431,7 +470,7 @@ def summary(runs: Sequence[Run], split: str = "test", failures: Sequence[Failure
     return pd.DataFrame(made).fillna("")
 
 
-def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
+def table_1(runs: Sequence[Run]) -> pd.DataFrame:
     """The report's table 1 with what was reproduced and what was improved beside it, as text.
 
     Returns:
@@ -439,7 +478,7 @@ def table_1(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
         loss, means where there are several seeds; "not run" where a run is missing.
     """
     table = rows(runs)
-    means = table[table["split"] == split].groupby(["model", "recipe"])[["accuracy", "loss"]].mean()
+    means = table[table["split"] == "test"].groupby(["model", "recipe"])[["accuracy", "loss"]].mean()
     made = []
     for model in REPORTED_ROWS:
         reported = REPORTED[model]
@@ -497,22 +536,28 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
 def log_test_evaluation(folder: Path, run: Run) -> None:
     """Add a line to `test_evaluations.csv`, where the run has none yet: every look at the test set leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "test_evaluations.csv"
-    text = file.read_text() if file.exists() else ",".join(_LOG_COLUMNS) + "\n"
-    row = [run.record["finished"], run.model, run.recipe, run.seed, run.result("test")["accuracy"], run.key]
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow([*row, run.record["code_version"]])
-    if line.getvalue() not in text.splitlines(keepends=True):
-        with storage.replacing(file) as partial:
-            partial.write_text(text + line.getvalue())
+    look = [run.record["finished"], run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
+    look += [run.record["code_version"], run.config["data_fingerprint"]]
+    looks, new = _looks(folder), dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
+    if not (looks[["utc", "key"]] == [new["utc"], new["key"]]).all(axis=1).any():
+        with storage.replacing(folder / _LOG) as partial:
+            pd.concat([looks, pd.DataFrame([new])]).to_csv(partial, index=False)
 
 
 def looks_at_test(folder: Path, run: Run) -> int:
-    """How many runs of this one's recipe and seed have been judged on test, itself with them; see `log_test_evaluation`."""
-    file = folder / "test_evaluations.csv"
-    looks = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=list(_LOG_COLUMNS))
-    same = (looks["model"] == run.model) & (looks["recipe"] == run.recipe) & (looks["seed"] == run.seed)
-    return max(1, int(same.sum()))
+    """How many runs of this one's recipe and seed were judged on test of its data, itself with them; see `log_test_evaluation`."""
+    this = {"model": run.model, "recipe": run.recipe, "seed": str(run.seed)}
+    this["data_fingerprint"] = run.config["data_fingerprint"]
+    return max(1, int((_looks(folder)[list(this)] == list(this.values())).all(axis=1).sum()))
+
+
+def _looks(folder: Path) -> pd.DataFrame:
+    """The log of looks at the test set, as text; columns that an older version did not write are empty."""
+    file = folder / _LOG
+    empty = pd.DataFrame(columns=list(_LOG_COLUMNS), dtype=str)
+    if not file.exists():
+        return empty
+    return pd.read_csv(file, dtype=str, keep_default_na=False).reindex(columns=empty.columns, fill_value="")
 
 
 def _on_same_data(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: str) -> list[Run]:
@@ -554,7 +599,8 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         "",
         markdown(summary(runs, failures=failures)),
         "Loss is the cross-entropy without penalties. The interval is over images where there is one seed, over seeds where "
-        "there are several. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile.",
+        "there are several. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile and "
+        "without the computation of frozen features.",
         "",
         f"Weights of MobileNetV2: {_joined(origins) or 'not used'}. "
         f"Hardware: {_joined(run.record['hardware'] for run in runs)}. "
@@ -570,6 +616,14 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
             for run in others
         ]
     return "\n".join(lines + failed) + "\n"
+
+
+def _on_the_way(sweep: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
+    """The rows of an input sweep that lead to runs: the smallest size in both ranges, and the sizes of the runs themselves."""
+    if sweep.empty:
+        return sweep
+    sizes = {sweep["input_size"].min(), *(run.config["recipe"]["input_size"] for run in runs)}
+    return sweep[sweep["input_size"].isin(sizes)]
 
 
 def _named(run: Run) -> dict[str, str | int]:

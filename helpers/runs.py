@@ -317,22 +317,14 @@ def write_record(run: Run, folder: Path) -> Run:
         The record, readable as a run.
     """
     target = folder / f"{run.model}_{run.recipe}_{run.seed}"
-    partial, old = (folder / f".{target.name}.partial", folder / f".{target.name}.old.partial")
-    for path in (partial, old):
-        shutil.rmtree(path, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name in ("config.json", "history.csv", LAST_FILE):
-        shutil.copy2(run.folder / name, partial / name)
     kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
     half = {name: _in_half(array) if array.dtype.kind == "f" else array for name, array in kept.items()}
-    with storage.replacing(partial / "predictions.npz") as file:
-        np.savez_compressed(file, **half)
-    seal(partial)
-    if target.exists():
-        target.rename(old)  # whole, where the series is killed between the two lines; the run makes the record again
-    partial.rename(target)
-    storage.settle_folder(folder)
-    shutil.rmtree(old, ignore_errors=True)
+    with storage.replacing_folder(target) as partial:
+        for name in ("config.json", "history.csv", LAST_FILE):
+            shutil.copy2(run.folder / name, partial / name)
+        with storage.replacing(partial / "predictions.npz") as file:
+            np.savez_compressed(file, **half)
+        seal(partial)
     return Run(target)
 
 
@@ -362,11 +354,11 @@ def _write_sums(folder: Path, last: str, content: str) -> None:
 
 def _sound(folder: Path, last: str) -> list[Path]:
     """Folders with a run that has ended in one way and is not damaged."""
-    found = [path.parent for path in sorted(folder.glob(f"[!.]*/{last}"))]
-    for path in found:
-        if damage(path):
-            _name_damage(path, damage(path))
-    return [path for path in found if not damage(path)]
+    found = {path.parent: damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
+    for path, what in found.items():
+        if what:
+            _name_damage(path, what)
+    return [path for path, what in found.items() if not what]
 
 
 @functools.cache

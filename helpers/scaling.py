@@ -177,7 +177,7 @@ def _bytes_needed(measured: pd.DataFrame) -> str:
     last = _sizes(measured)[-1]
     jpeg = _column(measured, "write", "content_bytes")[last] / last
     kept = _slope(_column(measured, "batch", "start_mib"))
-    opening = _slope(_column(measured, "reopen", "anonymous_mib"))
+    dividing = _slope(_column(measured, "split", "anonymous_mib"))
 
     def reading_hours(target: Target) -> str:
         return _duration(target.images * _per_image(measured, "reopen") * target.pixels)
@@ -187,8 +187,8 @@ def _bytes_needed(measured: pd.DataFrame) -> str:
         "JPEG, at the measured bytes a pixel": lambda target: _size(target.images * jpeg * target.pixels),
         "decoded, one uint8 array": lambda target: _size(target.images * target.side**2 * 3),
         "frozen features, float16": lambda target: _size(target.images * _NUMBERS_IN_FEATURES * 2),
-        "memory of a process that has it open": lambda target: _size(target.images * kept),
-        "memory at the peak of opening": lambda target: _size(target.images * opening),
+        "memory of a process that has it open and divided": lambda target: _size(target.images * kept),
+        "memory at the peak of dividing it": lambda target: _size(target.images * dividing),
         "listing and hashing at every opening": reading_hours,
         "probabilities in memory, float32": lambda target: _size(target.images * target.classes * 4),
         "pairs of images": lambda target: f"{target.images * (target.images - 1) / 2:.1e}",

@@ -1,5 +1,6 @@
 """The notebooks through papermill, in order; the command line of the project."""
 
+import errno
 import os
 import re
 import sys
@@ -38,6 +39,7 @@ NOTEBOOKS = (
 # Sockets that only this user can open; TCP would be open to every user of the machine, and the kernel warns of it.
 _PRIVATE_KERNEL = Config(KernelManager={"transport": "ipc"}) if os.name == "posix" else Config()
 _INTERRUPTED = 130  # Typer ends with it after Ctrl-C
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 
 Data = Annotated[str, typer.Option(help="zip or folder of TinyImage; the demo data if not given")]
@@ -45,7 +47,7 @@ Weights = Annotated[str, typer.Option(help="weights file of MobileNetV2, `imagen
 ProfileName = Annotated[str, typer.Option(help="smoke, demo, quick or full")]
 Models = Annotated[str, typer.Option(help="models to train, separated by commas")]
 Recipes = Annotated[str, typer.Option(help="recipes to train, separated by commas")]
-FirstSeed = Annotated[int, typer.Option(help="the first seed")]
+FirstSeed = Annotated[int, typer.Option(min=0, help="the first seed")]
 Output = Annotated[str, typer.Option(help="folder of figures and tables")]
 SkipUnreadable = Annotated[bool, typer.Option(help="leave out images that cannot be read")]
 ShowTraceback = Annotated[bool, typer.Option("--traceback", help="show the traceback of an error")]
@@ -219,7 +221,7 @@ def run_notebook(notebook: Path, folder: Path, parameters: dict[str, str | int])
                 progress_bar=False,
                 log_output=False,
                 stdout_file=progress,
-                cwd=str(paths.NOTEBOOKS),
+                cwd=str(paths.ROOT),
                 execution_timeout=CELL_TIMEOUT,
                 config=_PRIVATE_KERNEL,
             )
@@ -332,8 +334,9 @@ def main(command: object = app) -> None:
         _complain(error)
     except OSError as error:  # a full disk, a folder that nobody may write to
         where = f" at {error.filename}" if error.filename else ""
-        reason = error.strerror or " ".join(str(error).split())
-        _complain(f"{reason}{where}; make room or name other folders, and the next call goes on from there.")
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        hint = "make room or name other folders, and " if error.errno in _NO_PLACE else ""
+        _complain(f"{reason}{where}; {hint}the next call goes on from there.")
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
             _complain("stopped by Ctrl-C; results so far are kept, and the next call goes on from there.", ended.code)

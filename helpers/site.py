@@ -9,17 +9,8 @@ from pathlib import Path
 import nbformat
 from sphinx.application import Sphinx
 
-from helpers import paths
+from helpers import paths, results, storage
 from helpers.errors import InputError
-
-MAIN_FIGURES = (
-    "accuracies",
-    "figure_2_shallow_cnn",
-    "figure_3_deep_cnn",
-    "figure_4_mobilenetv2",
-    "mobilenetv2_improved",
-    "mobilenetv2_input_sweep",
-)
 
 _SETTINGS = {
     "project": "TinyImage report series",
@@ -70,24 +61,21 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     present = [name for name in names if (executed / f"{name}.ipynb").exists()]
     if not present:
         raise InputError(f"No notebook has been run with the profile {profile!r}; call `make report` first.")
-    source, made, target = (paths.BUILD / name for name in ("source", "html.partial", "html"))
-    for folder in (source, made):
-        shutil.rmtree(folder, ignore_errors=True)
+    source, target = paths.BUILD / "source", paths.BUILD / "html"
+    shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     for name in present:
         nbformat.write(_with_folded_code(executed / f"{name}.ipynb"), source / f"{name}.ipynb")
     (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
     warnings = io.StringIO()
-    builder = Sphinx(
-        source, None, made, paths.BUILD / "doctrees", "html", confoverrides=_SETTINGS, status=None, warning=warnings
-    )
-    builder.build(force_all=True)
-    if builder.statuscode:
-        raise InputError(f"Sphinx could not build the HTML report: {warnings.getvalue().strip()}")
+    with storage.replacing_folder(target) as made:
+        doctrees = paths.BUILD / "doctrees"
+        builder = Sphinx(source, None, made, doctrees, "html", confoverrides=_SETTINGS, status=None, warning=warnings)
+        builder.build(force_all=True)
+        if builder.statuscode:
+            raise InputError(f"Sphinx could not build the HTML report: {warnings.getvalue().strip()}")
     if warnings.getvalue().strip():
         print(warnings.getvalue().strip(), file=sys.stderr)
-    shutil.rmtree(target, ignore_errors=True)
-    made.rename(target)
     return target / "index.html"
 
 
@@ -119,7 +107,7 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str])
 
 def _results(source: Path, folder: Path, profile: str) -> list[str]:
     parts = [(folder / "results.md").read_text()] if (folder / "results.md").exists() else []
-    for name in MAIN_FIGURES:
+    for name in results.MAIN_FIGURES:
         if (folder / f"{name}.png").exists():
             copy = f"{profile}_{name}.png"
             shutil.copy2(folder / f"{name}.png", source / copy)

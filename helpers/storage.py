@@ -27,6 +27,27 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder beside one; with what was written there it takes the place of that one, and of all in it, at the end.
+
+    Where the block fails, what was written is removed and the folder is left as it was.
+    """
+    partial, old = (folder.with_name(f".{folder.name}{kind}.partial") for kind in ("", ".old"))
+    for path in (partial, old):
+        shutil.rmtree(path, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        if folder.exists():
+            folder.rename(old)
+        partial.rename(folder)
+        settle_folder(folder.parent)
+    finally:
+        for path in (partial, old):
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def settle(partial: Path, path: Path) -> None:
     """Rename a finished file once its content is on disk, so that no crash can leave the name without the content."""
     with partial.open("rb+") as file:

@@ -104,12 +104,12 @@ class Plot:
     def save(self, folder: Path, name: str) -> None:
         """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
         folder.mkdir(parents=True, exist_ok=True)
+        words = {"caption": self.caption, "alt": self.alt}
+        with storage.replacing(folder / f"{name}.json") as partial:  # first: who finds the picture reads its words
+            partial.write_text(json.dumps(words, indent=1) + "\n")
         for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
             with _saving(), storage.replacing(folder / f"{name}.{ending}") as partial:
                 self.figure.savefig(partial, metadata=metadata)
-        words = {"caption": self.caption, "alt": self.alt}
-        with storage.replacing(folder / f"{name}.json") as partial:
-            partial.write_text(json.dumps(words, indent=1) + "\n")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
         """How notebooks and the HTML report show it: picture, alt text and caption together."""

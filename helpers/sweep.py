@@ -148,11 +148,16 @@ def _outcomes(
         futures[client.submit(carry_out, job, key=f"{plan.name} {key}", pure=False, retries=RETRIES)] = key
     for future in distributed.as_completed(futures):
         try:
-            outcome = " ".join(str(future.exception()).split()) if future.status == "error" else future.result()
+            outcome = _reason(future.exception()) if future.status == "error" else future.result()
         except (CancelledError, OSError):  # the connection is lost
             return
         yield futures[future], outcome
         future.release()  # what has come back need not stay in the memory of its worker
+
+
+def _reason(error: BaseException) -> str:
+    """One line that is never empty: some errors have a name and no words."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _job(plan: Plan, lab: Experiment, hashes: dict[str, str], threads: int, url: str) -> Job:

@@ -10,7 +10,7 @@ from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from helpers import config, dataset, devices, parcels, paths, provenance, storage, training
+from helpers import checkpoints, config, dataset, devices, parcels, paths, provenance, storage, training
 from helpers.errors import DivergenceError, InputError
 from helpers.jobs import Job
 from helpers.plans import Plan
@@ -35,6 +35,7 @@ def _outcome(job: Job, progress: Callable[[str], None]) -> dict[str, str]:
     os.environ["TINYIMAGE_CHECKPOINTS"] = job.checkpoints
     try:
         plan = _plan(job)
+        checkpoints.remove_torn_notes()
         with suppress(DivergenceError):  # the folder says so
             training.train(plan, progress)
     except InputError as error:

@@ -63,8 +63,8 @@ def test_a_demo_that_is_there_is_kept(small):
 
 
 def test_leftovers_of_an_interrupted_writing_do_not_get_in(tmp_path, small):
-    (tmp_path / "demo.partial" / "train").mkdir(parents=True)
-    (tmp_path / "demo.partial" / "train" / "old").write_text("x")
+    (tmp_path / ".demo.partial" / "train").mkdir(parents=True)
+    (tmp_path / ".demo.partial" / "train" / "old").write_text("x")
     assert contents(write_demo(tmp_path / "demo", SMALL)) == contents(small)
 
 

@@ -271,6 +271,43 @@ def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
     assert log["key"].tolist() == [some[0].key, some[-1].key]
 
 
+def test_looks_are_counted_by_recipe_seed_and_data(some, tmp_path):
+    assert results.looks_at_test(tmp_path, some[0]) == 1, "its own, even where the log is lost"
+    for run in some:
+        results.log_test_evaluation(tmp_path, run)
+    assert results.looks_at_test(tmp_path, some[0]) == 1
+    file = tmp_path / "test_evaluations.csv"
+    earlier = pd.read_csv(file, dtype=str).iloc[[0, 0]].assign(key=["earlier", "other"])
+    earlier["data_fingerprint"] = [some[0].config["data_fingerprint"], "other data"]
+    pd.concat([pd.read_csv(file, dtype=str), earlier]).to_csv(file, index=False)
+    assert results.looks_at_test(tmp_path, some[0]) == 2
+
+
+def test_a_log_of_looks_without_today_s_columns_is_gone_on_with(some, tmp_path):
+    results.log_test_evaluation(tmp_path, some[0])
+    file = tmp_path / "test_evaluations.csv"
+    pd.read_csv(file).drop(columns="data_fingerprint").to_csv(file, index=False)
+    for run in (some[0], some[-1]):
+        results.log_test_evaluation(tmp_path, run)
+    log = pd.read_csv(file, keep_default_na=False)
+    assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2"]
+    assert log["data_fingerprint"].tolist() == ["", some[-1].config["data_fingerprint"]]
+
+
+def test_confident_mistakes_find_the_images_that_make_a_mean_loss(folder):
+    run = write_run(folder, "deep_cnn", "as_reported", n=100)
+    probabilities = np.full((100, 4), 0.25)
+    probabilities[:2] = [0, 1, 0, 0]
+    run.predictions["test_probabilities"], run.predictions["test_labels"] = probabilities, np.zeros(100, int)
+    run.record["results"]["test"]["loss"] = (98 * np.log(4) + 2 * 200) / 100
+    row = results.confident_mistakes([run]).iloc[0]
+    assert row["median_loss"] == pytest.approx(np.log(4)) and row["share_of_images"] == 0.02
+    assert row["share_of_loss"] == pytest.approx(400 / (98 * np.log(4) + 400))
+    probabilities[:2] = 0.25
+    assert results.confident_mistakes([run])["share_of_loss"].tolist() == [0]
+    assert results.confident_mistakes([]).empty
+
+
 def test_training_is_listed_as_fit_shows_it_and_as_it_is(folder):
     run = write_run(folder, "mobilenetv2", "as_coded", training=(0.1, 0.35), validation=(0.2, 0.4), train_clean=0.45)
     row = results.training_and_validation([run]).iloc[0]
@@ -303,8 +340,8 @@ def test_steps_lead_through_a_family_and_the_sweep(some, folder):
         "Shallow CNN, as reported",
         "Deep CNN, improved",
         "MobileNetV2, as coded",
-        "linear probe, 64 px, 0 to 1",
-        "linear probe, 64 px, -1 to 1",
+        "linear classifier, 64 px, 0 to 1",
+        "linear classifier, 64 px, -1 to 1",
         "MobileNetV2, improved",
     ]
     assert steps["gain"].round(6).tolist()[3:] == [0.1, 0.2, 0.1]

@@ -1,3 +1,4 @@
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -6,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import series
+from helpers import paths, series
 from helpers.errors import InputError
 
 BROKEN = Path(__file__).parent / "broken"
@@ -119,6 +120,29 @@ def test_kernels_of_the_series_are_told_that_they_are_headless(tmp_path, monkeyp
     copy = series.run_notebook(tmp_path / "asks.ipynb", tmp_path / "executed", PARAMETERS)
     assert nbformat.read(copy, 4).cells[-1].outputs[0].text == "1\n"
     assert "TINYIMAGE_HEADLESS" not in os.environ
+
+
+def test_a_relative_path_names_the_same_file_in_a_notebook(tmp_path, monkeypatch):
+    monkeypatch.chdir(paths.DATA)
+    notebook = nbformat.read(BROKEN / "prints.ipynb", 4)
+    notebook.cells.append(nbformat.v4.new_code_cell("from helpers import paths\nprint(paths.resolve(output).name)"))
+    notebook.cells.append(nbformat.v4.new_code_cell("print(paths.resolve(output) == paths.ROOT.parent / 'notebooks')"))
+    nbformat.write(notebook, tmp_path / "asks.ipynb")
+    output = paths.from_root("../../notebooks")  # inside the project there is a folder of that name
+    copy = series.run_notebook(tmp_path / "asks.ipynb", tmp_path / "executed", PARAMETERS | {"output": output})
+    assert [cell.outputs[0].text for cell in nbformat.read(copy, 4).cells[-2:]] == ["notebooks\n", "True\n"]
+
+
+def test_only_a_lack_of_room_or_of_rights_is_called_one(capsys):
+    for error, hint in ((OSError(errno.ENOSPC, "No space left on device", "/x"), True), (TimeoutError(), False)):
+
+        def command(error=error):
+            raise error
+
+        with pytest.raises(SystemExit):
+            series.main(command)
+        said = capsys.readouterr().err
+        assert ("make room" in said) == hint and "the next call goes on from there" in said
 
 
 def test_html_without_a_run_says_what_to_do(call, tmp_path):

@@ -52,3 +52,32 @@ def test_half_made_files_and_folders_are_removed_and_others_stay(tmp_path):
     (tmp_path / "table.csv").touch()
     storage.clear_partial(tmp_path)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["records", "table.csv"]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "made"
+    for content in ("old", "new"):
+        with storage.replacing_folder(folder) as partial:
+            (partial / content).write_text(content)
+            assert not (folder / content).exists()
+    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_is_left_as_it_was_where_its_replacement_fails(tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(OSError, match="full"), storage.replacing_folder(folder) as partial:
+        (partial / "new").touch()
+        raise OSError("full")
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_kill_left_of_a_folder_does_not_get_into_the_next(tmp_path):
+    (tmp_path / ".made.partial").mkdir()
+    (tmp_path / ".made.partial" / "half").touch()
+    with storage.replacing_folder(tmp_path / "made") as partial:
+        (partial / "whole").touch()
+    assert [path.name for path in (tmp_path / "made").iterdir()] == ["whole"]

@@ -64,21 +64,20 @@ def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
     return Plot(figure, f"{title} ({source}).", lines)
 
 
-def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
-    """Accuracy of every recipe with its interval, the report's value beside it.
+def accuracies(runs: Sequence[Run], source: str) -> Plot:
+    """Test accuracy of every recipe with its interval, the report's value beside it.
 
     Args:
         runs: of one or several seeds; the bar is their mean.
         source: what they were judged on.
-        split: "test" or "validation".
     """
     labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))
     means = {}
     with theme():
         figure, axis = new_figure(PAGE, 0.7 + 0.32 * len(labels))
         for place, (model, recipe) in enumerate(reversed(labels)):
-            group = [run.result(split)["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
-            n = runs[0].result(split)["n"]
+            group = [run.result()["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
+            n = runs[0].result()["n"]
             low, high = evaluation.mean_interval(group, n)
             mean = means[model, recipe] = float(np.mean(group))
             axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
@@ -90,16 +89,16 @@ def accuracies(runs: Sequence[Run], source: str, split: str = "test") -> Plot:
                 axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
         chance_line(axis, runs[0].predictions["test_probabilities"].shape[1], horizontal=False)
-        axis.set(xlabel=f"accuracy on {split}")
+        axis.set(xlabel="accuracy on test")
         axis.margins(x=0.12)
         axis.set_xlim(left=0)
         percent_axis(axis, "x")
-        note(figure, f"{source}, n = {runs[0].result(split)['n']:,} images")
+        note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
     intervals = "over images" if len(labels) == len(runs) else "over images, or over seeds where there are several"
     highest = max(means, key=means.get)
     return Plot(
         figure,
-        f"Accuracy on the {split} images with 95 % intervals {intervals} ({source}). Thick marks: the report's table 1, measured "
+        f"Accuracy on the test images with 95 % intervals {intervals} ({source}). Thick marks: the report's table 1, measured "
         "on other images. Dotted: a guess.",
         f"The longest bar is that of {name_of(*highest)} with {means[highest]:.1%}.",
     )
@@ -149,20 +148,19 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
     )
 
 
-def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
+def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     """Differences in accuracy between all pairs, in colour where they are more than chance.
 
     Args:
         pairs: of `evaluation.compare`.
         source: what was judged.
-        level: corrected p-values below it count as a difference.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
     values = np.full((len(names), len(names)), np.nan)
     words = np.full(values.shape, "", object)
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
-        values[place] = -pair.difference if pair.p_holm < level else 0
+        values[place] = -pair.difference if pair.p_holm < evaluation.SIGNIFICANCE else 0
         words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
     values, words = values[1:, :-1], words[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
@@ -186,11 +184,11 @@ def comparison(pairs: pd.DataFrame, source: str, level: float = 0.05) -> Plot:
         axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
         note(figure, source)
-    n_clear = int((pairs["p_holm"] < level).sum())
+    n_clear = int((pairs["p_holm"] < evaluation.SIGNIFICANCE).sum())
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Pale, in grey: not told apart at {level:g}.",
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Pale, in grey: not told apart at {evaluation.SIGNIFICANCE:g}.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 

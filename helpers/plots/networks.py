@@ -198,15 +198,15 @@ def neighbours(
     )
 
 
-def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str, shown: int = 8) -> Plot:
+def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) -> Plot:
     """What layers of a network make of one image: the maps that vary most over it.
 
     Args:
         maps: for each layer, float (height, width, channels).
         image: uint8 (height, width, 3).
         source: what the image is.
-        shown: maps of each layer.
     """
+    shown = 8
     with theme():
         figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7)
         axes[0, 0].imshow(image, interpolation="nearest")
