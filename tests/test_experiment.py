@@ -106,6 +106,20 @@ def test_a_table_is_computed_again_for_another_recipe_or_another_augmentation(sm
     assert len(calls) == 3
 
 
+def test_failures_are_listed_until_the_recipe_changes(small, monkeypatch):
+    diverging = replace(small.recipe("shallow_cnn", "improved"), phases=(config.Phase(3, "sgd", 1e30),))
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment.Experiment, "recipe", lambda lab, model, recipe: diverging)
+        assert small.train("shallow_cnn", "improved") == []
+        assert len(small.failures()) == 1
+        assert (
+            (small.output / "results.md")
+            .read_text()
+            .startswith("No run has finished yet.\n\nFailed: shallow_cnn improved")
+        )
+    assert small.failures() == []
+
+
 def test_a_damaged_table_is_named_and_made_again(small, capsys):
     def compute():
         return pd.DataFrame({"value": [0.25, 0.5]})
