@@ -79,4 +79,4 @@ def measure(runs: Sequence[Run]) -> pd.DataFrame:
                 "images_per_second": round(images_per_second(network) / passes, 1),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["model", "recipe", "parameters", "multiply_adds", "images_per_second"])
