@@ -34,8 +34,14 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     Where the block fails, what was written is removed and the folder is left as it was.
     """
     partial, old = (folder.with_name(f".{folder.name}{kind}.partial") for kind in ("", ".old"))
-    for path in (partial, old):
-        shutil.rmtree(path, ignore_errors=True)
+
+    def clean_up() -> None:
+        if old.exists() and not folder.exists():  # ended between the two renames
+            old.rename(folder)
+        for path in (partial, old):
+            shutil.rmtree(path, ignore_errors=True)
+
+    clean_up()
     partial.mkdir(parents=True)
     try:
         yield partial
@@ -44,8 +50,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         partial.rename(folder)
         settle_folder(folder.parent)
     finally:
-        for path in (partial, old):
-            shutil.rmtree(path, ignore_errors=True)
+        clean_up()
 
 
 def settle(partial: Path, path: Path) -> None:

@@ -81,3 +81,16 @@ def test_what_a_kill_left_of_a_folder_does_not_get_into_the_next(tmp_path):
     with storage.replacing_folder(tmp_path / "made") as partial:
         (partial / "whole").touch()
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["whole"]
+
+
+def test_an_end_between_the_two_renames_loses_nothing(tmp_path):
+    folder = tmp_path / "made"
+    folder.mkdir()
+    (folder / "old").touch()
+    with pytest.raises(FileNotFoundError), storage.replacing_folder(folder) as partial:
+        partial.rmdir()  # so that the second rename fails
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    folder.rename(tmp_path / ".made.old.partial")  # what a kill leaves
+    with pytest.raises(OSError, match="full"), storage.replacing_folder(folder):
+        raise OSError("full")
+    assert [path.name for path in folder.iterdir()] == ["old"]
