@@ -5,7 +5,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import data, epochs
+from benchmarks import data, epochs, pages
 from benchmarks.measure import compare
 from helpers import config, dataset, paths, results
 from helpers.series import main
@@ -27,6 +27,8 @@ def run(
     rows = [epochs.memory(path)]  # first, and in a process of its own
     rows += [compare(comparison) for comparison in data.comparisons(path)]
     rows += [compare(comparison) for comparison in epochs.comparisons(opened, split, base)]
+    with pages.comparison() as comparison:
+        rows.append(compare(comparison))
     rows += epochs.waiting(opened, split, base)
     if source:
         rows.append(epochs.time_to_reported_accuracy(opened, split, base))

@@ -2,11 +2,13 @@ import time
 
 import keras
 import numpy as np
+import pytest
 
-from benchmarks import data, replicas
+from benchmarks import data, pages, replicas
 from benchmarks.epochs import waiting
 from benchmarks.measure import Comparison, compare
 from benchmarks.reported_way import generator, read_all
+from helpers import paths
 from helpers.config import find_recipe
 from helpers.dataset import make_split
 from helpers.models import build
@@ -64,3 +66,17 @@ def test_devices_are_compared_without_what_each_draws_for_itself():
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert len(rates) == 5 and set(rates) == {0.0}
     assert all(find_recipe(*recipe) for recipe in replicas.RECIPES)
+
+
+def test_large_and_small_pages_have_a_process_each_and_both_train():
+    with pages.comparison() as comparison:
+        comparison.ours()
+        comparison.peer()
+    assert f"export {pages.TUNABLE} ?= {pages.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
+
+
+def test_a_trainer_that_ended_is_not_waited_for(monkeypatch):
+    with pages._trainer("") as trainer:
+        trainer.kill()
+        with pytest.raises((RuntimeError, BrokenPipeError)):
+            pages._turn(trainer)
