@@ -26,9 +26,9 @@ from typing import Annotated, Any
 import typer
 from filelock import FileLock
 
-from benchmarks import many_images
+from benchmarks import many_images, scaling_page
 from benchmarks.steps import STEPS
-from helpers import paths, provenance, scaling
+from helpers import paths, provenance
 from helpers.config import IMAGE_SIZE, NUM_CLASSES
 from helpers.errors import InputError
 from helpers.progress import duration
@@ -45,9 +45,11 @@ def run(
     images: Annotated[str, typer.Option(help="numbers of images, separated by commas")] = "10000,100000,1000000",
 ) -> None:
     """Measure what was not measured yet, then draw the figure and write the page."""
-    measure(_sizes(images), NUM_CLASSES, scaling.TABLE)
-    scaling.publish()
-    print(f"Table, figure, page: {', '.join(map(paths.shown, (scaling.TABLE, scaling.FIGURE, scaling.PAGE)))}")
+    measure(_sizes(images), NUM_CLASSES, scaling_page.TABLE)
+    scaling_page.publish()
+    print(
+        f"Table, figure, page: {', '.join(map(paths.shown, (scaling_page.TABLE, scaling_page.FIGURE, scaling_page.PAGE)))}"
+    )
 
 
 def measure(sizes: list[int], num_classes: int, table: Path) -> None:
@@ -56,7 +58,7 @@ def measure(sizes: list[int], num_classes: int, table: Path) -> None:
     Args:
         sizes: numbers of images.
         num_classes: of the data sets.
-        table: a CSV file; see `helpers.scaling`.
+        table: a CSV file; see `scaling_page`.
 
     Raises:
         InputError: no room for the data, or no /proc to read memory from.
@@ -65,7 +67,7 @@ def measure(sizes: list[int], num_classes: int, table: Path) -> None:
         raise InputError("Memory is measured through /proc, which this system does not have; call this on Linux.")
     where = {"code_version": provenance.code_version(), "hardware": provenance.hardware()}  # before the table changes
     missing_of = {
-        size: [step for step in (_WRITE, *STEPS) if step not in scaling.steps_done(table, size)] for size in sizes
+        size: [step for step in (_WRITE, *STEPS) if step not in scaling_page.steps_done(table, size)] for size in sizes
     }
     paths.cache().mkdir(parents=True, exist_ok=True)
     for size, missing in missing_of.items():  # before hours of work on the smaller ones
@@ -231,7 +233,7 @@ def _append(table: Path, row: dict[str, Any]) -> None:
     table.parent.mkdir(parents=True, exist_ok=True)
     is_new = not table.exists()
     with table.open("a", newline="") as file:
-        writer = csv.DictWriter(file, scaling.COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, scaling_page.COLUMNS, lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerow(row)

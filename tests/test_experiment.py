@@ -1,15 +1,17 @@
+import ast
 import json
 import shutil
 from dataclasses import replace
 
 import ipywidgets as widgets
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from helpers import config, experiment, explorers, paths, results, runs, storage, training
-from helpers.errors import InputError
+from helpers.errors import DivergenceError, InputError
 from helpers.style import Plot, new_figure, note, theme
 
 
@@ -118,6 +120,46 @@ def test_failures_are_listed_until_the_recipe_changes(small, monkeypatch):
             .startswith("No run has finished yet.\n\nFailed: shallow_cnn improved")
         )
     assert small.failures() == []
+
+
+def test_every_seed_has_a_run_and_one_that_diverges_does_not_stop_the_others(small, monkeypatch, capsys):
+    """The first seed's submission is kept, and in `full` a record of every run."""
+    lab = replace(small, profile=replace(small.profile, seeds={("shallow_cnn", "as_reported"): 3}))
+    train = training.train
+
+    def diverging(plan):
+        if plan.seed == 1:
+            raise DivergenceError(f"{plan.name}: the loss was nan")
+        return train(plan)
+
+    monkeypatch.setattr(training, "train", diverging)
+    made = lab.train("shallow_cnn", "as_reported")
+    assert [run.seed for run in made] == [0, 2]
+    assert "seed 1: the loss was nan; the run has failed and has no result" in capsys.readouterr().out
+    submission = pd.read_csv(lab.output / "submission_shallow_cnn_as_reported.csv")
+    assert submission["label"].tolist() == made[0].predictions["unlabelled_probabilities"].argmax(1).tolist()
+    assert pd.read_csv(lab.output / "test_evaluations.csv")["seed"].tolist() == [0, 2]
+    assert not (lab.output / "records").exists()
+    full = replace(lab, profile=replace(lab.profile, name="full"))
+    for run in made:
+        full.keep(run)
+    assert sorted(path.name for path in (full.output / "records").iterdir()) == [
+        "shallow_cnn_as_reported_0",
+        "shallow_cnn_as_reported_2",
+    ]
+
+
+def test_what_computes_a_table_is_part_of_its_key():
+    """Each module of the project that a notebook hands to `lab.table`."""
+    named = set()
+    for notebook in sorted((paths.ROOT / "notebooks").glob("*.ipynb")):
+        for cell in nbformat.read(notebook, as_version=4).cells:
+            if cell.cell_type == "code" and "lab.table(" in cell.source:
+                calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+                computing = [call.args[1] for call in calls if ast.unparse(call.func) == "lab.table" and call.args[1:]]
+                named |= {node.id for way in computing for node in ast.walk(way) if isinstance(node, ast.Name)}
+    modules = {name for name in named if (paths.ROOT / "helpers" / f"{name}.py").exists()}
+    assert {"probes", "penalties", "costs"} <= modules <= set(experiment._TABLE_MODULES)
 
 
 def test_a_damaged_table_is_named_and_made_again(small, capsys):

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from benchmarks import many_images, scaling, steps
+from benchmarks import scaling_page as page
 from helpers import evaluation, paths
-from helpers import scaling as page
 from helpers.dataset import open_source
 from helpers.errors import InputError
 
