@@ -1,4 +1,4 @@
-"""Speed against the report's way. Prints one table and writes `figures/<profile>/benchmarks.csv`; it is no test."""
+"""Speed against the report's way. Prints one table and writes `figures/<profile>/benchmarks.csv` and, in `full`, README.md; it is no test."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 
 from benchmarks import data, epochs, pages
 from benchmarks.measure import compare
-from helpers import config, dataset, paths, results
+from helpers import config, dataset, paths, readme, results
 from helpers.series import main
 from helpers.weights import find_weights
 
@@ -36,6 +36,8 @@ def run(
     target = paths.FIGURES / profile / "benchmarks.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(target, index=False)
+    if profile == "full":
+        readme.update()
     print(results.markdown(table.drop(columns="code_version").round(3).astype(object).fillna("")))
 
 

@@ -1,6 +1,7 @@
 """The numbers in README.md: written between markers from committed files, never by hand."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from helpers.style import name_of
 
 
 def rendered(text: str) -> str:
-    """The text of README.md with results, explanation and reliability as the committed files have them.
+    """The text of README.md with results, explanation, speed and reliability as the committed files have them.
 
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
-    for name, content in (("results", _results()), ("batches", _larger_batches()), ("reliability", _reliability())):
-        text = markers.filled(text, name, content)
+    blocks = {"results": _results, "batches": _larger_batches, "speed": _speed, "reliability": _reliability}
+    for name, block in blocks.items():
+        text = markers.filled(text, name, block())
     return text
 
 
@@ -142,6 +144,35 @@ def _larger_batches() -> str:
         f"{run.config['recipe']['batch_size']} {shown(same['accuracy'], same['validation_accuracy'])} (notebook 03, "
         f"[table]({paths.shown(found[-1])})).\n"
     )
+
+
+def _speed() -> str:
+    """What `make bench` measured last."""
+    file = paths.FIGURES / "full" / "benchmarks.csv"
+    if not file.exists():
+        return "`make bench` has not been run on real data yet.\n"
+    measured = pd.read_csv(file)
+    table = pd.DataFrame(
+        {
+            "What": measured["name"],
+            "Here": [f"{row.ours:.3g} {row.unit}" for row in measured.itertuples()],
+            "Beside it": [_if_measured(row.peer, f"{row.peer:.3g} {row.unit}") for row in measured.itertuples()],
+            "Ratio": [_if_measured(row.ratio, f"{row.ratio:.3g} x") for row in measured.itertuples()],
+            "Lowest to highest": [
+                _if_measured(row.lowest, f"{row.lowest:.3g} to {row.highest:.3g}") for row in measured.itertuples()
+            ],
+            "Aim": measured["aim"],
+        }
+    )
+    return (
+        f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its code calls, timed "
+        f"in turns with ours, median of {measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. Measured on "
+        f"{measured['hardware'].iloc[0]}, code {measured['code_version'].iloc[0]} ([table]({paths.shown(file)})).\n"
+    )
+
+
+def _if_measured(value: float, text: str) -> str:
+    return "" if math.isnan(value) else text
 
 
 def _reliability() -> str:

@@ -3,9 +3,11 @@ import re
 from dataclasses import replace
 
 import hostile
+import pandas as pd
 import pytest
 from fake_runs import write_run
 
+from benchmarks.measure import Comparison, compare, row
 from helpers import config, paths, readme, results, runs, series
 
 README = (paths.ROOT / "README.md").read_text()
@@ -60,6 +62,21 @@ def test_every_file_that_is_linked_exists():
 def test_layout_lists_every_notebook_and_module():
     modules = {path.stem for path in (paths.ROOT / "helpers").glob("*.py")} - {"__init__"}
     assert {name for name in [*series.NOTEBOOKS, *modules] if name not in README} == set()
+
+
+def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    assert "has not been run" in readme._speed()
+    (tmp_path / "full").mkdir()
+    measured = [
+        compare(Comparison("count", lambda: sum(range(10)), lambda: sum(range(100_000)), aim=2)),
+        row("memory", ours=0.25, unit="GiB", aim="under 2"),
+    ]
+    pd.DataFrame(measured).to_csv(tmp_path / "full" / "benchmarks.csv", index=False)
+    lines = readme._speed().splitlines()
+    assert "| memory | 0.25 GiB |  |  |  | under 2 |" in lines
+    [count] = [line for line in lines if line.startswith("| count |")]
+    assert f"{measured[0]['ratio']:.3g} x" in count and count.endswith("| at least 2 x |")
 
 
 def test_counts_of_reliability_are_those_of_runs_and_of_the_corpus_there_is():
