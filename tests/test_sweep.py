@@ -48,6 +48,10 @@ class Cluster:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def kill_run(self, name):
+        """End the process of the run alone; the worker lives."""
+        subprocess.run(["pkill", "-KILL", "-P", str(self.processes[name].pid), "-f", "helpers.worker"], check=True)
+
     def worker_with(self, pattern):
         """The worker in whose folder of runs a file appears."""
         deadline = time.monotonic() + 120
@@ -241,6 +245,16 @@ def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, ch
     assert "epoch 1/25" in out and "going on after epoch" in out
     assert not list(checkpoints.rglob("*.npz"))
     assert_equal(lab.finished()[0], serial(tmp_path, epochs=25))
+
+
+def test_a_run_whose_process_is_killed_goes_out_again(cluster, tmp_path, checkpoints, capfd):
+    lab = replace(open_lab(tmp_path, epochs=25), seed=6)
+    thread, found = in_background(lab, 1, cluster.address)
+    cluster.kill_run(cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*"))
+    thread.join(timeout=200)
+    assert found == {"problems": {}}
+    assert "going on after epoch" in capfd.readouterr().out
+    assert [run.seed for run in lab.finished()] == [6]
 
 
 def test_runs_go_out_again_when_the_scheduler_is_restarted(cluster, tmp_path, checkpoints, capfd):
