@@ -54,7 +54,7 @@ class Cluster:
 
     def worker_with(self, pattern):
         """The worker in whose folder of runs a file appears."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300  # of a slow machine that does other work as well
         while time.monotonic() < deadline:
             for name in self.processes:
                 if list((self.folder / name / "runs").glob(pattern)):
