@@ -84,7 +84,9 @@ def _looks(folder: Path, runs: list[Run]) -> str:
     looks = {f"{name_of(run.model, run.recipe)}, seed {run.seed}": results.looks_at_test(folder, run) for run in runs}
     more = [f"{name} ({n} times)" for name, n in looks.items() if n > 1]
     return "once" + (
-        f", but for recipes that were changed later, for their validation accuracy: {'; '.join(more)}" if more else ""
+        f", but for what was trained again after a change of recipe or code, each chosen by validation: {'; '.join(more)}"
+        if more
+        else ""
     )
 
 
