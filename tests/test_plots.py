@@ -198,6 +198,15 @@ def test_the_reports_curves_are_drawn_beside_a_run(tmp_path):
     assert "the report's log" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
+def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
+    first = write_run(tmp_path, "shallow_cnn", "as_reported", validation=(0.01, 0.01), training=(0.01, 0.01))
+    longer = write_run(tmp_path, "shallow_cnn_l2", "as_reported", validation=(0.01, 0.01, 0.01))
+    above = write_run(tmp_path, "shallow_cnn", "improved", validation=(0.01, 0.2, 0.3))
+    caption = plots.training_curves([first, longer, above], SOURCE).caption
+    assert caption.endswith(" Hidden behind another curve: Shallow CNN, as reported.")
+    assert "Hidden" not in plots.training_curves([longer, first, above], SOURCE).caption
+
+
 def test_training_curves_cut_and_name_losses_out_of_the_picture(tmp_path):
     plot = plots.training_curves([write_run(tmp_path, "deep_cnn", "improved", validation=(-30, 0.1, 0.2))], SOURCE)
     assert plot.figure.axes[1].get_ylim() == (0, 12)

@@ -75,9 +75,24 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
         "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
         f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
-        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}",
+        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
+
+
+def _covered(runs: Sequence[Run]) -> str:
+    """A sentence on validation curves that a later one hides for all of their length; "" where each can be seen."""
+    hidden = [
+        name_of(run.model, run.recipe)
+        for i, run in enumerate(runs)
+        if any(_lies_on(run, later) for later in runs[i + 1 :] if later.label != run.label)
+    ]
+    return f" Hidden behind another curve: {'; '.join(dict.fromkeys(hidden))}." if hidden else ""
+
+
+def _lies_on(run: Run, later: Run) -> bool:
+    own, other = (found.history["validation_accuracy"].to_numpy() for found in (run, later))
+    return len(own) <= len(other) and bool((abs(own - other[: len(own)]) < 0.002).all())
 
 
 def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: str, source: str) -> Plot:
