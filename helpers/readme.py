@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 
 from helpers import markers, paths, penalties, results, storage
-from helpers.config import NUM_CLASSES, REPORTED, REPORTED_L2_CURVE, find_recipe
+from helpers.config import NUM_CLASSES, PROFILES, REPORTED, REPORTED_L2_CURVE, find_recipe
 from helpers.runs import Run, finished
 from helpers.style import name_of
 
 
 def rendered(text: str) -> str:
-    """The text of README.md with results, explanation, speed and reliability as the committed files have them.
+    """The text of README.md with results, explanations, speed and reliability as the committed files have them.
 
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
-    blocks = {"results": _results, "batches": _larger_batches, "speed": _speed, "reliability": _reliability}
+    blocks = {"results": _results, "explanations": _explanations, "speed": _speed, "reliability": _reliability}
     for name, block in blocks.items():
         text = markers.filled(text, name, block())
     return text
@@ -126,27 +126,45 @@ def _figure(folder: Path, name: str) -> str:
     return f"![{words['alt']}](figures/full/{name}.png)\n\n*{words['caption']}*\n"
 
 
-def _larger_batches() -> str:
-    """Two of the report's numbers that larger batches explain, by experiment."""
+def _explanations() -> str:
+    """Why the report's numbers came out as they did: one point an experiment that has been run on all of the data."""
     fitting = penalties.batch_size_of_curve(find_recipe("shallow_cnn", "as_coded"), REPORTED_L2_CURVE, NUM_CLASSES)
+    points = [_dead_units(), _shallow_loss(fitting), _deep_with_larger_batches(fitting), _what_transfer_lacked()]
     return (
-        "One of the report's numbers comes out, and another comes nearer, with larger batches than it says. Its text says 20 images, for the big models; the speed at which the L2 "
-        f"penalty falls in its figure 2 fits about {fitting:.0f} (notebook 02).\n\n"
-        f"{_shallow_with_larger_batches(fitting)}{_deep_with_larger_batches(fitting)}"
+        "".join(f"- {point}\n" for point in points if point) or "No experiment has been run on all of the data yet.\n"
     )
 
 
-def _shallow_with_larger_batches(fitting: float) -> str:
+def _dead_units() -> str:
+    found = _experiment("shallow_learning_rates")
+    if found is None:
+        return ""
+    sweep, link = found
+    rate = find_recipe("shallow_cnn", "as_reported").phases[0].learning_rate
+    reported, best = (
+        sweep.loc[(sweep["learning_rate"] - rate).abs().idxmin()],
+        sweep.loc[sweep["validation_accuracy"].idxmax()],
+    )
+    return (
+        f"**The shallow CNN's {REPORTED['shallow_cnn'].accuracy:.1%}.** Adam's first steps at {rate:g} are larger than the weights of its dense layer: after "
+        f"{PROFILES['full'].sweep_steps:,} steps {reported['dead_share']:.0%} of the layer's units are dead and validation accuracy is "
+        f"{reported['validation_accuracy']:.1%}. With {best['learning_rate']:g}, and nothing else changed, it is {best['validation_accuracy']:.1%} "
+        f"(notebook 02, {link})."
+    )
+
+
+def _shallow_loss(fitting: float) -> str:
     found = _experiment("shallow_larger_batch")
     if found is None:
         return ""
     table, link = found
-    first, last, curve, reported = table.iloc[0], table.iloc[-1], REPORTED_L2_CURVE, REPORTED["shallow_cnn"]
+    first, last, curve = table.iloc[0], table.iloc[-1], REPORTED_L2_CURVE
     return (
-        f"- **The shallow CNN's loss of {reported.loss}**, where a guess has {math.log(NUM_CLASSES):.2f}. The recipe of the released code, with {fitting:.0f} "
-        f"images a batch, has an objective of cross-entropy and penalties that falls from {first['objective']:.1f} to {last['objective']:.1f} in {len(table)} "
-        f"epochs of training, where figure 2 falls from {curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to the curve, the end was not "
-        f"(notebook 02, {link}).\n"
+        f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where a guess has {math.log(NUM_CLASSES):.2f}, is that of a penalised network. The speed "
+        f"at which the report's curve with L2 falls fits about {fitting:.0f} images a batch and the recipe of the released code. Trained so, the objective of "
+        f"cross-entropy and penalties falls from {first['objective']:.1f} to {last['objective']:.1f} in {len(table)} epochs, where figure 2 falls from "
+        f"{curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to the curve, that end was "
+        f"not (notebook 02, {link})."
     )
 
 
@@ -159,10 +177,26 @@ def _deep_with_larger_batches(fitting: float) -> str:
     end, same, last = larger.iloc[-1], plain.iloc[len(larger) - 1], plain.iloc[-1]
     shown = "{:.1%} in training and {:.1%} on validation".format
     return (
-        "- **The deep CNN's 28.0 %**, which looks like its best epoch: the report's curves end near 31 % in training and 25.5 % on validation. "
-        f"As reported it ends here at {shown(last['accuracy'], last['validation_accuracy'])} after {len(plain)} epochs. With batches of "
-        f"{fitting:.0f} the same recipe has {shown(end['accuracy'], end['validation_accuracy'])} after {len(larger)} epochs already, with batches of "
-        f"{run.config['recipe']['batch_size']} {shown(same['accuracy'], same['validation_accuracy'])} (notebook 03, {link}).\n"
+        f"**The deep CNN's {REPORTED['deep_cnn'].accuracy:.1%}** looks like its best epoch: the report's curves end near 31 % in training and 25.5 % on "
+        f"validation. As reported, with {run.config['recipe']['batch_size']} images a batch, it ends here at "
+        f"{shown(last['accuracy'], last['validation_accuracy'])} after {len(plain)} epochs. With the batches of {fitting:.0f} that fit the other curve it has "
+        f"{shown(end['accuracy'], end['validation_accuracy'])} after {len(larger)} epochs already, in place of "
+        f"{shown(same['accuracy'], same['validation_accuracy'])} (notebook 03, {link})."
+    )
+
+
+def _what_transfer_lacked() -> str:
+    trap, sweep = _experiment("fine_tuning_trap"), _experiment("input_sweep")
+    if trap is None or sweep is None:
+        return ""
+    (ways, trap_link), (sizes, sweep_link) = trap, sweep
+    coded = ways[ways["second_phase"] == "not compiled again"].iloc[0]
+    reported, best = sizes.iloc[0], sizes.loc[sizes["accuracy"].idxmax()]
+    return (
+        f"**MobileNetV2's {REPORTED['mobilenetv2'].accuracy:.1%}.** The released code unfreezes the network without compiling it again: of "
+        f"{coded['base_tensors']} pretrained arrays its second phase changes {coded['base_tensors_changed']} ({trap_link}). And its images have "
+        f"{reported['input_size']} pixels and values from {reported['input_range']}: a linear classifier on frozen features has {reported['accuracy']:.1%} with "
+        f"them, and {best['accuracy']:.1%} with {best['input_size']} pixels and {best['input_range']}, as the weights expect (notebook 04, {sweep_link})."
     )
 
 

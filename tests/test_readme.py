@@ -64,6 +64,18 @@ def test_layout_lists_every_notebook_and_module():
     assert {name for name in [*series.NOTEBOOKS, *modules] if name not in README} == set()
 
 
+def test_what_explains_the_report_is_read_from_the_tables_of_experiments(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    assert "No experiment has been run" in readme._explanations()
+    columns = ["learning_rate", "validation_accuracy", "dead_share"]
+    (tmp_path / "full" / "tables").mkdir(parents=True)
+    pd.DataFrame([(0.001, 0.125, 0.5), (0.01, 0.02, 0.75)], columns=columns).to_csv(
+        tmp_path / "full" / "tables" / "shallow_learning_rates_data_0_key.csv", index=False
+    )
+    [point] = readme._explanations().splitlines()
+    assert "75% of the layer's units are dead and validation accuracy is 2.0%. With 0.001" in point and "12.5%" in point
+
+
 def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "FIGURES", tmp_path)
     assert "has not been run" in readme._speed()
