@@ -130,9 +130,8 @@ def _explanations() -> str:
     """Why the report's numbers came out as they did: one point an experiment that has been run on all of the data."""
     fitting = penalties.batch_size_of_curve(find_recipe("shallow_cnn", "as_coded"), REPORTED_L2_CURVE, NUM_CLASSES)
     points = [_dead_units(), _shallow_loss(fitting), _deep_with_larger_batches(fitting), _what_transfer_lacked()]
-    return (
-        "".join(f"- {point}\n" for point in points if point) or "No experiment has been run on all of the data yet.\n"
-    )
+    lines = [f"- {point}\n" for point in points if point]
+    return "".join(lines) or "No experiment has been run on all of the data yet.\n"
 
 
 def _dead_units() -> str:
@@ -141,10 +140,8 @@ def _dead_units() -> str:
         return ""
     sweep, link = found
     rate = find_recipe("shallow_cnn", "as_reported").phases[0].learning_rate
-    reported, best = (
-        sweep.loc[(sweep["learning_rate"] - rate).abs().idxmin()],
-        sweep.loc[sweep["validation_accuracy"].idxmax()],
-    )
+    reported = sweep.loc[(sweep["learning_rate"] - rate).abs().idxmin()]
+    best = sweep.loc[sweep["validation_accuracy"].idxmax()]
     return (
         f"**The shallow CNN's {REPORTED['shallow_cnn'].accuracy:.1%}.** Adam's first steps at {rate:g} are larger than the weights of its dense layer: after "
         f"{PROFILES['full'].sweep_steps:,} steps {reported['dead_share']:.0%} of the layer's units are dead and validation accuracy is "
@@ -163,8 +160,8 @@ def _shallow_loss(fitting: float) -> str:
         f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where a guess has {math.log(NUM_CLASSES):.2f}, is that of a penalised network. The speed "
         f"at which the report's curve with L2 falls fits about {fitting:.0f} images a batch and the recipe of the released code. Trained so, the objective of "
         f"cross-entropy and penalties falls from {first['objective']:.1f} to {last['objective']:.1f} in {len(table)} epochs, where figure 2 falls from "
-        f"{curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to the curve, that end was "
-        f"not (notebook 02, {link})."
+        f"{curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to that curve, not to the "
+        f"number in table 1 (notebook 02, {link})."
     )
 
 
