@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,41 +18,53 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.measure import Comparison, row, seconds
-from benchmarks.reported_way import generator
+from benchmarks.reported_way import compiled, generator
+from benchmarks.worker import LARGE, worker
 from helpers import batches, config, evaluation, features, models, paths, training
 from helpers.config import Recipe
 from helpers.dataset import Dataset, Split, make_split, open_source
 from helpers.weights import BaseWeights
 
-_IMAGES = 2000  # in an epoch that is timed
+_IMAGES = 1000  # in an epoch that is timed
 _WAIT_STEPS = 60
 _TARGET = replace(config.find_recipe("mobilenetv2", "improved"), input_size=96)
 _TARGET_IMAGES = 20_000
 
 
-def comparisons(dataset: Dataset, split: Split, weights: BaseWeights) -> list[Comparison]:
-    """An epoch of each kind of network, fed by the project's batches and by the report's generator.
+@contextmanager
+def from_scratch(source: Path, model: str) -> Iterator[Comparison]:
+    """An epoch of a network as reported: the project's batches, compilation and large pages of memory; and the report's way.
+
+    Args:
+        source: zip or folder.
+        model: name of the recipe's model.
+    """
+    recipe = config.find_recipe(model, "as_reported")
+    with worker(LARGE, _project_s_epoch, source, recipe) as ours, worker("", _report_s_epoch, source, recipe) as peer:
+        yield Comparison(
+            f"epoch of {model} as_reported, {_IMAGES:,} images, {recipe.batch_size} a batch", ours, peer, aim=1.5
+        )
+
+
+def frozen(dataset: Dataset, split: Split, weights: BaseWeights) -> Comparison:
+    """An epoch of the head of a frozen MobileNetV2; the report's code sends every image through the base in every epoch.
 
     Args:
         dataset: its first training images are used.
         split: its split.
         weights: of MobileNetV2.
     """
-    chosen = np.random.default_rng(0).permutation(split.train)[:_IMAGES]
-    images, labels = dataset.images[chosen], dataset.labels[chosen]
-    found = []
-    for name in ("shallow_cnn", "deep_cnn"):
-        recipe = config.find_recipe(name, "as_reported")
-        ours, peer = (_fresh(recipe, weights, dataset.num_classes) for _ in range(2))
-        found.append(
-            Comparison(
-                f"epoch of {name} as_reported, {len(chosen):,} images, {recipe.batch_size} a batch",
-                _epoch(ours, batches.training_batches(images, labels, recipe, dataset.num_classes, 0), recipe, labels),
-                _epoch(peer, generator(images, labels, recipe, dataset.num_classes), recipe, labels),
-                aim=1.5,
-            )
-        )
-    return [*found, _frozen_epoch(images, labels, dataset.num_classes, weights)]
+    images, labels = _some(dataset, split)
+    coded = config.find_recipe("mobilenetv2", "as_coded")
+    peer = _fresh(coded, weights, dataset.num_classes)
+    recipe = replace(_TARGET, input_size=config.IMAGE_SIZE)
+    head, stream = _head(_fresh(recipe, weights, dataset.num_classes), images, labels, recipe, dataset.num_classes)
+    return Comparison(
+        f"epoch of a frozen MobileNetV2, {len(labels):,} images, features computed before",
+        _epoch(head, stream, recipe, len(labels)),
+        _epoch(peer, generator(images, labels, coded, dataset.num_classes), coded, len(labels)),
+        aim=20,
+    )
 
 
 def waiting(dataset: Dataset, split: Split, weights: BaseWeights) -> list[dict[str, object]]:
@@ -59,7 +72,7 @@ def waiting(dataset: Dataset, split: Split, weights: BaseWeights) -> list[dict[s
     rows = []
     for recipe in (config.find_recipe(name, "as_reported") for name in ("shallow_cnn", "deep_cnn", "mobilenetv2")):
         model = _fresh(recipe, weights, dataset.num_classes)
-        images, labels = dataset.images[split.train[:_IMAGES]], dataset.labels[split.train[:_IMAGES]]
+        images, labels = _some(dataset, split)
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, 0))
         name = f"waiting for input, {recipe.model} as_reported"
         rows.append(row(name, ours=_share_waiting(model, stream), unit="of a step", aim="under 0.05"))
@@ -118,8 +131,30 @@ def _fresh(recipe: Recipe, weights: BaseWeights, num_classes: int) -> keras.Mode
     return training.compiled(model, recipe.phases[0], 1, recipe.label_smoothing)
 
 
-def _epoch(model: keras.Model, stream: object, recipe: Recipe, labels: np.ndarray) -> Callable[[], object]:
-    steps = batches.steps_per_epoch(len(labels), recipe.batch_size)
+def _project_s_epoch(source: Path, recipe: Recipe) -> Callable[[], object]:
+    dataset, images, labels = _opened(source)
+    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], 1)
+    return _epoch(model, batches.training_batches(images, labels, recipe, dataset.num_classes, 0), recipe, len(labels))
+
+
+def _report_s_epoch(source: Path, recipe: Recipe) -> Callable[[], object]:
+    dataset, images, labels = _opened(source)
+    model = compiled(models.build(recipe, dataset.num_classes), recipe)
+    return _epoch(model, generator(images, labels, recipe, dataset.num_classes), recipe, len(labels))
+
+
+def _opened(source: Path) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    dataset = open_source(source)
+    return dataset, *_some(dataset, make_split(dataset))
+
+
+def _some(dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
+    chosen = np.random.default_rng(0).permutation(split.train)[:_IMAGES]
+    return dataset.images[chosen], dataset.labels[chosen]
+
+
+def _epoch(model: keras.Model, stream: object, recipe: Recipe, n_images: int) -> Callable[[], object]:
+    steps = batches.steps_per_epoch(n_images, recipe.batch_size)
     return lambda: model.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
 
 
@@ -132,20 +167,6 @@ def _share_waiting(model: keras.Model, stream: Iterator) -> float:
         waited += time.perf_counter() - start
         worked += seconds(partial(model.train_on_batch, *batch))
     return waited / (waited + worked)
-
-
-def _frozen_epoch(images: np.ndarray, labels: np.ndarray, num_classes: int, weights: BaseWeights) -> Comparison:
-    """The report's code sends every image through the frozen base in every epoch."""
-    coded = config.find_recipe("mobilenetv2", "as_coded")
-    peer = _fresh(coded, weights, num_classes)
-    recipe = replace(_TARGET, input_size=config.IMAGE_SIZE)
-    head, stream = _head(_fresh(recipe, weights, num_classes), images, labels, recipe, num_classes)
-    return Comparison(
-        f"epoch of a frozen MobileNetV2, {len(labels):,} images, features computed before",
-        _epoch(head, stream, recipe, labels),
-        _epoch(peer, generator(images, labels, coded, num_classes), coded, labels),
-        aim=20,
-    )
 
 
 def _head(

@@ -1,73 +1,40 @@
-"""Training steps of one network in two processes: with large pages of memory, as the Makefile asks for, and with small ones.
+"""Training steps of one network with large pages of memory and with small ones."""
 
-The size of pages is settled when a process starts, so each way has a process of its own, which trains when it is told to.
-"""
-
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
 from benchmarks.measure import Comparison
-from helpers import batches, config, models, paths, training
-
-TUNABLE = "GLIBC_TUNABLES"
-LARGE = "glibc.malloc.hugetlb=1"
-_STEPS = 50  # in each turn
+from benchmarks.worker import LARGE, worker
+from helpers import batches, config, models, training
 
 
 @contextmanager
-def comparison() -> Iterator[Comparison]:
-    """The steps of the deep CNN as reported; both processes end with the block."""
-    recipe = config.find_recipe("deep_cnn", "as_reported")
-    with _trainer(LARGE) as ours, _trainer("") as peer:
-        name = f"{_STEPS} steps of {recipe.model} {recipe.name}, large pages of memory against small"
-        yield Comparison(name, lambda: _turn(ours), lambda: _turn(peer), aim=1)
+def comparison(n_steps: int = 50) -> Iterator[Comparison]:
+    """Steps of the deep CNN as reported, in a process for each size of pages.
 
-
-@contextmanager
-def _trainer(tunable: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", "from benchmarks import pages; pages.train_when_told()"]
-    process = subprocess.Popen(
-        command,
-        env=os.environ | {TUNABLE: tunable},
-        cwd=paths.ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        bufsize=1,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _turn(trainer: subprocess.Popen[str]) -> None:
-    """One turn of a trainer.
-
-    Raises:
-        RuntimeError: it has ended.
+    Args:
+        n_steps: in each turn.
     """
-    print("go", file=trainer.stdin)
-    if trainer.stdout.readline() != "done\n":
-        raise RuntimeError(f"The process that trains ended with status {trainer.wait()}; see above.")
+    with worker(LARGE, _steps, n_steps) as ours, worker("", _steps, n_steps) as peer:
+        yield Comparison(
+            f"{n_steps} steps of deep_cnn as_reported, large pages of memory against small", ours, peer, aim=1
+        )
 
 
-def train_when_told() -> None:
-    """Train for `_STEPS` steps, on noise, for each line of standard input."""
+def _steps(n_steps: int) -> Callable[[], None]:
+    """Steps on noise."""
     recipe = config.find_recipe("deep_cnn", "as_reported")
-    model = training.compiled(models.build(recipe, config.NUM_CLASSES), recipe.phases[0], _STEPS)
+    model = training.compiled(models.build(recipe, config.NUM_CLASSES), recipe.phases[0], n_steps)
     shape = (recipe.batch_size, config.IMAGE_SIZE, config.IMAGE_SIZE, 3)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, shape, np.uint8)
     labels = rng.integers(0, config.NUM_CLASSES, recipe.batch_size)
     stream = iter(batches.training_batches(images, labels, recipe, config.NUM_CLASSES, 0))
-    for _ in sys.stdin:
-        for _ in range(_STEPS):
+
+    def train() -> None:
+        for _ in range(n_steps):
             model.train_on_batch(*next(stream))
-        print("done", flush=True)
+
+    return train

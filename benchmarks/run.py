@@ -26,9 +26,14 @@ def run(
     base = find_weights(weights, is_demo=not source)
     rows = [epochs.memory(path)]  # first, and in a process of its own
     rows += [compare(comparison) for comparison in data.comparisons(path)]
-    rows += [compare(comparison) for comparison in epochs.comparisons(opened, split, base)]
-    with pages.comparison() as comparison:
-        rows.append(compare(comparison))
+    for in_processes in (
+        epochs.from_scratch(path, "shallow_cnn"),
+        epochs.from_scratch(path, "deep_cnn"),
+        pages.comparison(),
+    ):
+        with in_processes as comparison:
+            rows.append(compare(comparison))
+    rows.append(compare(epochs.frozen(opened, split, base)))
     rows += epochs.waiting(opened, split, base)
     if source:
         rows.append(epochs.time_to_reported_accuracy(opened, split, base))

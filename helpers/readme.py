@@ -222,8 +222,9 @@ def _speed() -> str:
         }
     )
     return (
-        f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its code calls, timed "
-        f"in turns with ours, median of {measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. Measured on "
+        f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
+        "code calls, with all else as Python and Keras have it, timed in turns with ours, median of "
+        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. Measured on "
         f"{measured['hardware'].iloc[0]}, code {measured['code_version'].iloc[0]} ([table]({paths.shown(file)})).\n"
     )
 

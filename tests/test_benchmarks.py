@@ -1,10 +1,12 @@
+import os
 import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import pytest
 
-from benchmarks import data, pages, replicas
+from benchmarks import data, epochs, pages, replicas, worker
 from benchmarks.epochs import waiting
 from benchmarks.measure import Comparison, compare
 from benchmarks.reported_way import generator, read_all
@@ -69,14 +71,33 @@ def test_devices_are_compared_without_what_each_draws_for_itself():
 
 
 def test_large_and_small_pages_have_a_process_each_and_both_train():
-    with pages.comparison() as comparison:
+    with pages.comparison(n_steps=2) as comparison:
         comparison.ours()
         comparison.peer()
-    assert f"export {pages.TUNABLE} ?= {pages.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
+    assert f"export {worker.TUNABLE} ?= {worker.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
 
 
-def test_a_trainer_that_ended_is_not_waited_for(monkeypatch):
-    with pages._trainer("") as trainer:
-        trainer.kill()
-        with pytest.raises((RuntimeError, BrokenPipeError)):
-            pages._turn(trainer)
+def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):
+    with epochs.from_scratch(kaggle_folder, "shallow_cnn") as comparison:
+        comparison.ours()
+        comparison.peer()
+
+
+def _tunable() -> Callable[[], None]:
+    assert os.environ[worker.TUNABLE] == "glibc.malloc.check=0"
+    return lambda: None
+
+
+def _ending() -> Callable[[], None]:
+    return lambda: os._exit(3)
+
+
+def test_a_worker_has_its_tunable_and_works_whenever_it_is_told_to():
+    with worker.worker("glibc.malloc.check=0", _tunable) as work:
+        work()
+        work()
+
+
+def test_a_worker_that_ended_is_not_waited_for():
+    with worker.worker("", _ending) as work, pytest.raises(RuntimeError, match="ended with status 3"):
+        work()
