@@ -57,7 +57,8 @@ def _results() -> str:
         "### What each number came from",
         "",
         results.markdown(_provenance(runs)),
-        "- The interval is over images where there is one seed, over seeds where there are several.",
+        "- The interval is over images where there is one seed, over seeds where there are several; "
+        "`full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
         "- Training is the time of all epochs, without the computation of frozen features, on "
         f"{', '.join(sorted({run.record['hardware'] for run in runs}))}.",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
