@@ -5,11 +5,12 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from helpers import paths
@@ -70,7 +71,25 @@ def order(distance: np.ndarray) -> np.ndarray:
     Returns:
         int64 (n_classes,), a permutation.
     """
-    return leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True)).astype(np.int64)
+    return leaves_list(_clustering(distance)).astype(np.int64)
+
+
+def groups(class_paths: Sequence[ConceptPath], most: int = 6) -> list[tuple[str, int]]:
+    """The classes in their `order`, cut into groups of related ones.
+
+    Args:
+        class_paths: of `class_paths`.
+        most: clusters to cut into; neighbours that share their name are one group.
+
+    Returns:
+        For each group the name of the nearest concept above all of its classes, and how many classes it has.
+    """
+    clustering = _clustering(distances(class_paths))
+    clusters = fcluster(clustering, most, "maxclust")
+    names = pd.read_csv(TABLE).set_index("wnid")["name"].to_dict()
+    shared = {cluster: _nearest_shared(class_paths, np.flatnonzero(clusters == cluster)) for cluster in set(clusters)}
+    in_order = [names.get(shared[cluster], shared[cluster]) for cluster in clusters[leaves_list(clustering)]]
+    return [(name, len(list(members))) for name, members in groupby(in_order)]
 
 
 def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) -> dict[str, float]:
@@ -121,6 +140,15 @@ def read_wordnet(folder: Path, wnids: Sequence[str]) -> pd.DataFrame:
         waiting += parents[:1]
     rows = [(wnid, *found[wnid]) for wnid in sorted(found)]
     return pd.DataFrame(rows, columns=["wnid", "parent", "name"])
+
+
+def _clustering(distance: np.ndarray) -> np.ndarray:
+    return linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
+
+
+def _nearest_shared(class_paths: Sequence[ConceptPath], labels: np.ndarray) -> str:
+    above = set(class_paths[labels[0]]).intersection(*(class_paths[label] for label in labels))
+    return next(concept for concept in class_paths[labels[0]] if concept in above)
 
 
 def _upwards(concept: str, parents: dict[str, str]) -> list[str]:

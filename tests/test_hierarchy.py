@@ -22,6 +22,12 @@ def test_order_keeps_near_classes_together():
     assert abs(order.index(0) - order.index(2)) == 1
 
 
+def test_groups_cut_the_order_and_are_named_by_what_their_classes_share(tiny):
+    assert hierarchy.groups([CAT, REEL, DOG], most=2) in ([("animal", 2), ("reel", 1)], [("reel", 1), ("animal", 2)])
+    photographs = hierarchy.class_paths(replace(tiny, wnids=["n02124075", "n02123045", "n04067472"]))
+    assert sorted(hierarchy.groups(photographs, most=2)) == [("domestic cat", 2), ("reel", 1)]
+
+
 def test_severity_tells_near_mistakes_from_far_ones():
     labels = np.array([0, 0, 2, 1])
     near, far = (hierarchy.severity(np.array(p), labels, DISTANCE) for p in ([2, 0, 0, 1], [1, 0, 1, 1]))

@@ -25,6 +25,7 @@ LEVERS = pd.DataFrame(
     {"lever": ["frozen", "tuned"], "n": 99, "accuracy": [0.2, 0.4], "low": 0.1, "high": 0.5, "gain": [np.nan, 0.2]}
 )
 COUNTS = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
+GROUPS = [("animal", 2), ("reel", 1)]
 ACTIVITY = pd.DataFrame({"dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
 RATES = pd.DataFrame(
     {
@@ -116,7 +117,7 @@ CASES = {
     "comparison": lambda runs: plots.comparison(evaluation.compare(RIGHT), SOURCE),
     "penalties": lambda runs: plots.penalties(runs[3:], NUM_CLASSES, SOURCE),
     "penalty_course": lambda runs: plots.penalty_course(COURSE, NUM_CLASSES, SOURCE),
-    "confusion": lambda runs: plots.confusion(COUNTS, "Deep CNN", SOURCE),
+    "confusion": lambda runs: plots.confusion(COUNTS, GROUPS, "Deep CNN", SOURCE),
     "class_accuracies": lambda runs: plots.class_accuracies(PER_CLASS, "Deep CNN", SOURCE, shown=1),
     "input_sweep": lambda runs: plots.input_sweep(SWEEP, SOURCE),
     "folds": lambda runs: plots.folds(FOLDS, SOURCE),
@@ -258,6 +259,13 @@ def test_confusion_shows_shares_of_each_true_class(runs):
     image = plot.figure.axes[0].images[0]
     np.testing.assert_allclose(image.get_array(), [[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
     assert image.get_clim() == (0, 1) and plot.alt.startswith("75.0%")
+
+
+def test_confusion_names_groups_of_classes_and_counts_the_mistakes_within_them():
+    plot = plots.confusion(np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]]), GROUPS, "Deep CNN", SOURCE)
+    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["animal (2)", "reel (1)"]
+    assert plot.alt.endswith("Of the mistakes, 75% stay within one of 2 groups of related classes.")
+    assert "groups" not in plots.confusion(COUNTS, [], "Deep CNN", SOURCE).alt
 
 
 def test_class_accuracies_show_both_ends(runs):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import PowerNorm
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers import calibration, evaluation
@@ -280,28 +281,48 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
     )
 
 
-def confusion(counts: np.ndarray, run_name: str, source: str) -> Plot:
+def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: str, source: str) -> Plot:
     """The confusion matrix as shares of each true class.
 
     Args:
         counts: integer (n_classes, n_classes), true class by row, related classes next to each other where that is known.
+        groups: of `hierarchy.groups`, for these rows; none where no relation is known.
         run_name: whose mistakes.
         source: what was judged.
     """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    ends = np.cumsum([size for _, size in groups])
     with theme():
-        figure, axis = new_figure(4.6, 4.1)
-        picture = axis.imshow(shares, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
-        axis.set(xlabel="predicted class", ylabel="true class", title=run_name, xticks=[], yticks=[])
-        bar = figure.colorbar(picture, ax=axis, shrink=0.85)
+        figure, axis = new_figure(5.4, 4.3)
+        norm = PowerNorm(0.4, vmin=0, vmax=1)  # one image of a class is 2 %, and should be seen beside 80 %
+        picture = axis.imshow(shares, cmap=SEQUENTIAL, norm=norm, interpolation="nearest")
+        axis.set(xlabel="predicted class", ylabel="true class", title=run_name, xticks=[])
+        middles = [end - size / 2 - 0.5 for (_, size), end in zip(groups, ends, strict=True)]
+        axis.set_yticks(middles, [f"{name} ({size})" for name, size in groups])
+        axis.tick_params(length=0)
+        for end in ends[:-1] - 0.5:
+            axis.axhline(end, color="white", linewidth=0.6, alpha=0.6)
+            axis.axvline(end, color="white", linewidth=0.6, alpha=0.6)
+        bar = figure.colorbar(picture, ax=axis, shrink=0.85, ticks=[0, 0.02, 0.1, 0.25, 0.5, 1])
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         note(figure, f"{source}, n = {counts.sum():,}")
     right = np.trace(counts) / counts.sum()
     return Plot(
         figure,
-        f"Which class is taken for which, as a share of each true class: {run_name} ({source}). The diagonal is right.",
-        f"{right:.1%} of the images lie on the diagonal; the rest is spread over many pairs of classes.",
+        f"Which class is taken for which, as a share of each true class: {run_name} ({source}). The diagonal is right; the "
+        "scale is stretched where shares are small.",
+        f"{right:.1%} of the images lie on the diagonal.{_within(counts, ends)}",
     )
+
+
+def _within(counts: np.ndarray, ends: np.ndarray) -> str:
+    """How many mistakes stay within their group of classes."""
+    wrong = counts.sum() - np.trace(counts)
+    if len(ends) < 2 or not wrong:
+        return ""
+    group = np.searchsorted(ends, np.arange(len(counts)), side="right")
+    inside = counts[group[:, None] == group].sum() - np.trace(counts)
+    return f" Of the mistakes, {inside / wrong:.0%} stay within one of {len(ends)} groups of related classes."
 
 
 def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown: int = 10) -> Plot:
