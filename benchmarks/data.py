@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.measure import Comparison
+from benchmarks.measure import Comparison, timed
 from benchmarks.reported_way import generator, read_all
 from helpers import batches, config, dataset
 
@@ -27,15 +27,14 @@ def comparisons(source: Path) -> list[Comparison]:
     ours = iter(batches.training_batches(images, labels, recipe, opened.num_classes, 0))
     peer = generator(images, labels, recipe, opened.num_classes)
     steps = len(images) // recipe.batch_size
+    peer_reads = timed(lambda: read_all(source))
     return [
-        Comparison(f"decode {n_files:,} images, cold", lambda: _open_cold(source), lambda: read_all(source), aim=2),
-        Comparison(
-            f"open {n_files:,} decoded images", lambda: dataset.open_source(source), lambda: read_all(source), aim=100
-        ),
+        Comparison(f"decode {n_files:,} images, cold", timed(lambda: _open_cold(source)), peer_reads, aim=2),
+        Comparison(f"open {n_files:,} decoded images", timed(lambda: dataset.open_source(source)), peer_reads, aim=100),
         Comparison(
             f"augment {steps * recipe.batch_size:,} images as reported, {recipe.batch_size} a batch",
-            lambda: [next(ours) for _ in range(steps)],
-            lambda: [next(peer) for _ in range(steps)],
+            timed(lambda: [next(ours) for _ in range(steps)]),
+            timed(lambda: [next(peer) for _ in range(steps)]),
             aim=20,
         ),
     ]

@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from helpers import provenance
 
@@ -14,15 +15,15 @@ class Comparison:
 
     Attributes:
         name: what is done.
-        ours: does it as the project does.
-        peer: does it as the report's code does.
+        ours: does it as the project does; returns the seconds that it took.
+        peer: the same as the report's code does it.
         aim: the ratio to reach.
         repeats: turns that count; one before them warms up.
     """
 
     name: str
-    ours: Callable[[], object]
-    peer: Callable[[], object]
+    ours: Callable[[], float]
+    peer: Callable[[], float]
     aim: float
     repeats: int = 3
 
@@ -34,7 +35,7 @@ def compare(comparison: Comparison) -> dict[str, object]:
         A row of the table: `name`, `ours` and `peer` (median seconds), `unit`, `ratio` (median), `lowest`, `highest`,
         `aim`, `repeats`, and where it was measured.
     """
-    turns = [(seconds(comparison.ours), seconds(comparison.peer)) for _ in range(comparison.repeats + 1)][1:]
+    turns = [(comparison.ours(), comparison.peer()) for _ in range(comparison.repeats + 1)][1:]
     ratios = [peer / ours for ours, peer in turns]
     return row(
         comparison.name,
@@ -52,6 +53,11 @@ def compare(comparison: Comparison) -> dict[str, object]:
 def row(name: str, **values: object) -> dict[str, object]:
     """A row of the table, with the machine and the code that it was measured with."""
     return {"name": name, **values, "hardware": provenance.hardware(), "code_version": provenance.code_version()}
+
+
+def timed(work: Callable[[], object]) -> Callable[[], float]:
+    """The work as one that returns its seconds."""
+    return partial(seconds, work)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from benchmarks.measure import Comparison
+from benchmarks.measure import Comparison, timed
 from benchmarks.worker import LARGE, worker
 from helpers import batches, config, models, training
 
@@ -23,7 +23,7 @@ def comparison(n_steps: int = 50) -> Iterator[Comparison]:
         )
 
 
-def _steps(n_steps: int) -> Callable[[], None]:
+def _steps(n_steps: int) -> Callable[[], float]:
     """Steps on noise."""
     recipe = config.find_recipe("deep_cnn", "as_reported")
     model = training.compiled(models.build(recipe, config.NUM_CLASSES), recipe.phases[0], n_steps)
@@ -37,4 +37,4 @@ def _steps(n_steps: int) -> Callable[[], None]:
         for _ in range(n_steps):
             model.train_on_batch(*next(stream))
 
-    return train
+    return timed(train)

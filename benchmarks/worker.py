@@ -13,17 +13,17 @@ LARGE = "glibc.malloc.hugetlb=1"  # as the Makefile asks for
 
 @contextmanager
 def worker(
-    tunable: str, prepare: Callable[..., Callable[[], object]], *arguments: object
-) -> Iterator[Callable[[], None]]:
+    tunable: str, prepare: Callable[..., Callable[[], float]], *arguments: object
+) -> Iterator[Callable[[], float]]:
     """A process that prepares some work once and does it whenever it is told to; it ends with the block.
 
     Args:
         tunable: of the C library: `LARGE` pages of memory, or nothing for small ones.
-        prepare: a function of a module; returns the work.
+        prepare: a function of a module; returns the work, which returns its seconds.
         arguments: of `prepare`.
 
     Yields:
-        A function that has the work done once and returns when it is; it raises RuntimeError if the process has ended.
+        A function that has the work done once and returns its seconds; it raises RuntimeError if the process has ended.
     """
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe()
@@ -32,10 +32,10 @@ def worker(
         process.start()
     theirs.close()
 
-    def work() -> None:
+    def work() -> float:
         try:
             ours.send("go")
-            ours.recv()
+            return ours.recv()
         except (EOFError, OSError) as error:
             process.join()
             raise RuntimeError(f"The process that works ended with status {process.exitcode}; see above.") from error
@@ -48,8 +48,7 @@ def worker(
         ours.close()
 
 
-def _serve(told: Connection, prepare: Callable[..., Callable[[], object]], *arguments: object) -> None:
+def _serve(told: Connection, prepare: Callable[..., Callable[[], float]], *arguments: object) -> None:
     work = prepare(*arguments)
     while told.recv():
-        work()
-        told.send("done")
+        told.send(work())

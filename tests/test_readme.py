@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from fake_runs import write_run
 
-from benchmarks.measure import Comparison, compare, row
+from benchmarks.measure import Comparison, compare, row, timed
 from helpers import config, paths, readme, results, runs, series
 
 README = (paths.ROOT / "README.md").read_text()
@@ -81,7 +81,7 @@ def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer(
     assert "has not been run" in readme._speed()
     (tmp_path / "full").mkdir()
     measured = [
-        compare(Comparison("count", lambda: sum(range(10)), lambda: sum(range(100_000)), aim=2)),
+        compare(Comparison("count", timed(lambda: sum(range(10))), timed(lambda: sum(range(100_000))), aim=2)),
         row("memory", ours=0.25, unit="GiB", aim="under 2"),
     ]
     pd.DataFrame(measured).to_csv(tmp_path / "full" / "benchmarks.csv", index=False)
