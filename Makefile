@@ -42,7 +42,7 @@ endif
 ifdef THREADS
 export TINYIMAGE_THREADS := $(THREADS)
 endif
-# Linux gives large arrays memory in pages of 2 MB instead of 4 KB, which makes training faster (benchmarks/pages.py) and
+# Linux gives large arrays memory in pages of 2 MB instead of 4 KB, which makes training faster (benchmarks/limits.py) and
 # changes no result. Read when a process starts, and by no other C library:
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1

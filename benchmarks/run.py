@@ -5,7 +5,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import data, epochs, pages
+from benchmarks import data, epochs, limits
 from benchmarks.measure import compare
 from helpers import config, dataset, paths, readme, results
 from helpers.series import main
@@ -28,8 +28,10 @@ def run(
     rows += [compare(comparison) for comparison in data.comparisons(path)]
     for in_processes in (
         epochs.from_scratch(path, "shallow_cnn"),
+        limits.optimizer("shallow_cnn"),
         epochs.from_scratch(path, "deep_cnn"),
-        pages.comparison(),
+        limits.optimizer("deep_cnn"),
+        limits.large_pages(),
     ):
         with in_processes as comparison:
             rows.append(compare(comparison))

@@ -213,21 +213,29 @@ def _speed() -> str:
     table = pd.DataFrame(
         {
             "What": measured["name"],
-            "Here": [f"{row.ours:.3g} {row.unit}" for row in measured.itertuples()],
-            "Beside it": [_if_measured(row.peer, f"{row.peer:.3g} {row.unit}") for row in measured.itertuples()],
-            "Ratio": [_if_measured(row.ratio, f"{row.ratio:.3g} x") for row in measured.itertuples()],
+            "Here": [f"{_rounded(row.ours)} {row.unit}" for row in measured.itertuples()],
+            "Beside it": [_if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()],
+            "Ratio": [_if_measured(row.ratio, f"{_rounded(row.ratio)} x") for row in measured.itertuples()],
             "Lowest to highest": [
-                _if_measured(row.lowest, f"{row.lowest:.3g} to {row.highest:.3g}") for row in measured.itertuples()
+                _if_measured(row.lowest, f"{_rounded(row.lowest)} to {_rounded(row.highest)}")
+                for row in measured.itertuples()
             ],
-            "Aim": measured["aim"],
+            "Aim": measured["aim"].fillna(""),
         }
     )
     return (
         f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
         "code calls, with all else as Python and Keras have it, timed in turns with ours, median of "
-        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. Measured on "
+        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. A row without an aim says how far "
+        "the row above it could get at most. Measured on "
         f"{measured['hardware'].iloc[0]}, code {measured['code_version'].iloc[0]} ([table]({paths.shown(file)})).\n"
     )
+
+
+def _rounded(value: float) -> str:
+    """Three figures, and no fewer than stand before the point: "0.0651", "4.92", "1,970"."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1000 else f"{rounded:.3g}"
 
 
 def _if_measured(value: float, text: str) -> str:

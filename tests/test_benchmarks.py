@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import data, epochs, pages, replicas, worker
+from benchmarks import data, epochs, limits, replicas, worker
 from benchmarks.epochs import waiting
 from benchmarks.measure import Comparison, compare, timed
 from benchmarks.reported_way import generator, read_all
@@ -56,12 +56,13 @@ def made_by(way: partial) -> object:
 
 def test_both_ways_of_each_comparison_of_data_do_the_same_work(kaggle_folder, monkeypatch):
     monkeypatch.setattr(data, "_IMAGES", 40)
-    cold, warm, augmented = data.comparisons(kaggle_folder)
+    cold, warm, augmented, interpolated = data.comparisons(kaggle_folder)
     assert made_by(cold.ours) is None and len(made_by(cold.peer)) == len(made_by(warm.peer)) == 84
     opened = made_by(warm.ours)
     assert len(opened.images) + len(opened.unlabelled_images) == 84
     for way in (augmented.ours, augmented.peer):
         assert [x.shape for x, _ in made_by(way)] == [(20, 64, 64, 3)] * 2
+    assert sum(map(len, made_by(interpolated.ours))) == 40 and interpolated.peer == augmented.peer
 
 
 def test_waiting_is_a_share_of_a_step(tiny, monkeypatch):
@@ -78,9 +79,15 @@ def test_devices_are_compared_without_what_each_draws_for_itself():
 
 
 def test_large_and_small_pages_have_a_process_each_and_both_train():
-    with pages.comparison(n_steps=2) as comparison:
+    with limits.large_pages(n_steps=2) as comparison:
         assert comparison.ours() > 0 and comparison.peer() > 0
     assert f"export {worker.TUNABLE} ?= {worker.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
+
+
+def test_what_an_optimizer_costs_is_what_gradient_descent_does_without():
+    with limits.optimizer("shallow_cnn", n_steps=2) as comparison:
+        assert comparison.ours() > 0 and comparison.peer() > 0
+    assert comparison.aim is None
 
 
 def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):
