@@ -57,7 +57,7 @@ def _results() -> str:
         "### What each number came from",
         "",
         results.markdown(_provenance(runs)),
-        "- The interval is over images where there is one seed, over seeds where there are several; "
+        "- The interval is over images where there is one seed or all seeds score the same, else over seeds; "
         "`full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
         "- Training is the time of all epochs, without the computation of frozen features, on "
         f"{', '.join(sorted({run.record['hardware'] for run in runs}))}.",

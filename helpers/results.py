@@ -439,8 +439,7 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
 
     Returns:
         Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Top-5`, `Loss`, `Epochs`, `Seeds`,
-        `Parameters`, `Training`, as text. With one seed the interval is Wilson's over images; with several the mean and
-        Student's interval over seeds are given.
+        `Parameters`, `Training`, as text. The interval of a mean over seeds is that of `evaluation.mean_interval`.
     """
     table = rows(runs)
     table = table[table["split"] == "test"]
@@ -598,8 +597,8 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         "Every recipe by itself:",
         "",
         markdown(summary(runs, failures=failures)),
-        "Loss is the cross-entropy without penalties. The interval is over images where there is one seed, over seeds where "
-        "there are several. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile and "
+        "Loss is the cross-entropy without penalties. The interval is over images where there is one seed or all seeds score "
+        "the same, else over seeds. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile and "
         "without the computation of frozen features.",
         "",
         f"Weights of MobileNetV2: {_joined(origins) or 'not used'}. "
