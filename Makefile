@@ -42,8 +42,8 @@ endif
 ifdef THREADS
 export TINYIMAGE_THREADS := $(THREADS)
 endif
-# Linux gives large arrays memory in pages of 2 MB instead of 4 KB, which makes training faster (benchmarks/limits.py) and
-# changes no result. Read when a process starts, and by no other C library:
+# Linux gives large arrays memory in pages of 2 MB instead of 4 KB, which makes training faster on some machines
+# (benchmarks/limits.py) and changes no result. Read when a process starts, and by no other C library:
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -64,6 +64,7 @@ help: ## list the commands
 	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
 	@echo '  MOST_FILES=<n>          how many files DATA may have (default 200000), with as many times more bytes'
 	@echo '  TRACEBACK=1             show the traceback of an error'
+	@echo '  PYTHON=<command>        what .venv is made with, once (default python3)'
 	@echo 'The same narrow `make sweep`, and beside them:'
 	@echo '  SEEDS=<n>               runs of each recipe (default 3)'
 	@echo '  SCHEDULER=tcp://<host>:8786    a Dask scheduler; without it workers on this machine'

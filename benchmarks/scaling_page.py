@@ -120,7 +120,13 @@ def rendered(text: str, measured: pd.DataFrame) -> str:
 
 
 def _source(measured: pd.DataFrame) -> str:
-    return f"procedural images, {IMAGE_SIZE} px; {measured['hardware'].iloc[-1]}; {measured['date'].max()[:10]}"
+    return f"procedural images, {IMAGE_SIZE} px; {measured['hardware'].iloc[-1]}; {_days(measured)}"
+
+
+def _days(measured: pd.DataFrame) -> str:
+    """The first and the last day of the measurement, or the one there was."""
+    days = sorted({date[:10] for date in measured["date"]})
+    return " to ".join(dict.fromkeys((days[0], days[-1])))
 
 
 # --- what was measured -------------------------------------------------------------------------------------------
@@ -128,9 +134,8 @@ def _source(measured: pd.DataFrame) -> str:
 
 def _provenance(measured: pd.DataFrame) -> str:
     versions = ", ".join(measured["code_version"].unique())
-    days = sorted({date[:10] for date in measured["date"]})
     return (
-        f"Measured on {measured['hardware'].iloc[-1]}, {' to '.join(dict.fromkeys((days[0], days[-1])))}, code version "
+        f"Measured on {measured['hardware'].iloc[-1]}, {_days(measured)}, code version "
         f"{versions}. The system's load as steps began was {measured['load'].min():.1f} to {measured['load'].max():.1f}: "
         "what goes beyond 0 is other work, which makes times longer than they are on an idle machine."
     )

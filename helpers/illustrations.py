@@ -170,13 +170,20 @@ def cross_entropy(num_classes: int = 100) -> Plot:
         axis.plot(p, -np.log(p), color=MODEL_COLOURS["shallow_cnn"])
         for value, words in ((1 / num_classes, "a guess"), (0.5, "an even bet"), (0.95, "near certainty")):
             axis.plot(value, -np.log(value), "o", color=INK)
-            axis.annotate(f"{words}: {-np.log(value):.2f}", (value, -np.log(value)), (6, 5), textcoords="offset points")
-        axis.set(xscale="log", xlabel="probability given to the true class", ylabel="loss, nats", xlim=(0.001, 4))
+            place = {"xy": (value, -np.log(value)), "xytext": (-7, -3), "textcoords": "offset points"}
+            axis.annotate(f"{words}: {-np.log(value):.2f}", **place, ha="right", va="center")
+        axis.set(
+            xscale="log",
+            xlabel="probability given to the true class",
+            ylabel="loss, nats",
+            xlim=(0.001, 1.1),
+            ylim=(-0.7, 7),
+        )
     return Plot(
         figure,
         f"Cross-entropy is minus the logarithm of the probability that the true class was given: {np.log(num_classes):.2f} "
         f"(ln {num_classes}) for a uniform guess, and without bound for a confident mistake.",
-        f"A falling curve: {np.log(num_classes):.2f} at one per cent, 0.69 at one half, 0.05 at 95 per cent.",
+        f"A line that falls, over a logarithmic axis: {np.log(num_classes):.2f} at one per cent, 0.69 at one half, 0.05 at 95 per cent.",
     )
 
 

@@ -74,15 +74,24 @@ def _training(run: Run) -> list[str]:
         f"phase {number}: {phase['epochs']} epochs, {phase['optimizer']}, learning rate {phase['learning_rate']:g} "
         f"({phase['schedule']}), learns "
         + {"": "all layers", "head": "the head alone"}.get(phase["trainable"], f"from `{phase['trainable']}` upwards")
+        + (f", weight decay {phase['weight_decay']:g}" if phase["weight_decay"] else "")
+        + (", batch normalisation frozen" if phase["freeze_batch_norm"] else "")
         for number, phase in enumerate(recipe["phases"], start=1)
     ]
     return [
-        f"{record['training_images']:,} images, batches of {recipe['batch_size']}, augmentation `{recipe['augmentation']}`, "
+        f"{record['training_images']:,} images, batches of {recipe['batch_size']}, {_augmentation(recipe)}, "
         f"seed {run.seed}",
         *phases,
         *_ingredients(recipe),
         f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}, the computation of frozen features not counted",
     ]
+
+
+def _augmentation(recipe: dict[str, Any]) -> str:
+    """Networks that learn from stored features see each image in two versions."""
+    if all(phase["frozen_below"] for phase in recipe["phases"]):
+        return "each image or its mirror image"
+    return f"augmentation `{recipe['augmentation']}`"
 
 
 def _ingredients(recipe: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers import markers, paths, penalties, results, storage
 from helpers.config import NUM_CLASSES, PROFILES, REPORTED, REPORTED_L2_CURVE, find_recipe
+from helpers.reported import logged_weights
 from helpers.runs import Run, finished
 from helpers.style import name_of
 
@@ -51,7 +52,7 @@ def _results() -> str:
         f"Accuracy / loss on test: the report's on its own test set, ours on {n:,} images, "
         f"{results.TEST_SOURCES[runs[0].record['test_source']]}, "
         "used neither for training nor for any choice; means where there are several seeds."
-        f"{_confident(runs)}",
+        f"{results.losses_of_few(runs)}",
         "",
         *(_figure(folder, name) for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()),
         "### What each number came from",
@@ -59,8 +60,8 @@ def _results() -> str:
         results.markdown(_provenance(runs)),
         "- The interval is over images where there is one seed or all seeds score the same, else over seeds; "
         "`full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
-        "- Training is the time of all epochs, without the computation of frozen features, on "
-        f"{', '.join(sorted({run.record['hardware'] for run in runs}))}.",
+        "- Training is the time of all epochs on the wall, with whatever else the machine did meanwhile and without the computation of "
+        f"frozen features, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
         f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
         "- A record has the recipe, the history, all probabilities and versions.",
@@ -68,17 +69,6 @@ def _results() -> str:
     if changed := results.of_changed_recipes(runs):
         parts += ["", changed]
     return "\n".join([*parts, ""]) + "\n"
-
-
-def _confident(runs: list[Run]) -> str:
-    """Where a mean loss is far above that of a guess without any penalty, what makes it."""
-    found = results.confident_mistakes(list(results.by_recipe(runs).values()))
-    return "".join(
-        f" The loss of {row.Model}, {row.Recipe}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
-        f"probability, have {row.share_of_loss:.0%} of it; the median is {row.median_loss:.1f}."
-        for row in found.itertuples()
-        if row.share_of_loss > 0.5
-    )
 
 
 def _looks(folder: Path, runs: list[Run]) -> str:
@@ -106,6 +96,17 @@ def _provenance(runs: list[Run]) -> pd.DataFrame:
         Weights=[_short(run.record["weights"]["sha256"]) for run in recipes.values()],
         Records=[", ".join(_link(run) for run in runs if (run.model, run.recipe) == recipe) for recipe in recipes],
     )
+
+
+def _on_fewer_threads(runs: list[Run]) -> str:
+    """A sentence on runs that had fewer cores than others."""
+    most = max(run.record["threads"] for run in runs)
+    fewer = [
+        f"{name_of(run.model, run.recipe)}, seed {run.seed} ({run.record['threads']})"
+        for run in runs
+        if run.record["threads"] < most
+    ]
+    return f" Runs had {most} threads, but for {'; '.join(fewer)}." if fewer else ""
 
 
 def _short(sha256: str) -> str:
@@ -144,7 +145,7 @@ def _dead_units() -> str:
     reported = sweep.loc[(sweep["learning_rate"] - rate).abs().idxmin()]
     best = sweep.loc[sweep["validation_accuracy"].idxmax()]
     return (
-        f"**The shallow CNN's {REPORTED['shallow_cnn'].accuracy:.1%}.** Adam's first steps at {rate:g} are larger than the weights of its dense layer: after "
+        f"**The shallow CNN's {REPORTED['shallow_cnn'].accuracy:.1%}.** Adam's first steps at {rate:g} are larger than the typical weight of its dense layer: after "
         f"{PROFILES['full'].sweep_steps:,} steps {reported['dead_share']:.0%} of the layer's units are dead and validation accuracy is "
         f"{reported['validation_accuracy']:.1%}. With {best['learning_rate']:g}, and nothing else changed, it is {best['validation_accuracy']:.1%} "
         f"(notebook 02, {link})."
@@ -158,7 +159,7 @@ def _shallow_loss(fitting: float) -> str:
     table, link = found
     first, last, curve = table.iloc[0], table.iloc[-1], REPORTED_L2_CURVE
     return (
-        f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where a guess has {math.log(NUM_CLASSES):.2f}, is that of a penalised network. The speed "
+        f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where a guess has {math.log(NUM_CLASSES):.2f}, is most likely that of a penalised network. The speed "
         f"at which the report's curve with L2 falls fits about {fitting:.0f} images a batch and the recipe of the released code. Trained so, the objective of "
         f"cross-entropy and penalties falls from {first['objective']:.1f} to {last['objective']:.1f} in {len(table)} epochs, where figure 2 falls from "
         f"{curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to that curve, not to the "
@@ -189,12 +190,15 @@ def _what_transfer_lacked() -> str:
         return ""
     (ways, trap_link), (sizes, sweep_link) = trap, sweep
     coded = ways[ways["second_phase"] == "not compiled again"].iloc[0]
-    reported, best = sizes.iloc[0], sizes.loc[sizes["accuracy"].idxmax()]
+    logged = logged_weights()
+    reported, scaled, best = sizes.iloc[0], sizes.iloc[1], sizes.loc[sizes["accuracy"].idxmax()]
     return (
-        f"**MobileNetV2's {REPORTED['mobilenetv2'].accuracy:.1%}.** The released code unfreezes the network without compiling it again: of "
-        f"{coded['base_tensors']} pretrained arrays its second phase changes {coded['base_tensors_changed']} ({trap_link}). And its images have "
-        f"{reported['input_size']} pixels and values from {reported['input_range']}: a linear classifier on frozen features has {reported['accuracy']:.1%} with "
-        f"them, and {best['accuracy']:.1%} with {best['input_size']} pixels and {best['input_range']}, as the weights expect (notebook 04, {sweep_link})."
+        f"**MobileNetV2's {REPORTED['mobilenetv2'].accuracy:.1%}.** Nothing was fine-tuned: in the report's log {(~logged['changed']).sum()} of {len(logged)} weight "
+        "tensors never change. The released code unfreezes the network without compiling it again; a few steps done so change "
+        f"{coded['base_tensors_changed']} of the {coded['base_tensors']} pretrained tensors ({trap_link}). And its images have {reported['input_size']} pixels "
+        f"and values from {reported['input_range']}: a linear classifier on frozen features has {reported['accuracy']:.1%} with them, {scaled['accuracy']:.1%} with "
+        f"values from {scaled['input_range']}, as the weights expect, and {best['accuracy']:.1%} if images are enlarged to {best['input_size']} pixels as well "
+        f"(notebook 04, {sweep_link})."
     )
 
 
@@ -223,11 +227,16 @@ def _speed() -> str:
             "Aim": measured["aim"].fillna(""),
         }
     )
+    least = pd.to_numeric(measured["aim"].str.extract(r"at least ([\d.]+) x")[0])
+    missed = measured.loc[measured["ratio"] < least, "name"]
+    below = f"Below the aim: {'; '.join(missed)}. " if len(missed) else ""
+    bounds = (
+        "A row without an aim says how far the row above it could get at most. " if measured["aim"].isna().any() else ""
+    )
     return (
         f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
         "code calls, with all else as Python and Keras have it, timed in turns with ours, median of "
-        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. A row without an aim says how far "
-        "the row above it could get at most. Measured on "
+        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. {below}{bounds}Measured on "
         f"{measured['hardware'].iloc[0]}, code {measured['code_version'].iloc[0]} ([table]({paths.shown(file)})).\n"
     )
 

@@ -342,6 +342,17 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
     return pd.DataFrame(made, columns=columns)
 
 
+def losses_of_few(runs: Sequence[Run]) -> str:
+    """A sentence on each recipe whose mean loss on test comes mostly from few images; "" where there is none."""
+    found = confident_mistakes(list(by_recipe(runs).values()))
+    return "".join(
+        f" The loss of {row.Model}, {row.Recipe}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
+        f"probability, have {row.share_of_loss:.0%} of it; the median is {row.median_loss:.1f}."
+        for row in found.itertuples()
+        if row.share_of_loss > 0.5
+    )
+
+
 def seconds_to(run: Run, accuracy: float) -> float | None:
     """Seconds of training epochs until validation accuracy first reaches a value; None where it never does."""
     reached = run.history["validation_accuracy"] >= accuracy
@@ -589,7 +600,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
     lines = [
         f"Data: {first['data']['description']} ({first['data']['layout']} layout, fingerprint "
         f"{first['data']['fingerprint']}), profile {runs[0].config['profile']}, {first['training_images']:,} training "
-        f"images; test set of {n_test:,} images ({source}).",
+        f"images; test set of {n_test:,} images, {TEST_SOURCES[source]}.",
         "",
         "Accuracy / loss on the test set, beside the report's table 1:",
         "",
@@ -597,7 +608,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         "Every recipe by itself:",
         "",
         markdown(summary(runs, failures=failures)),
-        "Loss is the cross-entropy without penalties. The interval is over images where there is one seed or all seeds score "
+        f"Loss is the cross-entropy without penalties.{losses_of_few(runs)} The interval is over images where there is one seed or all seeds score "
         "the same, else over seeds. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile and "
         "without the computation of frozen features.",
         "",

@@ -29,6 +29,7 @@ def write_run(
     split="split0",
     version="abc123",
     permuted=False,
+    threads=2,
     **changes,
 ):
     """A run whose first `right` of `n` images are right on validation and test; `changes` go into `config.json`.
@@ -79,6 +80,7 @@ def write_run(
         "data": {"description": "demo data", "layout": "kaggle", "fingerprint": data, "unreadable": []},
         "weights": {"origin": "a file" if model == "mobilenetv2" else "random initialisation", "sha256": ""},
         "hardware": "a CPU, 2 cores",
+        "threads": threads,
         "code_version": version,
         "started": started,
         "finished": finished,

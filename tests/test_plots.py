@@ -77,7 +77,7 @@ CASES = {
     "image_grid": lambda runs: plots.image_grid(
         IMAGES, ["cat", "a dog with a very long name", "owl"], "One image of each of 3 classes", SOURCE, 2
     ),
-    "channel_summary": lambda runs: plots.channel_summary(IMAGES[0] / 255, CHANNELS, SOURCE),
+    "channel_summary": lambda runs: plots.channel_summary(IMAGES[0] / 255, CHANNELS, 3, SOURCE),
     "brightness_spread": lambda runs: plots.brightness_spread(BRIGHTNESS, SOURCE),
     "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
     "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
@@ -204,7 +204,8 @@ def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
     longer = write_run(tmp_path, "shallow_cnn_l2", "as_reported", validation=(0.01, 0.01, 0.01))
     above = write_run(tmp_path, "shallow_cnn", "improved", validation=(0.01, 0.2, 0.3))
     caption = plots.training_curves([first, longer, above], SOURCE).caption
-    assert caption.endswith(" Hidden behind another curve: Shallow CNN, as reported.")
+    assert " Hidden behind another curve: Shallow CNN, as reported. " in caption
+    assert caption.endswith(" Without the mirrored view that the scores of Shallow CNN, improved have.")
     assert "Hidden" not in plots.training_curves([longer, first, above], SOURCE).caption
 
 

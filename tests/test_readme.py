@@ -41,6 +41,14 @@ def test_seeds_of_a_recipe_share_a_row_with_a_link_to_each_record(tmp_path, monk
     assert len(rows) == 1 and ", ".join(links) in rows[0]
 
 
+def test_runs_on_fewer_threads_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    runs.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "full" / "records")
+    assert "threads" not in readme._results()
+    runs.write_record(write_run(tmp_path, "deep_cnn", "improved", 1, threads=1), tmp_path / "full" / "records")
+    assert "Runs had 2 threads, but for Deep CNN, improved, seed 1 (1)." in readme._results()
+
+
 def test_missing_markers_are_refused():
     with pytest.raises(ValueError, match="results: begin"):
         readme.rendered("# No markers\n")

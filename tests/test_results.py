@@ -231,7 +231,13 @@ def test_tables_are_written_for_readers_and_programs(some, tmp_path):
     assert list(table.columns) == COLUMNS
     pd.testing.assert_frame_equal(table, results.rows(some), check_dtype=False)
     text = (tmp_path / "out" / "results.md").read_text()
-    for part in ("demo data", "100 images (split_off)", "| MobileNetV2 | improved |", "not used above", "code older1"):
+    for part in (
+        "demo data",
+        "100 images, split off the labelled training images",
+        "| MobileNetV2 | improved |",
+        "not used above",
+        "code older1",
+    ):
         assert part in text
 
 

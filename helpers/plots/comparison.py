@@ -29,6 +29,7 @@ from helpers.style import (
     note,
     p_text,
     percent_axis,
+    run_colour,
     theme,
 )
 
@@ -81,11 +82,11 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
             n = runs[0].result()["n"]
             low, high = evaluation.mean_interval(group, n)
             mean = means[model, recipe] = float(np.mean(group))
-            axis.barh(place, mean, color=MODEL_COLOURS[model], height=0.62, alpha=1 if recipe == "improved" else 0.6)
+            axis.barh(place, mean, color=run_colour(model, recipe), height=0.62)
             axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
             reported = REPORTED[model].accuracy
-            is_hidden = reported is not None and high < reported < high + 0.09  # the mark would cross the text
-            axis.text((reported if is_hidden else max(high, 0.012)) + 0.008, place, f"{mean:.1%}", va="center")
+            # In a column of its own: beside the bar it would be read as the number of the report's mark.
+            axis.text(1.0, place, f"{mean:.1%}", va="center", ha="right", transform=axis.get_yaxis_transform())
             if reported is not None:
                 axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
@@ -122,7 +123,7 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         figure, axes = new_figure(PAGE, 4.6, 2, 2, sharey=True)
         for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
             for row in table.itertuples():
-                look = {"color": MODEL_COLOURS[row.model], "markersize": 7, "clip_on": False}
+                look = {"color": MODEL_COLOURS[row.model], "markersize": 7, "fillstyle": "none", "clip_on": False}
                 axis.plot(getattr(row, column), row.accuracy, RECIPE_MARKERS[row.recipe], **look)
             axis.set(xscale="log", xlabel=words, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -134,7 +135,8 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         for model in [model for model in MODEL_COLOURS if model in set(table["model"])]:
             axes[0, 0].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
         for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in set(table["recipe"])]:
-            axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], color=FAINT, label=RECIPE_NAMES[recipe])
+            look = {"color": FAINT, "fillstyle": "none"}
+            axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], label=RECIPE_NAMES[recipe], **look)
         figure.legend(loc="outside upper center", ncols=4)
         note(figure, source)
     return Plot(
@@ -388,7 +390,8 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
             axis.set(ylabel="test accuracy")
         percent_axis(axes[0, 0])
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
-        note(figure, source)
+        fewest = min(table["n"].min() for found in tables.values() for table in found)
+        note(figure, f"{source}, n = {fewest:,} images a point, or more")
     ends = [
         f"{name_of(run.model, run.recipe)} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
         f"{table['accuracy'].iloc[-1]:.1%} in the highest"

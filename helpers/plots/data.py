@@ -50,12 +50,13 @@ def image_grid(images: np.ndarray, titles: Sequence[str], what: str, source: str
     )
 
 
-def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, source: str) -> Plot:
+def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, n_images: int, source: str) -> Plot:
     """The average of all training images, and mean and spread of each channel.
 
     Args:
         mean_image: float (height, width, 3), 0 to 1.
         statistics: of `exploration.channel_statistics`.
+        n_images: how many went into both.
         source: what the images are.
     """
     with theme():
@@ -66,7 +67,7 @@ def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, source: st
         colours = [ORANGE, GREEN, BLUE]
         right.bar(statistics.index, statistics["mean"], yerr=statistics["std"], color=colours, capsize=3, width=0.6)
         right.set(ylim=(0, 1), ylabel="pixel value, 0 to 1", title="Mean and standard deviation")
-        note(figure, source)
+        note(figure, f"{source}, n = {n_images:,} images")
     means = ", ".join(f"{name} {value:.2f}" for name, value in statistics["mean"].items())
     return Plot(
         figure,
@@ -181,9 +182,12 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         source: what the images are.
     """
     above = int((correlation > threshold).sum())
+    width = np.ptp(correlation) / 50
+    first, last = np.floor((correlation.min() - threshold) / width), np.ceil((correlation.max() - threshold) / width)
+    edges = threshold + width * np.arange(first, last + 1)  # no bar stands on both sides of the line
     with theme():
         figure, axis = new_figure(COLUMN, 2.2)
-        axis.hist(correlation, bins=50, color=MODEL_COLOURS["shallow_cnn"])
+        axis.hist(correlation, bins=edges, color=MODEL_COLOURS["shallow_cnn"])
         axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
         axis.set(
             xlabel="correlation with the nearest training image", ylabel="test images", yscale="log", ylim=(0.6, None)
@@ -251,7 +255,7 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
     names = ", ".join(class_names[label] for label in chosen)
     return Plot(
         figure,
-        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes that lie closest "
-        "together. Distances between far groups mean little.",
+        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes whose own images lie "
+        "closest together. Distances between far groups mean little.",
         f"Points scattered over the plane; the classes with the smallest spread are {names}.",
     )

@@ -26,6 +26,8 @@ from helpers.style import (
     theme,
 )
 
+_LEAST_SPREAD = 1e-6  # a layer of dead units has none, which has no place on a logarithmic axis
+
 
 def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
     """Every layer that changes the shape of what flows through networks: height for size, text for shape.
@@ -70,8 +72,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
     return Plot(
         figure,
         f"Filters of the first convolution after training, each scaled to the range of its layer ({source}).",
-        f"Rows of small coloured squares for {', '.join(kernels)}: the more a network has learned, the more stripes, "
-        "edges and colour blobs replace noise.",
+        f"Rows of small coloured squares for {', '.join(kernels)}.",
     )
 
 
@@ -89,7 +90,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
             options = {"marker": marker, "color": colour, "label": name}
             places = np.arange(1, len(table) + 1)
             left.plot(places, table["dead_share"], **options)
-            right.plot(places, table["spread_over_images"].clip(lower=1e-6), **options)
+            right.plot(places, table["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
         left.set(ylim=(-0.03, 1.03), title="Units that never fire")
         percent_axis(left)
         right.set(yscale="log", title="Spread of a unit over images")
@@ -102,8 +103,9 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     return Plot(
         figure,
         f"What comes out of each rectified layer on images of the validation set ({source}): left, units that are zero for "
-        "every image; right, how much a unit's mean differs from image to image (logarithmic).",
-        f"Dead units are most frequent in {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
+        "every image; right, how much a unit's mean differs from image to image (logarithmic; "
+        f"what lies below {_LEAST_SPREAD:g} is drawn there).",
+        f"{'Most dead units' if len(tables) > 1 else 'Dead units'}: {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
     )
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ticker import LogLocator
 
 from helpers.config import REPORTED
@@ -13,6 +12,7 @@ from helpers.runs import Run
 from helpers.style import (
     COLUMN,
     FAINT,
+    GREY,
     INK,
     MODEL_COLOURS,
     PAGE,
@@ -23,6 +23,7 @@ from helpers.style import (
     new_figure,
     note,
     percent_axis,
+    run_colour,
     theme,
 )
 
@@ -35,12 +36,11 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         source: what they were trained on.
         reported: logged curves of the report (`mobilenetv2_reported_curves.csv`), drawn in black.
     """
-    colours = _run_colours(runs)
     with theme():
         figure, axes = new_figure(PAGE, 3.1, 1, 2)
         for run in runs:
             options = {
-                "color": colours[run.label],
+                "color": run_colour(run.model, run.recipe),
                 "marker": RECIPE_MARKERS[run.recipe],
                 "markevery": max(1, len(run.history) // 6),
             }
@@ -65,8 +65,9 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         for axis in axes:
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2)
-        note(figure, source)
+        figure.legend(handles, labels, loc="outside upper center", ncols=2)
+        n_training, n_validation = runs[0].record["training_images"], runs[0].result("validation")["n"]
+        note(figure, f"{source}, {n_training:,} training and {n_validation:,} validation images")
     finals = "; ".join(
         f"{name_of(run.model, run.recipe)} ends at {run.history['validation_accuracy'].iloc[-1]:.1%}" for run in runs
     )
@@ -75,9 +76,25 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
         "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
         f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
-        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}",
+        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}"
+        f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
+
+
+def _of_the_report(runs: Sequence[Run], reported: pd.DataFrame | None) -> str:
+    """A sentence on what is drawn in black; "" where nothing is."""
+    if reported is not None:
+        return " Black: the report's log, of its own split."
+    return "" if REPORTED[runs[0].model].accuracy is None else " Black: the report's table 1, measured on other images."
+
+
+def _mirrored(runs: Sequence[Run]) -> str:
+    """A sentence on runs whose scores are higher than their curves; "" where there are none."""
+    names = dict.fromkeys(
+        name_of(run.model, run.recipe) for run in runs if run.config["recipe"].get("flip_at_test", False)
+    )
+    return f" Without the mirrored view that the scores of {'; '.join(names)} have." if names else ""
 
 
 def _covered(runs: Sequence[Run]) -> str:
@@ -156,7 +173,7 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
         note(figure, source)
     return Plot(
         figure,
-        f"Distance of single batches' gradients from their mean, over its length ({source}).",
+        f"Distance of single batches' gradients from their mean, over its length, before training ({source}).",
         f"The noise falls from {first['relative_noise']:.1f} at {first['batch_size']:.0f} images to "
         f"{frame['relative_noise'].iloc[-1]:.1f} at {frame['batch_size'].iloc[-1]:.0f}.",
     )
@@ -170,13 +187,12 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         reported: of `reported.epoch_seconds`.
         source: what was trained on.
     """
-    colours = _run_colours(runs)
     with theme():
         figure, axis = new_figure(PAGE, 3)
         log_epochs = np.arange(1, len(reported) + 1)
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
         for run in runs:
-            options = {"color": colours[run.label], "marker": RECIPE_MARKERS[run.recipe]}
+            options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
             for number, phase in run.history.groupby("phase"):
                 label = _label(run, runs) if number == 1 else None
                 axis.plot(phase["epoch"], phase["seconds"], label=label, **options)
@@ -202,7 +218,7 @@ def logged_weights(frame: pd.DataFrame) -> Plot:
     Args:
         frame: of `reported.logged_weights`.
     """
-    colours = {"pretrained base": MODEL_COLOURS["shallow_cnn"], "new head": MODEL_COLOURS["mobilenetv2"]}
+    colours = {"pretrained base": GREY, "new head": MODEL_COLOURS["mobilenetv2"]}
     with theme():
         figure, axis = new_figure(PAGE * 0.8, 2.4)
         for (part, group), marker in zip(frame.groupby("part", sort=False), "o^", strict=False):
@@ -238,17 +254,6 @@ def _label(run: Run, runs: Sequence[Run]) -> str | None:
     return name_of(run.model, run.recipe) if is_first else None
 
 
-def _run_colours(runs: Sequence[Run]) -> dict[str, str]:
-    """The model's own colour for `improved`, a darker and a lighter shade of it for the other recipes."""
-    shades = {"as_reported": ("black", 0.45), "as_coded": ("white", 0.4), "improved": ("white", 0.0)}
-    return {run.label: _blend(MODEL_COLOURS[run.model], *shades[run.recipe]) for run in runs}
-
-
-def _blend(colour: str, other: str, share: float) -> str:
-    mixed = (1 - share) * np.array(to_rgb(colour)) + share * np.array(to_rgb(other))
-    return to_hex(mixed)
-
-
 def _phase_borders(run: Run) -> list[float]:
     phases = run.history["phase"]
     return (run.history["epoch"][phases.diff() > 0] - 0.5).tolist()
@@ -282,7 +287,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         kinds = list(dict.fromkeys((run.model, run.recipe) for run in runs))
         for run in runs:
             width = len(kinds) - kinds.index((run.model, run.recipe))  # a line under another looks out on both sides
-            options = {"color": MODEL_COLOURS[run.model], "marker": RECIPE_MARKERS[run.recipe]}
+            options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
             options |= {"linewidth": 0.5 + width, "markersize": 2 + 2 * width}
             name, history = _label(run, runs), run.history
             labels = [f"{name}: {what}" if name else None for what in ("with penalties", "cross-entropy")]

@@ -44,7 +44,8 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
         note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images")
     return Plot(
         figure,
-        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images.",
+        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images. Linear classifiers "
+        "on a frozen base learned from a part of the training images.",
         "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()),
     )
 
@@ -129,10 +130,10 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
         axis.axhline(frame["accuracy"].mean(), color=INK, linestyle="--", linewidth=1)
         axis.set(xlabel="fold", ylabel="accuracy of the fold", xticks=frame["fold"], ylim=(0, None))
         percent_axis(axis)
-        note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images a fold")
+        note(figure, f"{source}, n = {' to '.join(f'{n:,}' for n in sorted(set(frame['n'])))} images a fold")
     return Plot(
         figure,
-        f"Cross-validation of a linear classifier on frozen features ({source}); lines are 95 % intervals over images, dashed "
+        f"Cross-validation of a linear classifier on frozen features of images for training and validation ({source}); lines are 95 % intervals over images, dashed "
         "is the mean.",
         f"{len(frame)} folds between {frame['accuracy'].min():.1%} and {frame['accuracy'].max():.1%}.",
     )
