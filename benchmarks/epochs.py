@@ -75,7 +75,8 @@ def waiting(dataset: Dataset, split: Split, weights: BaseWeights) -> list[dict[s
         images, labels = _some(dataset, split)
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, 0))
         name = f"waiting for input, {recipe.model} as_reported"
-        rows.append(row(name, ours=_share_waiting(model, stream), unit="of a step", aim="under 0.05"))
+        share = _share_waiting(model, stream)
+        rows.append(row(name, ours=share, unit="of a step", aim="under 0.05", reached=share < 0.05))
     return rows
 
 
@@ -93,7 +94,10 @@ def time_to_reported_accuracy(dataset: Dataset, split: Split, weights: BaseWeigh
     images, labels = dataset.part(split, "validation")  # test images are for frozen recipes alone
     accuracy = evaluation.accuracy(training.predict(model, images), labels)
     name = f"to the report's {reported.accuracy:.1%}: a head on features of {len(chosen):,} images reached {accuracy:.1%} on validation"
-    return row(name, ours=took, peer=reported.seconds, unit="s", ratio=reported.seconds / took, aim="ours under 120 s")
+    ratio = reported.seconds / took
+    return row(
+        name, ours=took, peer=reported.seconds, unit="s", ratio=ratio, aim="ours under 120 s", reached=took < 120
+    )
 
 
 def memory(source: Path) -> dict[str, object]:
@@ -102,9 +106,8 @@ def memory(source: Path) -> dict[str, object]:
     environment = os.environ | {"PROBED": str(source)}
     probe = subprocess.run(command, env=environment, cwd=paths.ROOT, capture_output=True, text=True, check=True)
     gigabytes = float(probe.stdout.split()[-1])
-    return row(
-        "memory beyond TensorFlow, shallow_cnn as_reported on all images", ours=gigabytes, unit="GiB", aim="under 2"
-    )
+    name = "memory beyond TensorFlow, shallow_cnn as_reported on all images"
+    return row(name, ours=gigabytes, unit="GiB", aim="under 2", reached=gigabytes < 2)
 
 
 def print_memory() -> None:

@@ -33,19 +33,21 @@ def compare(comparison: Comparison) -> dict[str, object]:
 
     Returns:
         A row of the table: `name`, `ours` and `peer` (median seconds), `unit`, `ratio` (median), `lowest`, `highest`,
-        `aim`, `repeats`, and where it was measured.
+        `aim`, `reached`, `repeats`, and where it was measured.
     """
     turns = [(comparison.ours(), comparison.peer()) for _ in range(comparison.repeats + 1)][1:]
     ratios = [peer / ours for ours, peer in turns]
+    ratio = statistics.median(ratios)
     return row(
         comparison.name,
         ours=statistics.median(ours for ours, _ in turns),
         peer=statistics.median(peer for _, peer in turns),
         unit="s",
-        ratio=statistics.median(ratios),
+        ratio=ratio,
         lowest=min(ratios),
         highest=max(ratios),
-        aim=f"at least {comparison.aim:g} x" if comparison.aim else "",
+        aim="" if comparison.aim is None else f"at least {comparison.aim:g} x",
+        reached=comparison.aim is None or ratio >= comparison.aim,
         repeats=comparison.repeats,
     )
 

@@ -58,10 +58,8 @@ def _results() -> str:
         "### What each number came from",
         "",
         results.markdown(_provenance(runs)),
-        "- The interval is over images where there is one seed or all seeds score the same, else over seeds; "
-        "`full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
-        "- Training is the time of all epochs on the wall, with whatever else the machine did meanwhile and without the computation of "
-        f"frozen features, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
+        f"- {results.ABOUT_INTERVALS}; `full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
+        f"- {results.ABOUT_SECONDS}, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
         f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
         "- A record has the recipe, the history, all probabilities and versions.",
@@ -227,9 +225,8 @@ def _speed() -> str:
             "Aim": measured["aim"].fillna(""),
         }
     )
-    least = pd.to_numeric(measured["aim"].str.extract(r"at least ([\d.]+) x")[0])
-    missed = measured.loc[measured["ratio"] < least, "name"]
-    below = f"Below the aim: {'; '.join(missed)}. " if len(missed) else ""
+    missed = measured.loc[~measured["reached"], "name"]
+    below = f"Not reached: the aim of {'; '.join(missed)}. " if len(missed) else ""
     bounds = (
         "A row without an aim says how far the row above it could get at most. " if measured["aim"].isna().any() else ""
     )

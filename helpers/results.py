@@ -39,6 +39,12 @@ TEST_SOURCES = {
     "split_off": "split off the labelled training images",
     "official_val": "the official validation images of Tiny ImageNet-200",
 }
+# What has to be said below every table of results.
+ABOUT_INTERVALS = "The interval is over images where there is one seed or all seeds score the same, else over seeds"
+ABOUT_SECONDS = (
+    "Training is the time of all epochs on the wall, with whatever else the machine did meanwhile and without the computation of "
+    "frozen features"
+)
 # The figures that a reader should see first.
 MAIN_FIGURES = (
     "accuracies",
@@ -343,12 +349,11 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
 
 
 def losses_of_few(runs: Sequence[Run]) -> str:
-    """A sentence on each recipe whose mean loss on test comes mostly from few images; "" where there is none."""
-    found = confident_mistakes(list(by_recipe(runs).values()))
+    """A sentence on each run whose mean loss on test comes mostly from few images; "" where there is none."""
     return "".join(
-        f" The loss of {row.Model}, {row.Recipe}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
+        f" The loss of {row.Model}, {row.Recipe}, seed {row.seed}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
         f"probability, have {row.share_of_loss:.0%} of it; the median is {row.median_loss:.1f}."
-        for row in found.itertuples()
+        for row in confident_mistakes(runs).itertuples()
         if row.share_of_loss > 0.5
     )
 
@@ -608,9 +613,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         "Every recipe by itself:",
         "",
         markdown(summary(runs, failures=failures)),
-        f"Loss is the cross-entropy without penalties.{losses_of_few(runs)} The interval is over images where there is one seed or all seeds score "
-        "the same, else over seeds. Training is the time on the wall of all epochs, with whatever else the machine did meanwhile and "
-        "without the computation of frozen features.",
+        f"Loss is the cross-entropy without penalties.{losses_of_few(runs)} {ABOUT_INTERVALS}. {ABOUT_SECONDS}.",
         "",
         f"Weights of MobileNetV2: {_joined(origins) or 'not used'}. "
         f"Hardware: {_joined(run.record['hardware'] for run in runs)}. "

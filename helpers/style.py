@@ -39,8 +39,8 @@ MODEL_NAMES = {
     "deep_cnn_l2": "Deep CNN, L2",
     "mobilenetv2": "MobileNetV2",
 }
-# How much of black or white is mixed into a model's colour.
-_SHADES = {"as_reported": (0.0, 0.45), "as_coded": (1.0, 0.4), "improved": (1.0, 0.0)}
+# Share of black in the colour of a run; paler shades would not stand out from white.
+_BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
 RECIPE_NAMES = {"as_reported": "as reported", "as_coded": "as coded", "improved": "improved"}
 SEQUENTIAL = "viridis"
 
@@ -198,9 +198,9 @@ def name_of(model: str, recipe: str) -> str:
 
 
 def run_colour(model: str, recipe: str) -> str:
-    """The model's own colour for `improved`, a darker and a paler shade of it for the other recipes of the same model."""
-    grey, share = (0.0, 0.0) if model.endswith("_l2") else _SHADES[recipe]  # those with L2 have one recipe
-    return mpl.colors.to_hex([(1 - share) * value + share * grey for value in mpl.colors.to_rgb(MODEL_COLOURS[model])])
+    """The model's own colour for `improved`, darker shades of it for the other recipes of the same model."""
+    black = 0.0 if model.endswith("_l2") else _BLACK[recipe]  # those with L2 have one recipe
+    return mpl.colors.to_hex([(1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model])])
 
 
 def p_text(p_value: float) -> str:

@@ -1,6 +1,7 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from functools import partial
 
 import keras
@@ -31,7 +32,7 @@ def test_both_ways_are_timed_in_turns_and_the_first_turn_does_not_count():
     )
     assert order == ["ours", "peer"] * 3
     assert row["ratio"] > 2 and row["lowest"] <= row["ratio"] <= row["highest"]
-    assert (row["unit"], row["repeats"], row["aim"]) == ("s", 2, "at least 2 x")
+    assert (row["unit"], row["repeats"], row["aim"], row["reached"]) == ("s", 2, "at least 2 x", True)
     assert row["peer"] >= 0.01
 
 
@@ -88,6 +89,22 @@ def test_what_an_optimizer_costs_is_what_gradient_descent_does_without():
     with limits.optimizer("shallow_cnn", n_steps=2) as comparison:
         assert comparison.ours() > 0 and comparison.peer() > 0
     assert comparison.aim is None
+
+
+def test_the_step_that_bounds_a_faster_adam_has_none(monkeypatch):
+    asked = []
+
+    @contextmanager
+    def recorded(tunable, prepare, *arguments):
+        asked.append((prepare, *arguments))
+        yield None
+
+    monkeypatch.setattr(limits, "worker", recorded)
+    with limits.optimizer("deep_cnn", n_steps=2):
+        pass
+    (ours, _, phase, _), (peer, *_) = asked
+    assert phase.optimizer == "sgd" and phase.momentum == 0
+    assert (ours, peer) == (limits._steps, limits._reported_steps)
 
 
 def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):

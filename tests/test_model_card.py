@@ -22,11 +22,17 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
         run.key,
         "abc123",
         "split off the labelled training images",
+        "each image or its mirror image",
+        "weight decay 0.05, batch normalisation frozen",
     ):
         assert words in text
     for number, phase in enumerate(run.config["recipe"]["phases"], start=1):
         assert f"phase {number}: {phase['epochs']} epochs" in text
     assert "—" not in text and "nan" not in text
+
+
+def test_a_network_trained_from_pixels_names_its_augmentation(tmp_path):
+    assert "augmentation `report`" in model_card.text(write_run(tmp_path, "deep_cnn", "as_reported"), NAMES)
 
 
 def test_class_names_are_shown_as_they_are(run):

@@ -8,7 +8,7 @@ from fake_runs import NUM_CLASSES, write_run
 from matplotlib.colors import to_rgb
 
 from helpers import evaluation, models, plots, reported, results, style
-from helpers.config import find_recipe
+from helpers.config import RECIPES, find_recipe
 from helpers.style import Plot
 
 SOURCE = "made by a test"
@@ -176,9 +176,9 @@ def test_axes_of_accuracy_start_at_zero_and_show_per_cent(name, which, runs):
     assert "accuracy" in getattr(axis, f"get_{which}label")()
 
 
-@pytest.mark.parametrize("colour", style.MODEL_COLOURS.values())
-def test_colours_of_models_stand_out_from_white(colour):
-    channels = np.array(to_rgb(colour))
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
+def test_colours_of_runs_stand_out_from_white(recipe):
+    channels = np.array(to_rgb(style.run_colour(recipe.model, recipe.name)))
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 3
 
@@ -213,6 +213,18 @@ def test_training_curves_cut_and_name_losses_out_of_the_picture(tmp_path):
     plot = plots.training_curves([write_run(tmp_path, "deep_cnn", "improved", validation=(-30, 0.1, 0.2))], SOURCE)
     assert plot.figure.axes[1].get_ylim() == (0, 12)
     assert "above 12" in plot.caption
+
+
+def test_no_bar_of_correlations_stands_on_both_sides_of_the_threshold():
+    plot = plots.correlation_spread(pd.Series([0.5, 0.7, 0.949, 0.951]), 0.95, SOURCE)
+    assert np.isclose(0.95, [bar.get_x() for bar in plot.figure.axes[0].patches]).any()
+    assert plots.correlation_spread(pd.Series([0.7, 0.7]), 0.95, SOURCE).figure.axes[0].patches
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_any_number_of_properties_is_drawn(runs, n):
+    plot = plots.accuracy_by({f"property {i}": [BY] for i in range(n)}, runs[:1], SOURCE)
+    assert sum(axis.axison for axis in plot.figure.axes) == n
 
 
 def test_the_border_between_phases_is_drawn(tmp_path):

@@ -314,6 +314,16 @@ def test_confident_mistakes_find_the_images_that_make_a_mean_loss(folder):
     assert results.confident_mistakes([]).empty
 
 
+def test_a_loss_made_by_few_images_is_named_with_its_seed(folder):
+    plain, few = (write_run(folder, "deep_cnn", "as_reported", seed, n=100) for seed in (0, 2))
+    probabilities = np.full((100, 4), 0.25)
+    probabilities[:2] = [0, 1, 0, 0]
+    few.predictions["test_probabilities"], few.predictions["test_labels"] = probabilities, np.zeros(100, int)
+    few.record["results"]["test"]["loss"] = (98 * np.log(4) + 2 * 200) / 100
+    assert "Deep CNN, as reported, seed 2, is made by few images: 2.0% of them" in results.losses_of_few([plain, few])
+    assert results.losses_of_few([plain]) == ""
+
+
 def test_training_is_listed_as_fit_shows_it_and_as_it_is(folder):
     run = write_run(folder, "mobilenetv2", "as_coded", training=(0.1, 0.35), validation=(0.2, 0.4), train_clean=0.45)
     row = results.training_and_validation([run]).iloc[0]

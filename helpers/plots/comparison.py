@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers import calibration, evaluation
 from helpers.config import REPORTED
-from helpers.plots.layout import short
+from helpers.plots.layout import counted, short
 from helpers.runs import Run
 from helpers.style import (
     COLUMN,
@@ -219,7 +219,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
                 axis.plot(
                     table["confidence"],
                     table["accuracy"],
-                    color=MODEL_COLOURS[run.model],
+                    color=run_colour(run.model, run.recipe),
                     marker=RECIPE_MARKERS[run.recipe],
                     markersize=4,
                     clip_on=False,
@@ -264,7 +264,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
             axis.plot(
                 curve["coverage"],
                 curve["accuracy"],
-                color=MODEL_COLOURS[run.model],
+                color=run_colour(run.model, run.recipe),
                 label=name_of(run.model, run.recipe),
             )
         axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
@@ -352,9 +352,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
         axis.set_yticks(places, [short(name, 42) for name in chosen["class_name"]])
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
         percent_axis(axis, "x")
-        fewest, most = per_class["n"].min(), per_class["n"].max()
-        n = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-        note(figure, f"{source}, n = {n} images a class")
+        note(figure, f"{source}, n = {counted(per_class['n'])} images a class")
     return Plot(
         figure,
         f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
@@ -367,13 +365,16 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
     """Accuracy by properties of the images, one property a panel.
 
     Args:
-        tables: for each property, `evaluation.accuracy_by` of each run; two or four of them.
+        tables: for each property, `evaluation.accuracy_by` of each run.
         runs: in the order of the tables.
         source: what was judged.
     """
+    rows = -(-len(tables) // 2)
     with theme():
-        figure, axes = new_figure(PAGE, 2.3 * len(tables) / 2, len(tables) // 2, 2, sharey=True, squeeze=False)
-        for axis, (words, found) in zip(axes.flat, tables.items(), strict=True):
+        figure, axes = new_figure(PAGE, 2.3 * rows, rows, 2, sharey=True, squeeze=False)
+        for axis in axes.flat[len(tables) :]:
+            axis.axis("off")
+        for axis, (words, found) in zip(axes.flat, tables.items(), strict=False):
             for run, table in zip(runs, found, strict=True):
                 errors = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
                 axis.errorbar(
@@ -381,7 +382,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
                     table["accuracy"],
                     yerr=errors,
                     fmt="o-",
-                    color=MODEL_COLOURS[run.model],
+                    color=run_colour(run.model, run.recipe),
                     capsize=2,
                     label=name_of(run.model, run.recipe),
                 )
@@ -390,8 +391,8 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
             axis.set(ylabel="test accuracy")
         percent_axis(axes[0, 0])
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
-        fewest = min(table["n"].min() for found in tables.values() for table in found)
-        note(figure, f"{source}, n = {fewest:,} images a point, or more")
+        groups = pd.concat([table["n"] for found in tables.values() for table in found])
+        note(figure, f"{source}, n = {counted(groups)} images a point")
     ends = [
         f"{name_of(run.model, run.recipe)} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
         f"{table['accuracy'].iloc[-1]:.1%} in the highest"

@@ -24,6 +24,8 @@ from helpers.style import (
     theme,
 )
 
+_BAR = 0.015  # width of a bar in the histogram of correlations
+
 
 def image_grid(images: np.ndarray, titles: Sequence[str], what: str, source: str, columns: int = 10) -> Plot:
     """Images with words above them.
@@ -182,9 +184,8 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         source: what the images are.
     """
     above = int((correlation > threshold).sum())
-    width = np.ptp(correlation) / 50
-    first, last = np.floor((correlation.min() - threshold) / width), np.ceil((correlation.max() - threshold) / width)
-    edges = threshold + width * np.arange(first, last + 1)  # no bar stands on both sides of the line
+    first, last = (np.floor((value - threshold) / _BAR) for value in (correlation.min(), correlation.max()))
+    edges = threshold + _BAR * np.arange(first, last + 2)  # no bar stands on both sides of the line
     with theme():
         figure, axis = new_figure(COLUMN, 2.2)
         axis.hist(correlation, bins=edges, color=MODEL_COLOURS["shallow_cnn"])

@@ -54,6 +54,11 @@ def span(values: pd.Series) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
+def counted(numbers: pd.Series) -> str:
+    """How many there are of each of several: "3,000", or "3,000 to 3,001"."""
+    return " to ".join(f"{number:,}" for number in sorted({numbers.min(), numbers.max()}))
+
+
 def short(text: str, length: int) -> str:
     """Text of so many characters at most; what is longer ends in "…"."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullFormatter
 
-from helpers.plots.layout import wrapped
+from helpers.plots.layout import counted, wrapped
 from helpers.style import (
     COLUMN,
     INK,
@@ -130,7 +130,7 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
         axis.axhline(frame["accuracy"].mean(), color=INK, linestyle="--", linewidth=1)
         axis.set(xlabel="fold", ylabel="accuracy of the fold", xticks=frame["fold"], ylim=(0, None))
         percent_axis(axis)
-        note(figure, f"{source}, n = {' to '.join(f'{n:,}' for n in sorted(set(frame['n'])))} images a fold")
+        note(figure, f"{source}, n = {counted(frame['n'])} images a fold")
     return Plot(
         figure,
         f"Cross-validation of a linear classifier on frozen features of images for training and validation ({source}); lines are 95 % intervals over images, dashed "
