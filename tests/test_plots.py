@@ -90,7 +90,9 @@ CASES = {
         {"shallow_cnn": models.build(find_recipe("shallow_cnn", "as_reported"), NUM_CLASSES)}, SOURCE
     ),
     "filters": lambda runs: plots.filters({"one": RNG.random((3, 3, 3, 40)), "flat": np.zeros((3, 3, 3, 8))}, SOURCE),
-    "layer_activity": lambda runs: plots.layer_activity({"one": ACTIVITY, "two": ACTIVITY / 2}, SOURCE),
+    "layer_activity": lambda runs: plots.layer_activity(
+        {"Deep CNN, improved": ACTIVITY, "Shallow CNN, as coded": ACTIVITY / 2}, SOURCE
+    ),
     "training_curves": lambda runs: plots.training_curves(runs[:3], SOURCE),
     "learning_rates": lambda runs: plots.learning_rates(RATES, 0.01, NUM_CLASSES, "deep_cnn", SOURCE),
     "gradient_noise": lambda runs: plots.gradient_noise(NOISE, SOURCE),

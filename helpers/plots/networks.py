@@ -10,14 +10,11 @@ from matplotlib.patches import Rectangle
 
 from helpers.plots.layout import tiles, wrapped
 from helpers.style import (
-    BLUE,
     FAINT,
-    GREEN,
     MODEL_COLOURS,
     MODEL_NAMES,
-    ORANGE,
     PAGE,
-    PINK,
+    RUN_COLOURS,
     SEQUENTIAL,
     Plot,
     new_figure,
@@ -62,8 +59,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
     with theme():
         figure, axes = new_figure(PAGE, 1.25 * len(kernels) + 0.2, len(kernels), 1, squeeze=False)
         for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
-            low, high = kernel.min(), kernel.max()
-            squares = np.moveaxis((kernel - low) / max(high - low, 1e-9), 3, 0)[:shown]
+            squares = np.moveaxis(0.5 + kernel / (2 * max(abs(kernel).max(), 1e-9)), 3, 0)[:shown]
             squares = np.pad(squares, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)
             axis.imshow(np.vstack([np.hstack(squares[i : i + 16]) for i in range(0, len(squares), 16)]))
             axis.set_title(f"{name}: {len(squares)} of {kernel.shape[3]} filters", loc="left")
@@ -71,7 +67,8 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
         note(figure, source)
     return Plot(
         figure,
-        f"Filters of the first convolution after training, each scaled to the range of its layer ({source}).",
+        f"Filters of the first convolution after training, red, green and blue as the weights of the three channels; grey is "
+        f"zero, and full colour the largest weight of the layer ({source}).",
         f"Rows of small coloured squares for {', '.join(kernels)}.",
     )
 
@@ -80,14 +77,13 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     """Share of dead units, and how much a layer's output differs between images.
 
     Args:
-        tables: by run, of `probes.layer_activity`.
+        tables: by name of the run ("Deep CNN, improved"), of `probes.layer_activity`.
         source: what they were trained on.
     """
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
-        styles = zip(tables.items(), (BLUE, ORANGE, GREEN, PINK), "os^D", strict=False)
-        for (name, table), colour, marker in styles:
-            options = {"marker": marker, "color": colour, "label": name}
+        for (name, table), marker in zip(tables.items(), "os^D", strict=False):
+            options = {"marker": marker, "color": RUN_COLOURS[name], "label": name}
             places = np.arange(1, len(table) + 1)
             left.plot(places, table["dead_share"], **options)
             right.plot(places, table["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
