@@ -176,7 +176,7 @@ def neighbours(
         source: what the images are.
     """
     columns = 1 + found.shape[1]
-    width = int(PAGE / columns * 18)
+    width = int(PAGE / columns * 16)
     words = [
         [wrapped(title, width, 5), *(wrapped(name, width, 5) for name in row)]
         for title, row in zip(titles, names, strict=True)
