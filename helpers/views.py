@@ -1,6 +1,5 @@
 """What an explorer shows for one setting of its controls, one function each: data in, a figure out."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import tensorflow as tf
 from matplotlib.axes import Axes
 
 from helpers import augment
+from helpers.plots.layout import short
 from helpers.style import INK, MODEL_COLOURS, PAGE, Plot, name_of, new_figure, note, theme
 
 # What changes nothing; the terms and their units for `augmentation`.
@@ -273,7 +273,7 @@ def _draw_answers(axis: Axes, values: np.ndarray, class_names: Sequence[str], la
     axis.barh(range(len(top)), values[top].astype(float), color=colour, alpha=0.5, height=0.85)
     style = {"va": "center", "fontsize": 7, "color": INK}
     for place, answer in enumerate(top):
-        axis.text(0.015, place, textwrap.shorten(class_names[answer], 41, placeholder="…"), **style)
+        axis.text(0.015, place, short(class_names[answer], 41), **style)
         axis.text(1.02, place, f"{values[answer]:.0%}", **style)
     axis.set(xlim=(0, 1.14), ylim=(len(top) - 0.5, -0.5))
 
