@@ -211,6 +211,15 @@ def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
     assert "Hidden" not in plots.training_curves([longer, first, above], SOURCE).caption
 
 
+def test_the_words_for_training_curves_name_each_recipe_once(tmp_path):
+    ends = (0.01, 0.012, 0.01)
+    runs = [
+        write_run(tmp_path, "deep_cnn_l2", "as_reported", seed, validation=(0, 0, end)) for seed, end in enumerate(ends)
+    ]
+    alt = plots.training_curves(runs, SOURCE).alt
+    assert alt == "Validation accuracy by epoch: Deep CNN, L2, as reported ends at 1.0%, 1.2%."
+
+
 def test_training_curves_cut_and_name_losses_out_of_the_picture(tmp_path):
     plot = plots.training_curves([write_run(tmp_path, "deep_cnn", "improved", validation=(-30, 0.1, 0.2))], SOURCE)
     assert plot.figure.axes[1].get_ylim() == (0, 12)

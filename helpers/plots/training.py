@@ -1,6 +1,6 @@
 """Figures of how training went."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,9 +68,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
         n_training, n_validation = runs[0].record["training_images"], runs[0].result("validation")["n"]
         note(figure, f"{source}, {n_training:,} training and {n_validation:,} validation images")
-    finals = "; ".join(
-        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_accuracy'].iloc[-1]:.1%}" for run in runs
-    )
+    finals = _ends(runs, lambda run: f"{run.history['validation_accuracy'].iloc[-1]:.1%}")
     return Plot(
         figure,
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
@@ -80,6 +78,14 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
+
+
+def _ends(runs: Sequence[Run], end: Callable[[Run], str]) -> str:
+    """What each recipe ends at; seeds that read the same are named once."""
+    ends: dict[str, list[str]] = {}
+    for run in runs:
+        ends.setdefault(name_of(run.model, run.recipe), []).append(end(run))
+    return "; ".join(f"{name} ends at {', '.join(dict.fromkeys(found))}" for name, found in ends.items())
 
 
 def _of_the_report(runs: Sequence[Run], reported: pd.DataFrame | None) -> str:
@@ -303,10 +309,12 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         axis.yaxis.set_minor_formatter("{x:g}")
         figure.legend(loc="outside right center")
         note(figure, source)
-    ends = "; ".join(
-        f"{name_of(run.model, run.recipe)} ends at {run.history['validation_objective'].iloc[-1]:.1f} with penalties, "
-        f"{run.history['validation_loss'].iloc[-1]:.1f} without"
-        for run in runs
+    ends = _ends(
+        runs,
+        lambda run: (
+            f"{run.history['validation_objective'].iloc[-1]:.1f} with penalties and "
+            f"{run.history['validation_loss'].iloc[-1]:.1f} without"
+        ),
     )
     return Plot(
         figure,
