@@ -32,10 +32,11 @@ def run(
         epochs.from_scratch(path, "deep_cnn"),
         limits.optimizer("deep_cnn"),
         limits.large_pages(),
+        limits.steps_per_execution(),
+        epochs.frozen(path, base),
     ):
         with in_processes as comparison:
             rows.append(compare(comparison))
-    rows.append(compare(epochs.frozen(opened, split, base)))
     rows += epochs.waiting(opened, split, base)
     if source:
         rows.append(epochs.time_to_reported_accuracy(opened, split, base))

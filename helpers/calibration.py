@@ -143,33 +143,44 @@ def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame
     )
 
 
-def coverage_at(curve: pd.DataFrame, accuracy: float) -> float:
-    """The largest share of images that can be answered with at least such an accuracy; 0 where there is none.
+def threshold_for(curve: pd.DataFrame, accuracy: float) -> float:
+    """The lowest confidence from which on answers have at least such an accuracy; NaN where there is none.
 
     Args:
         curve: of `risk_coverage`.
         accuracy: a fraction.
     """
-    enough = curve.loc[curve["accuracy"] >= accuracy, "coverage"]
-    return float(enough.max()) if len(enough) else 0.0
+    whole = curve.drop_duplicates("confidence", keep="last")  # images of one confidence are answered together
+    return float(whole.loc[whole["accuracy"] >= accuracy, "confidence"].min())
 
 
 def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -> pd.DataFrame:
-    """For runs, the largest share of test images that can be answered with at least such accuracies.
+    """What is answered, and how well, above a confidence that gives at least such accuracies on validation.
 
     Args:
-        runs: one for each row.
+        runs: finished runs.
         levels: accuracies, fractions.
 
     Returns:
-        Columns `Model`, `Recipe`, and one for each level, such as `at 90%`; fractions.
+        One row a run and level: `Model`, `Recipe`, `asked` (the level), `threshold` (the confidence; missing where even
+        the surest answers on validation are not so good), `answered` (share of the test images), `accuracy` of these with the
+        ends of its 95 % interval, `low` and `high` (missing where nothing is answered).
     """
     made = []
     for run in runs:
-        curve = risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"])
-        shares = {f"at {level:.0%}": coverage_at(curve, level) for level in levels}
-        made.append({"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe]} | shares)
-    return pd.DataFrame(made)
+        named = {"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe]}
+        curve = risk_coverage(run.predictions["validation_probabilities"], run.predictions["validation_labels"])
+        confidence, right = _confidence(run.predictions["test_probabilities"], run.predictions["test_labels"])
+        for level in levels:
+            threshold = threshold_for(curve, level)
+            answered = right[confidence >= threshold]
+            judged = {"asked": level, "threshold": threshold, "answered": len(answered) / len(right)}
+            if len(answered):
+                accuracy = float(answered.mean())
+                low, high = evaluation.accuracy_interval(accuracy, len(answered))
+                judged |= {"accuracy": accuracy, "low": low, "high": high}
+            made.append(named | judged)
+    return pd.DataFrame(made, columns=["Model", "Recipe", "asked", "threshold", "answered", "accuracy", "low", "high"])
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:

@@ -97,9 +97,10 @@ def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[f
 
 
 def mean_interval(values: list[float], n: int) -> tuple[float, float]:
-    """95 % interval of a mean accuracy: over seeds where there are several (Student's t), else over images (Wilson).
+    """95 % interval of a mean accuracy, for other images and other seeds.
 
-    Seeds that all score the same tell nothing of their spread: then the interval is over images, too.
+    The half-widths of Wilson's interval over images, at the mean, and of Student's over seeds are added in quadrature, as of
+    independent errors. One seed, or seeds that all score the same, leave the interval over images.
 
     Args:
         values: accuracies of runs that differ in their seed.
@@ -108,9 +109,11 @@ def mean_interval(values: list[float], n: int) -> tuple[float, float]:
     Returns:
         Its lower and upper end, fractions in [0, 1].
     """
-    if np.ptp(values) == 0:
-        return accuracy_interval(values[0], n)
-    low, high = stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
+    mean = float(np.mean(values))
+    low, high = accuracy_interval(mean, n)
+    if np.ptp(values) > 0:
+        over_seeds = stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)
+        low, high = mean - np.hypot(mean - low, over_seeds), mean + np.hypot(high - mean, over_seeds)
     return float(max(low, 0)), float(min(high, 1))
 
 

@@ -157,6 +157,12 @@ class Experiment:
                 other.unlink(missing_ok=True)
         return pd.read_csv(file)
 
+    def save_table(self, table: pd.DataFrame, name: str) -> None:
+        """Write a table of results as `<name>.csv` beside the figures, all its digits; what a page shows is rounded."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        with storage.replacing(self.output / f"{name}.csv") as partial:
+            table.to_csv(partial, index=False)
+
     def show(self, plot: Plot, name: str) -> None:
         """Display a figure and save it; photographs of real data are shown here and not saved."""
         if self.dataset.is_demo or not plot.has_photographs:

@@ -117,11 +117,13 @@ def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
         else f"looked at {n_looks} times, for this run and for earlier versions of its recipe"
     )
     error = calibration.expected_calibration_error(probabilities, labels)
+    scaled = calibration.summary([run]).iloc[0]
     return [
         f"test images: {results.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
         f"test accuracy {evaluation.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
-        f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %",
+        f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %; "
+        f"with logits divided by {scaled['temperature']:.2f}, fitted on validation, it is {100 * scaled['ece_scaled']:.1f} %",
         f"validation accuracy {100 * choice['accuracy']:.1f} %, on which choices were made",
         f"by class from {100 * worst['accuracy']:.0f} % ({_verbatim(worst['class_name'])}) to "
         f"{100 * best['accuracy']:.0f} % ({_verbatim(best['class_name'])}), on about {labels.size // len(per_class)} images each",

@@ -16,12 +16,18 @@ from helpers.style import name_of
 
 
 def rendered(text: str) -> str:
-    """The text of README.md with results, explanations, speed and reliability as the committed files have them.
+    """The text of README.md with results, explanations, claims, speed and reliability as the committed files have them.
 
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
-    blocks = {"results": _results, "explanations": _explanations, "speed": _speed, "reliability": _reliability}
+    blocks = {
+        "results": _results,
+        "explanations": _explanations,
+        "claims": _claims,
+        "speed": _speed,
+        "reliability": _reliability,
+    }
     for name, block in blocks.items():
         text = markers.filled(text, name, block())
     return text
@@ -62,7 +68,8 @@ def _results() -> str:
         f"- {results.ABOUT_SECONDS}, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
         f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
-        "- A record has the recipe, the history, all probabilities and versions.",
+        "- A record has the recipe, the history, all probabilities and versions. Of the best network there is a "
+        "[model card](figures/full/model_card.md).",
     ]
     if changed := results.of_changed_recipes(runs):
         parts += ["", changed]
@@ -200,6 +207,16 @@ def _what_transfer_lacked() -> str:
     )
 
 
+def _claims() -> str:
+    """The verdicts of notebook 05, without the numbers behind them."""
+    file = paths.FIGURES / "full" / "verdicts.csv"
+    if not file.exists():
+        return "Notebook 05 has not been run on all of the data yet.\n"
+    verdicts = pd.read_csv(file)
+    table = pd.DataFrame({"The report says": verdicts["claim"], "Here": verdicts["verdict"]})
+    return f"{results.markdown(table)}\nThe numbers behind each verdict: notebook 05, [table]({paths.shown(file)}).\n"
+
+
 def _experiment(name: str) -> tuple[pd.DataFrame, str] | None:
     """The committed table of an experiment and a link to it; None where it has not been run."""
     found = sorted((paths.FIGURES / "full" / "tables").glob(f"{name}_*.csv"))
@@ -225,15 +242,18 @@ def _speed() -> str:
             "Aim": measured["aim"].fillna(""),
         }
     )
-    missed = measured.loc[~measured["reached"], "name"]
+    missed = measured.loc[measured["reached"].eq(False), "name"]
     below = f"Not reached: the aim of {'; '.join(missed)}. " if len(missed) else ""
     bounds = (
-        "A row without an aim says how far the row above it could get at most. " if measured["aim"].isna().any() else ""
+        "A row without an aim says what one thing alone could bring: a transform by OpenCV, a free optimizer, fewer calls. "
+        if measured["aim"].isna().any()
+        else ""
     )
     return (
         f"{results.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
-        "code calls, with all else as Python and Keras have it, timed in turns with ours, median of "
-        f"{measured['repeats'].max():.0f} turns; the time to its accuracy is what it logged on a GPU. {below}{bounds}Measured on "
+        "code calls, with Keras's defaults, timed in turns with ours, median of "
+        f"{measured['repeats'].max():.0f} turns; what has no lowest and highest was measured once. The time to the report's accuracy is what it "
+        f"logged on a GPU. {below}{bounds}Measured on "
         f"{measured['hardware'].iloc[0]}, code {measured['code_version'].iloc[0]} ([table]({paths.shown(file)})).\n"
     )
 

@@ -65,7 +65,7 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     for name in present:
-        nbformat.write(_with_folded_code(executed / f"{name}.ipynb"), source / f"{name}.ipynb")
+        nbformat.write(_as_page(executed / f"{name}.ipynb", profile), source / f"{name}.ipynb")
     (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
     warnings = io.StringIO()
     with storage.replacing_folder(target) as made:
@@ -79,12 +79,16 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     return target / "index.html"
 
 
-def _with_folded_code(file: Path) -> nbformat.NotebookNode:
-    """An executed notebook whose code opens with a click, so that a page reads as prose and figures."""
+def _as_page(file: Path, profile: str) -> nbformat.NotebookNode:
+    """An executed notebook that says below its title what it was made from, and whose code opens with a click."""
     try:
         notebook = nbformat.read(file, 4)
     except Exception as error:  # nbformat raises many kinds
         raise InputError(f"{file} is damaged; call `make report NOTEBOOKS={file.name[:2]}` again.") from error
+    data = notebook.metadata.get("papermill", {}).get("parameters", {}).get("data", "")
+    made_from = "`" + Path(data).name.replace("`", "'") + "`" if data else "the demo data"
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    notebook.cells[0].source = f"{title}\n\n*Made from {made_from} with the profile `{profile}`.*\n{rest}"
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.setdefault("tags", []).append("hide-input")
@@ -99,7 +103,7 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str])
     heading = "## Results on TinyImage" if profile == "full" else f"## Results of this run (profile {profile})"
     parts += [heading, *_results(source, figures, profile)]
     parts += [
-        f"## Notebooks\n\nThe pages below were made with the profile `{profile}`; every figure names its data.",
+        f"## Notebooks\n\nThe pages below were made with the profile `{profile}`; each names its data.",
         "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(notebooks) + "\n```",
     ]
     return "\n\n".join(parts) + "\n"

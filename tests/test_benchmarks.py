@@ -61,8 +61,8 @@ def test_both_ways_of_each_comparison_of_data_do_the_same_work(kaggle_folder, mo
     assert made_by(cold.ours) is None and len(made_by(cold.peer)) == len(made_by(warm.peer)) == 84
     opened = made_by(warm.ours)
     assert len(opened.images) + len(opened.unlabelled_images) == 84
-    for way in (augmented.ours, augmented.peer):
-        assert [x.shape for x, _ in made_by(way)] == [(20, 64, 64, 3)] * 2
+    for drawn in (made_by(augmented.ours)[0], made_by(augmented.peer)):
+        assert [x.shape for x, _ in drawn] == [(20, 64, 64, 3)] * 2
     assert sum(map(len, made_by(interpolated.ours))) == 40 and interpolated.peer == augmented.peer
 
 
@@ -83,6 +83,12 @@ def test_large_and_small_pages_have_a_process_each_and_both_train():
     with limits.large_pages(n_steps=2) as comparison:
         assert comparison.ours() > 0 and comparison.peer() > 0
     assert f"export {worker.TUNABLE} ?= {worker.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
+
+
+def test_ten_steps_by_a_call_train_as_many_steps_as_one_by_one():
+    with limits.steps_per_execution(n_steps=20) as comparison:
+        assert comparison.ours() > 0 and comparison.peer() > 0
+    assert comparison.aim is None
 
 
 def test_what_an_optimizer_costs_is_what_gradient_descent_does_without():
@@ -110,6 +116,18 @@ def test_the_step_that_bounds_a_faster_adam_has_none(monkeypatch):
 def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):
     with epochs.from_scratch(kaggle_folder, "shallow_cnn") as comparison:
         assert comparison.ours() > 0 and comparison.peer() > 0
+
+
+def test_both_ways_of_an_epoch_of_a_frozen_base_train_the_same_head(kaggle_folder):
+    weights = find_weights("", is_demo=True)
+    with epochs.frozen(kaggle_folder, weights) as comparison:
+        assert 0 < comparison.ours() < comparison.peer()
+    assert ", 20 a batch," in comparison.name
+
+
+def test_memory_is_that_of_a_cold_cache_and_a_whole_epoch(kaggle_folder):
+    row = epochs.memory(kaggle_folder)
+    assert 0 < row["ours"] < 2 and row["reached"]
 
 
 def _tunable() -> Callable[[], float]:

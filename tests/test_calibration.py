@@ -66,12 +66,18 @@ def test_answering_less_is_surer_and_answering_all_is_plain_accuracy():
     assert curve["accuracy"].iloc[400] > curve["accuracy"].iloc[-1] + 0.1
 
 
-def test_coverage_is_the_most_that_keeps_the_accuracy():
+def test_the_threshold_is_the_lowest_confidence_that_keeps_the_accuracy():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
     curve = calibration.risk_coverage(probabilities, np.array([0, 0, 1, 0]))
-    assert calibration.coverage_at(curve, 0.9) == 0.5
-    assert calibration.coverage_at(curve, 0.75) == 1
-    assert calibration.coverage_at(curve.assign(accuracy=0.1), 0.9) == 0
+    assert calibration.threshold_for(curve, 0.9) == 0.8
+    assert calibration.threshold_for(curve, 0.75) == 0.6
+    assert np.isnan(calibration.threshold_for(curve.assign(accuracy=0.1), 0.9))
+
+
+def test_images_of_one_confidence_are_answered_together():
+    probabilities = np.array([[0.9, 0.1]] * 4)
+    curve = calibration.risk_coverage(probabilities, np.array([0, 0, 0, 1]))
+    assert calibration.threshold_for(curve, 0.75) == 0.9 and np.isnan(calibration.threshold_for(curve, 0.8))
 
 
 def test_the_temperature_comes_from_validation_and_is_judged_on_test(tmp_path):
@@ -84,8 +90,12 @@ def test_the_temperature_comes_from_validation_and_is_judged_on_test(tmp_path):
     assert calibration.summary([]).empty
 
 
-def test_coverages_of_runs(tmp_path):
+def test_thresholds_of_confidence_come_from_validation_and_are_judged_on_test(tmp_path):
     run = write_run(tmp_path, "deep_cnn", "improved", right=95)
-    row = calibration.coverages([run], levels=(0.9, 0.99)).iloc[0]
-    # All are answered with the same confidence, in the order of the images; the 95 right ones come first.
-    assert row["at 90%"] == 1 and row["at 99%"] == pytest.approx(0.95, abs=0.01)
+    test = run.predictions["test_probabilities"]
+    test[:10] = 0.2  # less sure than anything on validation
+    reached, too_much = calibration.coverages([run], levels=(0.9, 0.99)).to_dict("records")
+    assert reached["threshold"] == pytest.approx(0.6, abs=1e-3) and reached["answered"] == 0.9
+    assert reached["accuracy"] == pytest.approx(85 / 90)
+    assert reached["low"] < reached["accuracy"] < reached["high"]
+    assert np.isnan(too_much["threshold"]) and too_much["answered"] == 0 and np.isnan(too_much["accuracy"])

@@ -118,6 +118,17 @@ def test_intervals_follow_wilson_s_formula(case):
     assert 0 <= low <= p <= high <= 1
 
 
+def test_an_interval_over_seeds_is_never_narrower_than_that_over_images():
+    over_images = evaluation.accuracy_interval(0.5, 100)
+    assert evaluation.mean_interval([0.5], 100) == evaluation.mean_interval([0.5] * 3, 100) == over_images
+    alike, apart = (evaluation.mean_interval([0.5 - by, 0.5, 0.5 + by], 100) for by in (0.001, 0.1))
+    assert apart[0] < alike[0] < over_images[0] and over_images[1] < alike[1] < apart[1]
+    # With images without end only the seeds are left: Student's 4.303 for two degrees of freedom.
+    low, high = evaluation.mean_interval([0.4, 0.5, 0.6], 10**9)
+    assert (0.5 - low, high - 0.5) == pytest.approx([4.303 * 0.1 / 3**0.5] * 2, rel=1e-3)
+    assert evaluation.mean_interval([0.0, 0.02, 0.0], 1000)[0] == 0
+
+
 def test_more_confidence_and_fewer_images_widen_an_interval():
     def width(*arguments):
         low, high = evaluation.accuracy_interval(*arguments)

@@ -86,6 +86,19 @@ def test_code_is_folded_away_and_its_output_is_not(page):
     assert "an answer" not in notebook.folded
 
 
+def test_a_page_says_what_it_was_made_from(page):
+    _, notebook = page()
+    assert "Made from the demo data with the profile smoke." in notebook.text
+
+
+def test_a_page_of_real_data_names_the_file_and_not_where_it_lies(tmp_path):
+    cells = [nbformat.v4.new_markdown_cell("# Title\n\nProse.")]
+    metadata = {"papermill": {"parameters": {"data": "/somewhere/of`mine/tiny.zip"}}}
+    nbformat.write(nbformat.v4.new_notebook(metadata=metadata, cells=cells), tmp_path / "a.ipynb")
+    words = site._as_page(tmp_path / "a.ipynb", "full").cells[0].source
+    assert words == "# Title\n\n*Made from `tiny.zip` with the profile `full`.*\n\nProse."
+
+
 def test_markup_in_class_names_is_text_on_every_page(page, tiny, tmp_path):
     run = write_run(tmp_path, "mobilenetv2", "improved")
     truth = run.predictions["test_labels"]

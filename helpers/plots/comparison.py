@@ -96,7 +96,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
         axis.set_xlim(left=0)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
-    intervals = "over images" if len(labels) == len(runs) else "over images, or over seeds where several differ"
+    intervals = "over images" if len(labels) == len(runs) else "over images and seeds"
     highest = max(means, key=means.get)
     return Plot(
         figure,
