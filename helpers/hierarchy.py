@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
 from scipy.spatial.distance import squareform
 
@@ -101,16 +102,21 @@ def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) ->
         distance: of `distances`.
 
     Returns:
-        `mistakes` (their number), `mean_distance` (nan without mistakes), `blind_distance`: the same if each mistake fell
-        on any other class equally often.
+        `mistakes` (their number), `mean_distance`, `low` and `high` (95 % interval of that mean, by the normal distribution),
+        `blind_distance`: the mean if each mistake fell on any other class equally often. Means are nan without mistakes, the
+        interval with fewer than two.
     """
     wrong = predicted != labels
-    others = distance[labels[wrong]].sum(axis=1) / (len(distance) - 1)
-    nothing = float("nan")
+    found = distance[labels[wrong], predicted[wrong]]
+    blind = distance[labels[wrong]].sum(axis=1) / (len(distance) - 1)
+    mean = found.mean() if len(found) else np.nan
+    half_width = stats.norm.ppf(0.975) * stats.sem(found) if len(found) > 1 else np.nan
     return {
-        "mistakes": int(wrong.sum()),
-        "mean_distance": float(distance[labels[wrong], predicted[wrong]].mean()) if wrong.any() else nothing,
-        "blind_distance": float(others.mean()) if wrong.any() else nothing,
+        "mistakes": len(found),
+        "mean_distance": float(mean),
+        "low": float(mean - half_width),
+        "high": float(mean + half_width),
+        "blind_distance": float(blind.mean()) if len(found) else float("nan"),
     }
 
 

@@ -213,7 +213,7 @@ def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
         distance: of `hierarchy.distances`.
 
     Returns:
-        Columns `Model`, `Recipe`, `seed`, `mistakes`, `mean_distance`, `blind_distance`; see `hierarchy.severity`.
+        Columns `Model`, `Recipe`, `seed`, `mistakes`, `mean_distance`, `low`, `high`, `blind_distance`; see `hierarchy.severity`.
     """
     made = []
     for run in runs:

@@ -36,7 +36,10 @@ def test_severity_tells_near_mistakes_from_far_ones():
         DISTANCE[0, 1]
     )
     assert near["blind_distance"] == far["blind_distance"] == pytest.approx((DISTANCE[0, 1] + DISTANCE[0, 2]) / 2)
-    assert np.isnan(hierarchy.severity(labels, labels, DISTANCE)["mean_distance"])
+    assert near["low"] == near["mean_distance"] == near["high"]  # both of its mistakes are as far
+    mixed = hierarchy.severity(np.array([2, 1, 2, 1]), labels, DISTANCE)
+    assert mixed["low"] < mixed["mean_distance"] < mixed["high"]
+    assert np.isnan(list(hierarchy.severity(labels, labels, DISTANCE).values())[1:]).all()
 
 
 def test_the_table_leads_from_100_classes_to_one_root():
