@@ -1,22 +1,10 @@
 """Explorers in JupyterLab itself, moved with keyboard and mouse in a real Chromium."""
 
-import json
-import os
-import secrets
-import socket
-import subprocess
-import sys
-from urllib.error import URLError
-from urllib.request import urlopen
-
 import nbformat
 import pytest
+from lab_server import lab, open_and_run
 from playwright.sync_api import expect
 
-from helpers import paths
-
-TOKEN = secrets.token_hex()
-SECONDS = 120  # for what may wait for a kernel that starts, TensorFlow included
 CELLS = (
     """
 import numpy as np
@@ -35,68 +23,24 @@ explorers.image_map(places, labels, labels[::-1], images, names, "answer", "demo
 )
 
 
-def own_settings(folder):
-    """Environment of a JupyterLab that neither reads nor changes the user's settings."""
-    settings = folder / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    quiet = {"fetchNews": "false", "checkForUpdates": False}  # else it asks another host, and the user a question
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet))
-    own = {f"JUPYTER_{name}_DIR": str(folder / name) for name in ("CONFIG", "RUNTIME")}
-    own |= {f"JUPYTERLAB_{name.upper()}_DIR": str(folder / name) for name in ("settings", "workspaces")}
-    kept = {name: value for name, value in os.environ.items() if name != "TINYIMAGE_HEADLESS"}
-    return kept | own | {"PYTHONPATH": str(paths.ROOT)}
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, chromium):
     """Address of a JupyterLab with one notebook; it asks for `chromium`, since without that nothing is to start."""
-    folder, own = tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("jupyter")
+    folder = tmp_path_factory.mktemp("lab")
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
     cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "explore.ipynb")
-    port = free_port()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}", f"--notebook-dir={folder}"]
-    with (own / "log").open("w") as log:
-        process = subprocess.Popen(command, env=own_settings(own), stdout=log, stderr=log)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-        process.wait(30)
+    with lab(folder, tmp_path_factory.mktemp("jupyter")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def page(server, chromium):
     """The notebook after Run All."""
-    page = chromium.new_page(viewport={"width": 1400, "height": 1300})
-    page.set_default_timeout(SECONDS * 1000)
-    expect.set_options(timeout=SECONDS * 1000)
-    page.requested, page.errors = [], []
-    page.on("request", lambda request: page.requested.append(request.url))
-    page.on("pageerror", lambda error: page.errors.append(str(error)))
-    _wait_for(server, page)
-    page.goto(f"{server}/lab/tree/explore.ipynb?token={TOKEN}")
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page = open_and_run(chromium, server, "explore.ipynb")
     page.locator(".js-plotly-plot").wait_for()
     yield page
     page.close()
-
-
-def _wait_for(server, page):
-    for _ in range(SECONDS * 2):
-        try:
-            urlopen(f"{server}/api")
-            return
-        except URLError:
-            page.wait_for_timeout(500)
-    pytest.fail(f"JupyterLab did not answer within {SECONDS} seconds")
 
 
 def test_every_cell_ran(page):

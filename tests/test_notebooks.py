@@ -7,6 +7,9 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
+from lab_server import lab, open_and_run
+from PIL import Image
+from playwright.sync_api import expect
 
 from helpers import paths, results, series, site
 
@@ -18,6 +21,20 @@ FIXED_FIGURES = (
     "figure_3_deep_cnn",
     "figure_4_mobilenetv2",
     "table_1",
+)
+RESULT_TABLES = (
+    "calibration",
+    "class_accuracies",
+    "confused_pairs",
+    "coverages",
+    "disagreement",
+    "disagreement_by_class",
+    "grad_cam_check",
+    "leader_board",
+    "severity_of_mistakes",
+    "training_and_validation",
+    "verdicts",
+    "without_label_candidates",
 )
 EXPLORERS = ("class_browser", "augmentation_lab", "image_map", "answer_browser", "own_photograph")
 
@@ -91,6 +108,48 @@ def test_every_promised_figure_is_there_in_both_formats_with_its_words(finished)
         content = json.loads(words.read_text())
         assert len(content["caption"]) > 20, words.name
         assert len(content["alt"]) > 20, words.name
+
+
+def test_what_notebook_05_finds_is_kept_as_tables(finished):
+    for name in RESULT_TABLES:
+        assert len(pd.read_csv(finished["output"] / f"{name}.csv")), name
+
+
+@pytest.fixture(scope="module")
+def comparison(finished, chromium, tmp_path_factory):
+    """Notebook 05 in JupyterLab after Run All, with the runs of the series."""
+    folder = tmp_path_factory.mktemp("lab")
+    parameters = {"profile": "smoke", "output": str(finished["output"]), "seed": 3}
+    papermill.execute_notebook(
+        str(NOTEBOOKS[4]), str(folder / "05.ipynb"), parameters, prepare_only=True, progress_bar=False
+    )
+    with lab(folder, tmp_path_factory.mktemp("jupyter")) as server:
+        page = open_and_run(chromium, server, "05.ipynb")
+        expect(page.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(re.compile(r"\[\d+\]:"))
+        yield page
+        page.close()
+
+
+def test_run_all_in_jupyterlab_runs_every_cell(comparison):
+    assert comparison.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+    assert comparison.errors == []
+
+
+def test_the_next_image_in_jupyterlab_has_other_answers(comparison):
+    row = comparison.locator(".widget-slider", has_text="image")
+    picture = row.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]").locator("figure img")
+    source = picture.get_attribute("src")
+    row.locator(".noUi-handle").focus()
+    comparison.keyboard.press("ArrowRight")
+    expect(picture).not_to_have_attribute("src", source)
+
+
+def test_a_photograph_given_in_jupyterlab_is_answered(comparison, tmp_path):
+    Image.new("RGB", (100, 80), "green").save(tmp_path / "meadow.png")
+    with comparison.expect_file_chooser() as chooser:
+        comparison.get_by_role("button", name="A photograph").click()
+    chooser.value.set_files(tmp_path / "meadow.png")
+    expect(comparison.locator("figcaption", has_text="meadow.png")).to_be_visible()
 
 
 def test_explorers_are_figures_without_a_trace_of_widgets(finished):
