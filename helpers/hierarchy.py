@@ -83,14 +83,23 @@ def groups(class_paths: Sequence[ConceptPath], most: int = 6) -> list[tuple[str,
         most: clusters to cut into; neighbours that share their name are one group.
 
     Returns:
-        For each group the name of the nearest concept above all of its classes, and how many classes it has.
+        For each group the name of the nearest concept above all of its classes, with "other" before it where that is above
+        another group as well, and how many classes it has.
     """
     clustering = _clustering(distances(class_paths))
     clusters = fcluster(clustering, most, "maxclust")
     names = pd.read_csv(TABLE).set_index("wnid")["name"].to_dict()
-    shared = {cluster: _nearest_shared(class_paths, np.flatnonzero(clusters == cluster)) for cluster in set(clusters)}
-    in_order = [names.get(shared[cluster], shared[cluster]) for cluster in clusters[leaves_list(clustering)]]
-    return [(name, len(list(members))) for name, members in groupby(in_order)]
+    members = {cluster: np.flatnonzero(clusters == cluster) for cluster in set(clusters)}
+    shared = {cluster: _nearest_shared(class_paths, found) for cluster, found in members.items()}
+
+    def name(cluster: int) -> str:
+        concept = shared[cluster]
+        others = [found for other, found in members.items() if shared[other] != concept]
+        is_above = any(all(concept in class_paths[place] for place in found) for found in others)
+        return ("other " if is_above else "") + names.get(concept, concept)
+
+    in_order = [name(cluster) for cluster in clusters[leaves_list(clustering)]]
+    return [(words, len(list(found))) for words, found in groupby(in_order)]
 
 
 def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,7 @@ from keras import layers
 
 from helpers.config import DEMO, Recipe
 from helpers.demo import object_classes, render
-from helpers.style import BLUE, COLUMN, GREEN, INK, LIGHT, MODEL_COLOURS, ORANGE, PAGE, Plot, new_figure, theme
+from helpers.style import BLUE, COLUMN, GREEN, INK, LIGHT, MODEL_COLOURS, ORANGE, PAGE, Plot, new_figure, note, theme
 
 EDGES = {
     "vertical edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
@@ -36,6 +36,7 @@ def convolution() -> Plot:
             axis.set_title(f"{name}, {response.shape[0]} x {response.shape[1]}")
         for axis in axes:
             axis.axis("off")
+        note(figure, "a drawing by the demo's generator")
     return Plot(
         figure,
         "A convolution slides one small filter over the image: each output is a weighted sum of nine neighbours, with the "
@@ -57,6 +58,7 @@ def max_pooling() -> Plot:
             axis.imshow(values[0, :, :, 0], cmap="gray")
             axis.set_title(f"{values.shape[1]} x {values.shape[2]}")
             axis.axis("off")
+        note(figure, "a drawing by the demo's generator")
     return Plot(
         figure,
         "Max pooling keeps the largest of each 2 x 2 values: a quarter of the numbers, the strong edges still there, their "
@@ -76,6 +78,7 @@ def batch_normalisation() -> Plot:
             for channel, colour in enumerate((BLUE, ORANGE, GREEN)):
                 axis.hist(values[:, channel], bins=50, range=(-10, 10), histtype="step", color=colour, linewidth=1.4)
             axis.set(title=title, xlabel="activation", ylabel="count")
+        note(figure, f"random numbers, {len(before):,} a channel")
     return Plot(
         figure,
         "Batch normalisation shifts and scales the activations of each channel to mean 0 and standard deviation 1 over the "
@@ -179,6 +182,7 @@ def cross_entropy(num_classes: int = 100) -> Plot:
             xlim=(0.001, 1.1),
             ylim=(-0.7, 7),
         )
+        note(figure, "computed, no data")
     return Plot(
         figure,
         f"Cross-entropy is minus the logarithm of the probability that the true class was given: {np.log(num_classes):.2f} "
@@ -204,6 +208,7 @@ def optimizers(steps: int = 40) -> Plot:
         axis.plot(0, 0, "k+", markersize=9)
         axis.set(xlabel="first weight", ylabel="second weight", xlim=(-4.5, 1), ylim=(-1.2, 1.2))
         figure.legend(loc="outside right center")
+        note(figure, "computed, no data")
     return Plot(
         figure,
         f"{steps} steps towards the cross. Plain gradient descent moves in proportion to the slope, so one rate must serve the "

@@ -262,21 +262,30 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
     """What networks reach on test, and what they cost.
 
     Args:
-        runs: one for each recipe.
-        measured: of `costs.measure`, for the same runs.
+        runs: of one or several seeds.
+        measured: of `costs.measure`, for one run of each recipe.
 
     Returns:
-        Columns `model`, `recipe`, `accuracy`, `train_seconds`, `parameters`, `multiply_adds`, `images_per_second`.
+        One row a recipe: `model`, `recipe`, `accuracy` (mean over seeds) with the ends of its 95 % interval, `low` and `high`,
+        `train_seconds` (median over seeds: a busy machine makes single ones long), `threads` (fewest), `parameters`,
+        `multiply_adds`, `images_per_second`.
     """
-    made = [
-        {
-            "model": run.model,
-            "recipe": run.recipe,
-            "accuracy": run.result()["accuracy"],
-            "train_seconds": run.record["train_seconds"],
-        }
-        for run in runs
-    ]
+    made = []
+    for model, recipe in by_recipe(runs):
+        mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+        accuracies = [run.result()["accuracy"] for run in mine]
+        low, high = evaluation.mean_interval(accuracies, mine[0].result()["n"])
+        made.append(
+            {
+                "model": model,
+                "recipe": recipe,
+                "accuracy": float(np.mean(accuracies)),
+                "low": low,
+                "high": high,
+                "train_seconds": float(np.median([run.record["train_seconds"] for run in mine])),
+                "threads": min(run.record["threads"] for run in mine),
+            }
+        )
     return pd.DataFrame(made).merge(measured, on=["model", "recipe"])
 
 
@@ -372,10 +381,11 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         runs: what `by_recipe` chose.
-        sweep: of `probes.input_sweep`; may be empty.
+        sweep: of `probes.input_sweep` on the same validation images; may be empty.
 
     Returns:
-        Columns `model`, `step`, `accuracy` (on validation), `gain` (over the step before it in its family).
+        Columns `model`, `step`, `accuracy` (on validation), the ends of its 95 % interval over images, `low` and `high`, and
+        `gain` (over the step before it in its family).
     """
     made = []
     for model in REPORTED_ROWS:
@@ -388,6 +398,8 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
                 ]
             made += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in mine]
     frame = pd.DataFrame(made, columns=["model", "step", "accuracy"])
+    intervals = [evaluation.accuracy_interval(value, runs[0].result("validation")["n"]) for value in frame["accuracy"]]
+    frame[["low", "high"]] = np.reshape(intervals, (-1, 2))
     return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
 
 

@@ -131,13 +131,14 @@ def answers(
         image: uint8 (height, width, 3); None where it must not be shown.
     """
     rows = -(-len(probabilities) // 2)
+    widths = [1, 1] if image is None else [0.5, 1, 1]
     with theme():
-        figure, axes = new_figure(PAGE, 1.1 * rows + 0.6, rows, 3, squeeze=False, width_ratios=[0.5, 1, 1])
+        figure, axes = new_figure(PAGE, 1.1 * rows + 0.6, rows, len(widths), squeeze=False, width_ratios=widths)
         for axis in axes.flat:
             axis.axis("off")
         if image is not None:
             _draw_image(axes[0, 0], image)
-        for axis, ((model, recipe), values) in zip(axes[:, 1:].flat, probabilities.items(), strict=False):
+        for axis, ((model, recipe), values) in zip(axes[:, -2:].flat, probabilities.items(), strict=False):
             _draw_answers(axis, values, class_names, label, MODEL_COLOURS[model])
             axis.set_title(_title(name_of(model, recipe), values, label), loc="left", fontsize=8, pad=3)
         if label is not None:
@@ -147,9 +148,10 @@ def answers(
         f"{name_of(*key)}: {class_names[values.argmax()]} ({values.max():.0%})" for key, values in probabilities.items()
     )
     known = "" if label is None else f" The true class, {class_names[label]}, is framed."
+    left_out = " The image itself is left out." if image is None else ""
     return Plot(
         figure,
-        f"The {N_ANSWERS} most probable classes of one image, by network ({source}); a whole bar would be 100 %.{known}",
+        f"The {N_ANSWERS} most probable classes of one image, by network ({source}); a whole bar would be 100 %.{known}{left_out}",
         f"{said}.",
         has_photographs=image is not None,
     )

@@ -28,6 +28,13 @@ def test_groups_cut_the_order_and_are_named_by_what_their_classes_share(tiny):
     assert sorted(hierarchy.groups(photographs, most=2)) == [("domestic cat", 2), ("reel", 1)]
 
 
+def test_a_group_above_another_one_has_what_is_left():
+    artifacts = [(*names, "artifact", "thing") for names in (("saw", "tool"), ("axe", "tool"), ("wall",), ("roof",))]
+    plants = [(name, "plant", "thing") for name in ("oak", "elm")]
+    assert sorted(hierarchy.groups(artifacts + plants, most=2)) == [("artifact", 4), ("plant", 2)]
+    assert sorted(hierarchy.groups(artifacts + plants, most=3)) == [("other artifact", 2), ("plant", 2), ("tool", 2)]
+
+
 def test_severity_tells_near_mistakes_from_far_ones():
     labels = np.array([0, 0, 2, 1])
     near, far = (hierarchy.severity(np.array(p), labels, DISTANCE) for p in ([2, 0, 0, 1], [1, 0, 1, 1]))

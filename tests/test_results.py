@@ -361,6 +361,7 @@ def test_steps_lead_through_a_family_and_the_sweep(some, folder):
         "linear classifier, 64 px, -1 to 1",
         "MobileNetV2, improved",
     ]
+    assert ((steps["low"] < steps["accuracy"]) & (steps["accuracy"] < steps["high"])).all()
     assert steps["gain"].round(6).tolist()[3:] == [0.1, 0.2, 0.1]
     assert steps["gain"].isna().tolist() == [True, True, True, False, False, False]
 
@@ -408,7 +409,7 @@ def test_steps_cope_with_missing_parts(some):
     assert len(results.steps(some[:1], pd.DataFrame())) == 1
     nothing = results.steps([], pd.DataFrame())
     assert nothing.empty
-    assert list(nothing.columns) == ["model", "step", "accuracy", "gain"]
+    assert list(nothing.columns) == ["model", "step", "accuracy", "low", "high", "gain"]
 
 
 def test_leader_board_says_which_differences_are_real(folder):
@@ -425,16 +426,16 @@ def test_leader_board_says_which_differences_are_real(folder):
 
 
 def test_costs_join_what_was_measured(folder):
-    run = write_run(folder, "deep_cnn", "improved", right=40, seconds=2.0)
-    measured = pd.DataFrame({"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]})
-    row = results.costs([run], measured).iloc[0]
-    assert row[["model", "recipe", "accuracy", "train_seconds", "parameters"]].tolist() == [
-        "deep_cnn",
-        "improved",
-        0.4,
-        6.0,
-        7,
+    runs = [
+        write_run(folder, "deep_cnn", "improved", seed, right=right, seconds=seconds, threads=threads)
+        for seed, (right, seconds, threads) in enumerate([(30, 2.0, 2), (40, 1.0, 1), (50, 90.0, 2)])
     ]
+    measured = pd.DataFrame({"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]})
+    (row,) = results.costs(runs, measured).to_dict("records")
+    low, high = evaluation.mean_interval([0.3, 0.4, 0.5], 100)
+    known = {"model": "deep_cnn", "recipe": "improved", "train_seconds": 6.0, "threads": 1}
+    measured_too = {"parameters": 7, "multiply_adds": 9}
+    assert row == pytest.approx(known | measured_too | {"accuracy": 0.4, "low": low, "high": high})
 
 
 def test_without_leaves_images_out(folder):

@@ -1,6 +1,6 @@
 """Figures that compare finished runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -124,7 +124,10 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
             for row in table.itertuples():
                 look = {"color": MODEL_COLOURS[row.model], "markersize": 7, "fillstyle": "none", "clip_on": False}
-                axis.plot(getattr(row, column), row.accuracy, RECIPE_MARKERS[row.recipe], **look)
+                errors = [[row.accuracy - row.low], [row.high - row.accuracy]]
+                axis.errorbar(
+                    getattr(row, column), row.accuracy, errors, fmt=RECIPE_MARKERS[row.recipe], elinewidth=1, **look
+                )
             axis.set(xscale="log", xlabel=words, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
@@ -139,10 +142,15 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
             axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], label=RECIPE_NAMES[recipe], **look)
         figure.legend(loc="outside upper center", ncols=4)
         note(figure, source)
+    best, largest = table.loc[table["accuracy"].idxmax()], table.loc[table["parameters"].idxmax()]
+    fewer = table[table["threads"] < table["threads"].max()]
+    alone = "; ".join(f"{name_of(row.model, row.recipe)} ({row.threads})" for row in fewer.itertuples())
     return Plot(
         figure,
-        f"Test accuracy against seconds of training, size, operations and speed of the networks on this machine ({source}). "
-        "Pretraining and the computing of frozen features are not in the seconds.",
+        f"Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on this machine ({source}). "
+        f"The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, the largest, "
+        f"{name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Where there are several seeds, accuracy is their mean and the seconds are "
+        f"their median. Pretraining and the computing of frozen features are not in the seconds.{f' On fewer threads than the others: {alone}.' if alone else ''}",
         "; ".join(
             f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
             f"{row.images_per_second:.0f} images a second"
@@ -168,7 +176,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     values, words = values[1:, :-1], words[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
     with theme():
-        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.6 * len(words))), 1.6 + 0.4 * len(words))
+        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.68 * len(words))), 1.6 + 0.4 * len(words))
         sns.heatmap(
             values,
             annot=words,
@@ -179,7 +187,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
             linewidths=1,
             cbar=False,
             ax=axis,
-            annot_kws={"fontsize": 8},
+            annot_kws={"fontsize": 7},
         )
         for text, value in zip(axis.texts, values[~np.isnan(values)], strict=True):
             text.set_color(INK if value else FAINT)
@@ -191,7 +199,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Pale, in grey: not told apart at {evaluation.SIGNIFICANCE:g}.",
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at {evaluation.SIGNIFICANCE:g}. One run of each recipe.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 
@@ -216,11 +224,13 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
                     calibration.scaled(run.predictions["test_probabilities"], divisor), run.predictions["test_labels"]
                 )
                 table = table[table["n"] >= _FEWEST_IN_BIN]
-                axis.plot(
+                axis.errorbar(
                     table["confidence"],
                     table["accuracy"],
+                    _distances(table["accuracy"], table["n"]),
+                    fmt=f"{RECIPE_MARKERS[run.recipe]}-",
                     color=run_colour(run.model, run.recipe),
-                    marker=RECIPE_MARKERS[run.recipe],
+                    elinewidth=0.8,
                     markersize=4,
                     clip_on=False,
                     label=name_of(run.model, run.recipe),
@@ -237,7 +247,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
     ]
     return Plot(
         figure,
-        f"Accuracy of test images grouped by confidence ({source}), in {calibration.N_BINS} bins of equal width; bins of fewer "
+        f"Accuracy of test images grouped by confidence with 95 % intervals ({source}), in {calibration.N_BINS} bins of equal width; bins of fewer "
         f"than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it says. The "
         "temperature is fitted on validation.",
         "; ".join(
@@ -260,27 +270,36 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
     with theme():
         figure, axis = new_figure(COLUMN, 2.6)
         for run, curve in zip(runs, curves, strict=True):
-            curve = curve.iloc[_FEWEST_IN_BIN - 1 :]  # an accuracy of fewer answers says nothing
-            axis.plot(
-                curve["coverage"],
-                curve["accuracy"],
-                color=run_colour(run.model, run.recipe),
-                label=name_of(run.model, run.recipe),
+            answered = np.arange(1, len(curve) + 1)[_FEWEST_IN_BIN - 1 :]  # an accuracy of fewer answers says nothing
+            curve, colour = curve.iloc[_FEWEST_IN_BIN - 1 :], run_colour(run.model, run.recipe)
+            below, above = _distances(curve["accuracy"], answered)
+            axis.fill_between(
+                curve["coverage"], curve["accuracy"] - below, curve["accuracy"] + above, color=colour, alpha=0.2, lw=0
             )
+            axis.plot(curve["coverage"], curve["accuracy"], color=colour, label=name_of(run.model, run.recipe))
         axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
         for which in ("x", "y"):
             percent_axis(axis, which)
         axis.legend(loc="best")
         note(figure, f"{source}, n = {len(curves[0]):,} images")
+    halves = "; ".join(
+        f"{name_of(run.model, run.recipe)}: {curve['accuracy'].iloc[len(curve) // 2 - 1]:.1%} on the surer half, "
+        f"{curve['accuracy'].iloc[-1]:.1%} on all"
+        for run, curve in zip(runs, curves, strict=True)
+    )
     return Plot(
         figure,
-        f"Accuracy if only the images of highest confidence are answered, on test ({source}).",
-        "; ".join(
-            f"{name_of(run.model, run.recipe)}: {curve['accuracy'].iloc[len(curve) // 2 - 1]:.1%} on the surer half, "
-            f"{curve['accuracy'].iloc[-1]:.1%} on all"
-            for run, curve in zip(runs, curves, strict=True)
-        ),
+        f"Accuracy with its 95 % interval if only the images of highest confidence are answered, on test ({source}). A curve that falls "
+        "says that mistakes have less confidence than right answers.",
+        halves,
     )
+
+
+def _distances(accuracies: pd.Series, numbers: Iterable[int]) -> np.ndarray:
+    """How far the ends of Wilson's 95 % intervals lie below and above accuracies of so many images, float (2, n)."""
+    ends = [evaluation.accuracy_interval(*pair) for pair in zip(accuracies, numbers, strict=True)]
+    low, high = np.reshape(ends, (-1, 2)).T
+    return np.clip([accuracies - low, high - accuracies], 0, None)
 
 
 def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: str, source: str) -> Plot:
@@ -307,7 +326,7 @@ def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: s
             axis.axvline(end, color="white", linewidth=0.6, alpha=0.6)
         bar = figure.colorbar(picture, ax=axis, shrink=0.85, ticks=[0, 0.02, 0.1, 0.25, 0.5, 1])
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        note(figure, f"{source}, n = {counts.sum():,}")
+        note(figure, f"{source}, n = {counts.sum():,} images")
     right = np.trace(counts) / counts.sum()
     return Plot(
         figure,
@@ -323,8 +342,14 @@ def _within(counts: np.ndarray, ends: np.ndarray) -> str:
     if len(ends) < 2 or not wrong:
         return ""
     group = np.searchsorted(ends, np.arange(len(counts)), side="right")
-    inside = counts[group[:, None] == group].sum() - np.trace(counts)
-    return f" Of the mistakes, {inside / wrong:.0%} stay within one of {len(ends)} groups of related classes."
+    is_inside = group[:, None] == group
+    inside = counts[is_inside].sum() - np.trace(counts)
+    mistakes = counts.sum(axis=1) - np.diag(counts)
+    blind = (mistakes * (is_inside.sum(axis=1) - 1)).sum() / (len(counts) - 1)
+    return (
+        f" Of the mistakes, {inside / wrong:.0%} stay within one of {len(ends)} groups of related classes; of mistakes made blindly "
+        f"it would be {blind / wrong:.0%}."
+    )
 
 
 def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown: int = 10) -> Plot:
@@ -349,13 +374,17 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
             color=INK,
             capsize=2,
         )
+        whole = np.average(per_class["accuracy"], weights=per_class["n"])
+        axis.axvline(whole, color=FAINT, linestyle="--", linewidth=1, label=f"of all classes: {whole:.1%}")
+        axis.legend(loc="upper left")
         axis.set_yticks(places, [short(name, 42) for name in chosen["class_name"]])
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {counted(per_class['n'])} images a class")
     return Plot(
         figure,
-        f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}).",
+        f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}). "
+        "Classes whose interval stays far from the dashed line are notable; the rest may be luck.",
         f"Best: {per_class['class_name'].iloc[0]} at {per_class['accuracy'].iloc[0]:.0%}. Worst: "
         f"{per_class['class_name'].iloc[-1]} at {per_class['accuracy'].iloc[-1]:.0%}.",
     )

@@ -195,7 +195,7 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         )
         axis.yaxis.set_major_formatter("{x:,.0f}")
         axis.yaxis.set_minor_formatter(NullFormatter())
-        note(figure, f"{source}, n = {len(correlation):,}")
+        note(figure, f"{source}, n = {len(correlation):,} images")
     return Plot(
         figure,
         f"Correlation of each test image with the training image most like it, at 16 x 16 grey values ({source}). "

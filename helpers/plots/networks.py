@@ -15,6 +15,7 @@ from helpers.style import (
     MODEL_NAMES,
     PAGE,
     RUN_COLOURS,
+    RUN_MARKERS,
     SEQUENTIAL,
     Plot,
     new_figure,
@@ -82,8 +83,8 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     """
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
-        for (name, table), marker in zip(tables.items(), "os^D", strict=False):
-            options = {"marker": marker, "color": RUN_COLOURS[name], "label": name}
+        for name, table in tables.items():
+            options = {"marker": RUN_MARKERS[name], "color": RUN_COLOURS[name], "label": name}
             places = np.arange(1, len(table) + 1)
             left.plot(places, table["dead_share"], **options)
             right.plot(places, table["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)

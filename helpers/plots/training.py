@@ -74,7 +74,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
         "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
         f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
-        f"{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}"
+        f"{_seeds(runs)}{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}"
         f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
@@ -86,6 +86,15 @@ def _ends(runs: Sequence[Run], end: Callable[[Run], str]) -> str:
     for run in runs:
         ends.setdefault(name_of(run.model, run.recipe), []).append(end(run))
     return "; ".join(f"{name} ends at {', '.join(dict.fromkeys(found))}" for name, found in ends.items())
+
+
+def _seeds(runs: Sequence[Run]) -> str:
+    """A sentence on recipes that have several lines; "" where none has."""
+    return (
+        " Where a recipe has several seeds, each has a line."
+        if len({(run.model, run.recipe) for run in runs}) < len(runs)
+        else ""
+    )
 
 
 def _of_the_report(runs: Sequence[Run], reported: pd.DataFrame | None) -> str:
@@ -189,7 +198,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
     """Seconds of each epoch, beside those of the report's log.
 
     Args:
-        runs: of MobileNetV2.
+        runs: of MobileNetV2; of several seeds the first is drawn, since they differ by what else the machine did.
         reported: of `reported.epoch_seconds`.
         source: what was trained on.
     """
@@ -197,7 +206,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         figure, axis = new_figure(PAGE, 3)
         log_epochs = np.arange(1, len(reported) + 1)
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
-        for run in runs:
+        for run in {run.recipe: run for run in reversed(runs)}.values():
             options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
             for number, phase in run.history.groupby("phase"):
                 label = _label(run, runs) if number == 1 else None
@@ -207,10 +216,10 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         axis.yaxis.set_major_formatter("{x:g}")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         figure.legend(loc="outside lower center", ncols=2)
-        note(figure, source)
+        note(figure, f"{source}, {runs[0].record['training_images']:,} training images")
     return Plot(
         figure,
-        f"Seconds of each epoch, logarithmic ({source}); a gap in a line is the border between its phases, the dotted line that "
+        f"Seconds of each epoch, logarithmic, of the first seed ({source}); a gap in a line is the border between its phases, the dotted line that "
         "of the report's log. The log is of another machine and other data; only its shape compares. An epoch that begins a phase "
         "also builds the graph.",
         f"The report's log passes from {reported.iloc[4]:.0f} s in the last epoch of its first phase to "
@@ -308,7 +317,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter("{x:g}")
         figure.legend(loc="outside right center")
-        note(figure, source)
+        note(figure, f"{source}, n = {runs[0].result('validation')['n']:,} validation images")
     ends = _ends(
         runs,
         lambda run: (
@@ -319,7 +328,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
     return Plot(
         figure,
         f"Validation loss of the networks with penalties, logarithmic: solid as Keras reports it, dashed the cross-entropy "
-        f"in it ({source}). The report's {reported:g}, of its shallow CNN, comes from other data.",
+        f"in it ({source}). The report's {reported:g}, of its shallow CNN, comes from other data.{_seeds(runs)}",
         f"{ends}.",
     )
 

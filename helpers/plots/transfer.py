@@ -9,6 +9,7 @@ from helpers.style import (
     COLUMN,
     INK,
     MODEL_COLOURS,
+    MODEL_NAMES,
     PAGE,
     Plot,
     new_figure,
@@ -143,22 +144,29 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
     """What each change brought, as steps from the report's recipe to the improved one.
 
     Args:
-        steps: columns `model`, `step`, `accuracy`, in order.
+        steps: of `results.steps`.
         source: what was judged.
     """
     with theme():
         figure, axis = new_figure(PAGE, 0.8 + 0.3 * len(steps))
         for place, row in enumerate(steps.iloc[::-1].itertuples()):
             axis.barh(place, row.accuracy, color=MODEL_COLOURS[row.model], height=0.6)
-            axis.text(row.accuracy + 0.005, place, f"{row.accuracy:.1%}", va="center")
+            errors = [[row.accuracy - row.low], [row.high - row.accuracy]]
+            axis.errorbar(row.accuracy, place, xerr=errors, color=INK, capsize=2, linewidth=1)
+            axis.text(row.high + 0.008, place, f"{row.accuracy:.1%}", va="center")
         axis.set_yticks(range(len(steps)), steps["step"].iloc[::-1])
         axis.set(xlabel="validation accuracy")
         axis.margins(x=0.12)
         axis.set_xlim(left=0)
         percent_axis(axis, "x")
         note(figure, source)
+    ends = steps.groupby("model", sort=False)["accuracy"].agg(["first", "last"])
+    gains = "; ".join(
+        f"{MODEL_NAMES[model]} {100 * (end['last'] - end['first']):+.1f}" for model, end in ends.iterrows()
+    )
     return Plot(
         figure,
-        f"From the report's recipe to the improved one, step by step, on validation ({source}).",
+        f"From the report's recipe to the improved one, step by step, on validation with 95 % intervals ({source}); one run of each recipe. From "
+        f"the first to the last step, in points: {gains}.",
         "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
     )
