@@ -96,7 +96,7 @@ def _provenance(runs: list[Run]) -> pd.DataFrame:
     """One row a recipe, as text: its test accuracy, and the runs and weights that it came from."""
     recipes = results.by_recipe(runs)
     return results.summary(runs)[
-        ["Model", "Recipe", "Accuracy", "95 % interval", "Top-5", "Epochs", "Training"]
+        ["Model", "Recipe", "Accuracy", "95 % interval", "Seed by seed", "Top-5", "Epochs", "Training"]
     ].assign(
         Weights=[_short(run.record["weights"]["sha256"]) for run in recipes.values()],
         Records=[", ".join(_link(run) for run in runs if (run.model, run.recipe) == recipe) for recipe in recipes],

@@ -42,7 +42,7 @@ TEST_SOURCES = {
 # What has to be said below every table of results.
 ABOUT_INTERVALS = "The interval is for other images and, where there are several seeds, for other seeds too"
 ABOUT_SECONDS = (
-    "Training is the time of all epochs on the wall, with whatever else the machine did meanwhile and without the computation of "
+    "Training is the time of all epochs on the wall, the median over seeds, with whatever else the machine did meanwhile and without the computation of "
     "frozen features"
 )
 # The figures that a reader should see first.
@@ -471,7 +471,7 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
     Returns:
         Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Seed by seed`, `Top-5`, `Loss`, `Epochs`,
         `Seeds`, `Parameters`, `Training`, as text. The interval is that of `evaluation.mean_interval`; `Seed by seed` has the
-        lowest and the highest accuracy.
+        lowest and the highest accuracy, and `Training` is a median.
     """
     table = rows(runs)
     table = table[table["split"] == "test"]
@@ -492,7 +492,7 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
                 "Epochs": str(group["epochs"].iloc[0]),
                 "Seeds": str(len(group)),
                 "Parameters": f"{group['parameters'].iloc[0]:,}",
-                "Training": f"{group['train_seconds'].mean() / 60:.1f} min",
+                "Training": f"{group['train_seconds'].median() / 60:.1f} min",
             }
         )
     for failure in failures:
