@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from helpers import augment
 from helpers.plots.layout import short
-from helpers.style import INK, MODEL_COLOURS, PAGE, Plot, name_of, new_figure, note, theme
+from helpers.style import INK, PAGE, Plot, name_of, new_figure, note, run_colour, theme
 
 # What changes nothing; the terms and their units for `augmentation`.
 UNCHANGED = {
@@ -139,7 +139,7 @@ def answers(
         if image is not None:
             _draw_image(axes[0, 0], image)
         for axis, ((model, recipe), values) in zip(axes[:, -2:].flat, probabilities.items(), strict=False):
-            _draw_answers(axis, values, class_names, label, MODEL_COLOURS[model])
+            _draw_answers(axis, values, class_names, label, run_colour(model, recipe))
             axis.set_title(_title(name_of(model, recipe), values, label), loc="left", fontsize=8, pad=3)
         if label is not None:
             figure.suptitle(f"true class: {class_names[label]}", x=0.01, ha="left", fontsize=9, fontweight="bold")
@@ -151,7 +151,8 @@ def answers(
     left_out = " The image itself is left out." if image is None else ""
     return Plot(
         figure,
-        f"The {N_ANSWERS} most probable classes of one image, by network ({source}); a whole bar would be 100 %.{known}{left_out}",
+        f"The {N_ANSWERS} most probable classes of one image, by network ({source}); a whole bar would be 100 %."
+        f"{known}{left_out}",
         f"{said}.",
         has_photographs=image is not None,
     )

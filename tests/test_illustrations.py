@@ -16,21 +16,22 @@ def texts(plot):
 
 
 @pytest.mark.parametrize(
-    ("draw", "panels"),
+    ("draw", "panels", "source"),
     [
-        (illustrations.convolution, 4),
-        (illustrations.max_pooling, 3),
-        (illustrations.batch_normalisation, 2),
-        (illustrations.cross_entropy, 1),
-        (illustrations.optimizers, 1),
+        (illustrations.convolution, 4, "a drawing by the demo's generator"),
+        (illustrations.max_pooling, 3, "a drawing by the demo's generator"),
+        (illustrations.batch_normalisation, 2, "random numbers, 2,000 a channel"),
+        (illustrations.cross_entropy, 1, "computed, no data"),
+        (illustrations.optimizers, 1, "computed, no data"),
     ],
 )
-def test_a_picture_of_an_idea_comes_with_words(draw, panels):
+def test_a_picture_of_an_idea_comes_with_words(draw, panels, source):
     plot = draw()
     assert isinstance(plot, Plot) and not plot.has_photographs and len(plot.figure.axes) == panels
     assert all(
         not words[0].islower() and words.endswith(".") and len(words.split()) > 5 for words in (plot.caption, plot.alt)
     )
+    assert plot.figure.get_supxlabel() == source
     plot.figure.canvas.draw()
 
 

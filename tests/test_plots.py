@@ -1,11 +1,13 @@
 import inspect
+import re
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from fake_runs import NUM_CLASSES, write_run
-from matplotlib.colors import to_rgb
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex, to_rgb
 
 from helpers import evaluation, models, plots, reported, results, style
 from helpers.config import RECIPES, find_recipe
@@ -136,10 +138,29 @@ CASES = {
     "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }
 PHOTOGRAPHS = {"feature_maps", "grad_cam", "image_grid", "nearest_pairs", "neighbours", "augmentation_grid"}
+# How many images there were is in the source that these are given: what they draw does not tell.
+COUNTED_BY_THE_CALLER = {
+    "comparison",
+    "cost",
+    "gradient_noise",
+    "improvements",
+    "layer_activity",
+    "learning_rates",
+    "penalty_course",
+    "table",
+}
+OF_NO_IMAGES = {"architectures", "filters", "logged_weights"}
+NUMBER_OF_IMAGES = re.compile(r"\d (training |validation )?(images|boxes)\b")
 
 
 def texts(plot):
     return [text.get_text() for text in plot.figure.findobj(mpl.text.Text)]
+
+
+def segments(axis):
+    """The lines of error bars, (n, 2 ends, x and y)."""
+    bars = [found for found in axis.collections if isinstance(found, LineCollection)]
+    return np.array([segment for found in bars for segment in found.get_segments()])
 
 
 def dashed(axis):
@@ -160,7 +181,10 @@ def test_a_figure_has_words_a_source_and_the_right_mark(name, runs):
     assert plot.alt == plot.alt.strip() and len(plot.alt.split()) >= 4
     assert "nan" not in plot.alt.lower().split() and "nan" not in plot.caption.lower().split()
     source = "the report's TensorBoard log" if name == "logged_weights" else SOURCE
-    assert any(source in text for text in texts(plot))
+    words = plot.figure.get_supxlabel()
+    assert words.startswith(source)
+    if name not in PHOTOGRAPHS | COUNTED_BY_THE_CALLER | OF_NO_IMAGES | {"scaling"}:  # which has them on its axis
+        assert NUMBER_OF_IMAGES.search(words)
     assert plot.has_photographs == (name in PHOTOGRAPHS)
     assert plot.figure.get_size_inches()[0] <= style.PAGE
 
@@ -263,6 +287,67 @@ def test_accuracies_draw_the_mean_of_each_recipe(runs):
     assert "Deep CNN, improved with 42.0%" in plot.alt
 
 
+def test_cost_draws_each_run_in_its_colour_with_its_interval(tmp_path, runs):
+    lonely = write_run(tmp_path, "deep_cnn", "as_reported", right=20, threads=1)
+    table = results.costs([lonely, *runs[1:3]], MEASURED)
+    plot = plots.cost(table, SOURCE)
+    colours = [style.run_colour("deep_cnn", recipe) for recipe in ("as_reported", "improved")]
+    for axis in plot.figure.axes:
+        np.testing.assert_allclose(segments(axis)[:, :, 1], table[["low", "high"]])
+        assert [line.get_color() for line in axis.lines] == colours
+    assert plot.caption.endswith(" On fewer threads than the others: Deep CNN, as reported (1).")
+    assert "fewer threads" not in CASES["cost"](runs).caption
+
+
+def test_improvements_draw_runs_in_their_colours_and_every_step_with_its_interval():
+    steps = STEPS.assign(step=["Deep CNN, as reported", "linear classifier"])
+    axis = plots.improvements(steps, SOURCE).figure.axes[0]
+    np.testing.assert_allclose(segments(axis)[:, :, 0], steps[["low", "high"]].iloc[::-1])
+    colours = [to_hex(bar.get_facecolor()) for bar in axis.patches]
+    assert colours == [style.run_colour("mobilenetv2", "improved"), style.run_colour("deep_cnn", "as_reported")]
+
+
+def test_reliability_has_the_interval_of_each_bin(runs):
+    for axis in plots.reliability(runs[1:2], [1.0], SOURCE).figure.axes:
+        (ends,) = segments(axis)[:, :, 1]
+        assert ends == pytest.approx(evaluation.accuracy_interval(0.4, 100))
+
+
+def test_risk_coverage_has_a_band_that_ends_in_the_interval_over_all_images(runs):
+    plot = plots.risk_coverage(runs[:2], SOURCE)
+    places = plot.figure.axes[0].collections[1].get_paths()[0].vertices
+    at_end = places[places[:, 0] == 1, 1]
+    assert (at_end.min(), at_end.max()) == pytest.approx(evaluation.accuracy_interval(0.4, 100))
+    assert "Deep CNN, improved, is right on 40.0% of all images and on " in plot.caption
+
+
+def test_epoch_seconds_draw_the_first_seed_of_each_recipe(runs):
+    plot = CASES["epoch_seconds"](runs)
+    (legend,) = plot.figure.legends
+    assert [text.get_text() for text in legend.get_texts()][1:] == [
+        "Deep CNN, as reported",
+        "Deep CNN, improved",
+        "Deep CNN, L2, as reported",
+    ]
+    seconds = [run.history["seconds"].tolist() for run in (runs[0], runs[1], runs[3])]
+    assert [line.get_ydata().tolist() for line in plot.figure.axes[0].lines[1:4]] == seconds
+    assert "that of the first seed, 0 (" in plot.caption
+    alone = plots.epoch_seconds([], reported.epoch_seconds(), SOURCE)
+    assert len(alone.figure.legends[0].get_texts()) == 1 and "seed" not in alone.caption
+
+
+def test_captions_say_where_seeds_have_lines_of_their_own(runs):
+    said = "Where a recipe has several seeds, each has a line."
+    assert said in plots.training_curves(runs[:3], SOURCE).caption
+    assert said not in plots.training_curves(runs[:2], SOURCE).caption
+
+
+@pytest.mark.parametrize("name", ["brightness_spread", "box_summary", "correlation_spread"])
+def test_figures_of_data_have_no_colour_of_a_model(name, runs):
+    bars = [bar for axis in CASES[name](runs).figure.axes for bar in axis.patches]
+    assert {to_hex(bar.get_facecolor()).upper() for bar in bars} == {style.GREY}
+
+
 def test_learning_rates_clip_the_loss_and_name_the_best(runs):
     plot = CASES["learning_rates"](runs)
     assert plot.figure.axes[0].lines[0].get_ydata().max() == pytest.approx(3 * np.log(NUM_CLASSES))
@@ -282,6 +367,12 @@ def test_comparison_signs_each_pair_as_row_minus_column(runs):
 def test_penalties_show_the_objective_above_the_cross_entropy(runs):
     axis = CASES["penalties"](runs).figure.axes[0]
     np.testing.assert_allclose(axis.lines[0].get_ydata() - axis.lines[1].get_ydata(), 3)
+
+
+def test_penalties_have_ticks_as_high_as_the_curves_go(tmp_path):
+    run = write_run(tmp_path, "deep_cnn_l2", "as_reported", penalty=12.0)
+    axis = plots.penalties([run], NUM_CLASSES, SOURCE).figure.axes[0]
+    assert any(10 < tick < axis.get_ylim()[1] for tick in axis.get_yticks())
 
 
 def test_confusion_shows_shares_of_each_true_class(runs):
@@ -304,6 +395,15 @@ def test_class_accuracies_show_both_ends(runs):
     plot = CASES["class_accuracies"](runs)
     assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["owl", "cat"]
     assert plot.alt == "Best: cat at 100%. Worst: owl at 50%."
+
+
+def test_class_accuracies_count_the_classes_on_either_side_of_all_images():
+    ends = {"accuracy": [1.0, 0.5, 0.1], "low": [0.8, 0.3, 0.0], "high": [1.0, 0.7, 0.4]}
+    per_class = pd.DataFrame({"class_name": ["cat", "dog", "owl"], "n": [10, 10, 20], **ends})
+    plot = plots.class_accuracies(per_class, "Deep CNN", SOURCE, shown=1)
+    (line,) = [line for line in plot.figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert set(line.get_xdata()) == {0.425} and line.get_label() == "over all images: 42.5%"
+    assert plot.caption.endswith("Of all 3 classes, 1 have their interval above the dashed line and 1 below it.")
 
 
 def test_scaling_shows_every_step_and_a_line_of_slope_one(runs):

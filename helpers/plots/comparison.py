@@ -16,11 +16,8 @@ from helpers.style import (
     COLUMN,
     FAINT,
     INK,
-    MODEL_COLOURS,
-    MODEL_NAMES,
     PAGE,
     RECIPE_MARKERS,
-    RECIPE_NAMES,
     SEQUENTIAL,
     Plot,
     chance_line,
@@ -120,13 +117,20 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         "images_per_second": "images classified in a second",
     }
     with theme():
-        figure, axes = new_figure(PAGE, 4.6, 2, 2, sharey=True)
+        figure, axes = new_figure(PAGE, 5.0, 2, 2, sharey=True)
         for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
             for row in table.itertuples():
-                look = {"color": MODEL_COLOURS[row.model], "markersize": 7, "fillstyle": "none", "clip_on": False}
-                errors = [[row.accuracy - row.low], [row.high - row.accuracy]]
                 axis.errorbar(
-                    getattr(row, column), row.accuracy, errors, fmt=RECIPE_MARKERS[row.recipe], elinewidth=1, **look
+                    getattr(row, column),
+                    row.accuracy,
+                    [[row.accuracy - row.low], [row.high - row.accuracy]],
+                    fmt=RECIPE_MARKERS[row.recipe],
+                    color=run_colour(row.model, row.recipe),
+                    elinewidth=1,
+                    markersize=7,
+                    fillstyle="none",
+                    clip_on=False,
+                    label=name_of(row.model, row.recipe),
                 )
             axis.set(xscale="log", xlabel=words, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -135,22 +139,18 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
         for axis in axes[:, 0]:
             axis.set(ylabel="test accuracy")
         percent_axis(axes[0, 0])
-        for model in [model for model in MODEL_COLOURS if model in set(table["model"])]:
-            axes[0, 0].plot([], [], "s", color=MODEL_COLOURS[model], label=MODEL_NAMES[model])
-        for recipe in [recipe for recipe in RECIPE_MARKERS if recipe in set(table["recipe"])]:
-            look = {"color": FAINT, "fillstyle": "none"}
-            axes[0, 0].plot([], [], RECIPE_MARKERS[recipe], label=RECIPE_NAMES[recipe], **look)
-        figure.legend(loc="outside upper center", ncols=4)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         note(figure, source)
     best, largest = table.loc[table["accuracy"].idxmax()], table.loc[table["parameters"].idxmax()]
     fewer = table[table["threads"] < table["threads"].max()]
     alone = "; ".join(f"{name_of(row.model, row.recipe)} ({row.threads})" for row in fewer.itertuples())
     return Plot(
         figure,
-        f"Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on this machine ({source}). "
-        f"The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, the largest, "
-        f"{name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Where there are several seeds, accuracy is their mean and the seconds are "
-        f"their median. Pretraining and the computing of frozen features are not in the seconds.{f' On fewer threads than the others: {alone}.' if alone else ''}",
+        "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on this "
+        f"machine ({source}). The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
+        f"the largest, {name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Seconds are medians "
+        "over seeds, accuracies their means. Pretraining and the computing of frozen features are not in the seconds."
+        f"{f' On fewer threads than the others: {alone}.' if alone else ''}",
         "; ".join(
             f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
             f"{row.images_per_second:.0f} images a second"
@@ -199,7 +199,8 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at {evaluation.SIGNIFICANCE:g}. One run of each recipe.",
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at "
+        f"{evaluation.SIGNIFICANCE:g}. One run of each recipe.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 
@@ -247,9 +248,9 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
     ]
     return Plot(
         figure,
-        f"Accuracy of test images grouped by confidence with 95 % intervals ({source}), in {calibration.N_BINS} bins of equal width; bins of fewer "
-        f"than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it says. The "
-        "temperature is fitted on validation.",
+        f"Accuracy of test images grouped by confidence with 95 % intervals ({source}), in {calibration.N_BINS} bins of equal "
+        f"width; bins of fewer than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it "
+        "says. The temperature is fitted on validation.",
         "; ".join(
             f"{name_of(run.model, run.recipe)}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
             for run, error, divisor in zip(runs, errors, temperatures, strict=True)
@@ -276,22 +277,31 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
             axis.fill_between(
                 curve["coverage"], curve["accuracy"] - below, curve["accuracy"] + above, color=colour, alpha=0.2, lw=0
             )
-            axis.plot(curve["coverage"], curve["accuracy"], color=colour, label=name_of(run.model, run.recipe))
+            axis.plot(
+                curve["coverage"],
+                curve["accuracy"],
+                color=colour,
+                marker=RECIPE_MARKERS[run.recipe],
+                markevery=max(1, len(curve) // 6),
+                label=name_of(run.model, run.recipe),
+            )
         axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
         for which in ("x", "y"):
             percent_axis(axis, which)
         axis.legend(loc="best")
         note(figure, f"{source}, n = {len(curves[0]):,} images")
-    halves = "; ".join(
-        f"{name_of(run.model, run.recipe)}: {curve['accuracy'].iloc[len(curve) // 2 - 1]:.1%} on the surer half, "
-        f"{curve['accuracy'].iloc[-1]:.1%} on all"
+    halves = {
+        name_of(run.model, run.recipe): curve["accuracy"].iloc[[len(curve) // 2 - 1, -1]]
         for run, curve in zip(runs, curves, strict=True)
-    )
+    }
+    best, (half, whole) = max(halves.items(), key=lambda item: item[1].iloc[-1])
     return Plot(
         figure,
-        f"Accuracy with its 95 % interval if only the images of highest confidence are answered, on test ({source}). A curve that falls "
-        "says that mistakes have less confidence than right answers.",
-        halves,
+        f"Accuracy with its 95 % interval if only the images of highest confidence are answered, on test ({source}). {best}, is "
+        f"right on {whole:.1%} of all images and on {half:.1%} of the surer half.",
+        "; ".join(
+            f"{name}: {half:.1%} on the surer half, {whole:.1%} on all" for name, (half, whole) in halves.items()
+        ),
     )
 
 
@@ -375,16 +385,17 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
             capsize=2,
         )
         whole = np.average(per_class["accuracy"], weights=per_class["n"])
-        axis.axvline(whole, color=FAINT, linestyle="--", linewidth=1, label=f"of all classes: {whole:.1%}")
+        axis.axvline(whole, color=FAINT, linestyle="--", linewidth=1, label=f"over all images: {whole:.1%}")
         axis.legend(loc="upper left")
         axis.set_yticks(places, [short(name, 42) for name in chosen["class_name"]])
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class", title=run_name)
         percent_axis(axis, "x")
         note(figure, f"{source}, n = {counted(per_class['n'])} images a class")
+    above, below = (per_class["low"] > whole).sum(), (per_class["high"] < whole).sum()
     return Plot(
         figure,
         f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}). "
-        "Classes whose interval stays far from the dashed line are notable; the rest may be luck.",
+        f"Of all {len(per_class)} classes, {above} have their interval above the dashed line and {below} below it.",
         f"Best: {per_class['class_name'].iloc[0]} at {per_class['accuracy'].iloc[0]:.0%}. Worst: "
         f"{per_class['class_name'].iloc[-1]} at {per_class['accuracy'].iloc[-1]:.0%}.",
     )
@@ -410,7 +421,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
                     table["value"],
                     table["accuracy"],
                     yerr=errors,
-                    fmt="o-",
+                    fmt=f"{RECIPE_MARKERS[run.recipe]}-",
                     color=run_colour(run.model, run.recipe),
                     capsize=2,
                     label=name_of(run.model, run.recipe),

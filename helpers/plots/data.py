@@ -11,9 +11,9 @@ from helpers.style import (
     BLUE,
     COLUMN,
     GREEN,
+    GREY,
     INK,
     LIGHT,
-    MODEL_COLOURS,
     ORANGE,
     PAGE,
     PINK,
@@ -88,7 +88,7 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
     with theme():
         figure, axes = new_figure(PAGE, 2.2, 1, 2, sharey=True)
         for axis, name in zip(axes, ("brightness", "contrast"), strict=True):
-            axis.hist(statistics[name], bins=40, color=MODEL_COLOURS["shallow_cnn"])
+            axis.hist(statistics[name], bins=40, color=GREY)
             low, high = statistics[name].quantile([0.05, 0.95])
             for edge in (low, high):
                 axis.axvline(edge, color=INK, linestyle="--", linewidth=1)
@@ -119,7 +119,7 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
     middle = coverage[coverage.shape[0] // 2, coverage.shape[1] // 2]
     with theme():
         figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
-        left.hist(boxes["area"], bins=40, range=(0, 1), color=MODEL_COLOURS["deep_cnn"])
+        left.hist(boxes["area"], bins=40, range=(0, 1), color=GREY)
         left.axvline(boxes["area"].median(), color=INK, linestyle="--", linewidth=1)
         left.set(
             xlabel="share of the image inside the box", ylabel="images", title=f"Median {boxes['area'].median():.0%}"
@@ -188,7 +188,7 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
     edges = threshold + _BAR * np.arange(first, last + 2)  # no bar stands on both sides of the line
     with theme():
         figure, axis = new_figure(COLUMN, 2.2)
-        axis.hist(correlation, bins=edges, color=MODEL_COLOURS["shallow_cnn"])
+        axis.hist(correlation, bins=edges, color=GREY)
         axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
         axis.set(
             xlabel="correlation with the nearest training image", ylabel="test images", yscale="log", ylim=(0.6, None)
@@ -251,7 +251,7 @@ def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str]
             )
         axis.set(xticks=[], yticks=[])
         axis.axis("off")
-        figure.legend(loc="outside lower center", ncols=2)
+        figure.legend(loc="outside upper center", ncols=2)
         note(figure, f"{source}, n = {len(places):,} images")
     names = ", ".join(class_names[label] for label in chosen)
     return Plot(

@@ -94,7 +94,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
         for axis in (left, right):
             axis.set_xlabel("rectified layer, counted from the image")
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
         note(figure, source)
     worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
     return Plot(

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
+from helpers import results
 from helpers.config import REPORTED
 from helpers.runs import Run
 from helpers.style import (
@@ -198,30 +199,34 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
     """Seconds of each epoch, beside those of the report's log.
 
     Args:
-        runs: of MobileNetV2; of several seeds the first is drawn, since they differ by what else the machine did.
+        runs: of MobileNetV2, first seeds first; the first of each recipe is drawn, since seeds differ by what else the
+            machine did. May be empty.
         reported: of `reported.epoch_seconds`.
         source: what was trained on.
     """
+    first = list(results.by_recipe(runs).values())
+    seeds = " and ".join(str(seed) for seed in sorted({run.seed for run in first}))
+    n_images = "".join(f", {n:,} training images" for n in sorted({run.record["training_images"] for run in first}))
     with theme():
         figure, axis = new_figure(PAGE, 3)
         log_epochs = np.arange(1, len(reported) + 1)
         axis.plot(log_epochs, reported, color=INK, marker="x", label="the report's log (GTX 1650 Ti)")
-        for run in {run.recipe: run for run in reversed(runs)}.values():
+        for run in first:
             options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
             for number, phase in run.history.groupby("phase"):
-                label = _label(run, runs) if number == 1 else None
+                label = name_of(run.model, run.recipe) if number == 1 else None
                 axis.plot(phase["epoch"], phase["seconds"], label=label, **options)
         axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
         axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
         axis.yaxis.set_major_formatter("{x:g}")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        figure.legend(loc="outside lower center", ncols=2)
-        note(figure, f"{source}, {runs[0].record['training_images']:,} training images")
+        figure.legend(loc="outside upper center", ncols=2)
+        note(figure, source + n_images)
     return Plot(
         figure,
-        f"Seconds of each epoch, logarithmic, of the first seed ({source}); a gap in a line is the border between its phases, the dotted line that "
-        "of the report's log. The log is of another machine and other data; only its shape compares. An epoch that begins a phase "
-        "also builds the graph.",
+        f"Seconds of each epoch, logarithmic{f', in one run of each recipe, that of the first seed, {seeds}' if seeds else ''} "
+        f"({source}); a gap in a line is the border between its phases, the dotted line that of the report's log. The log is "
+        "of another machine and other data; only its shape compares. An epoch that begins a phase also builds the graph.",
         f"The report's log passes from {reported.iloc[4]:.0f} s in the last epoch of its first phase to "
         f"{reported.iloc[5]:.0f} s in the first of its second, without a jump.",
     )
@@ -314,8 +319,10 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
         axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        # The losses span less than two decades: ticks between the powers of ten, close enough to read values from.
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.2, 1.5, 2, 3, 4, 5, 6, 8)))
         axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("{x:g}")
+        axis.minorticks_off()
         figure.legend(loc="outside right center")
         note(figure, f"{source}, n = {runs[0].result('validation')['n']:,} validation images")
     ends = _ends(

@@ -7,10 +7,12 @@ from matplotlib.ticker import NullFormatter
 from helpers.plots.layout import counted, wrapped
 from helpers.style import (
     COLUMN,
+    GREY,
     INK,
     MODEL_COLOURS,
     MODEL_NAMES,
     PAGE,
+    RUN_COLOURS,
     Plot,
     new_figure,
     note,
@@ -45,8 +47,8 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
         note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images")
     return Plot(
         figure,
-        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images. Linear classifiers "
-        "on a frozen base learned from a part of the training images.",
+        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images. Linear "
+        "classifiers on a frozen base learned from a part of the training images.",
         "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()),
     )
 
@@ -88,7 +90,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
     markers = iter("os^")
     with theme():
         figure, axis = new_figure(PAGE * 0.7, 2.7)
-        colours = iter((INK, MODEL_COLOURS["mobilenetv2"], MODEL_COLOURS["shallow_cnn"]))
+        colours = iter((INK, MODEL_COLOURS["mobilenetv2"], GREY))
         for span, group in sweep.groupby("input_range", sort=False):
             errors = [group["accuracy"] - group["low"], group["high"] - group["accuracy"]]
             axis.errorbar(
@@ -150,7 +152,9 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
     with theme():
         figure, axis = new_figure(PAGE, 0.8 + 0.3 * len(steps))
         for place, row in enumerate(steps.iloc[::-1].itertuples()):
-            axis.barh(place, row.accuracy, color=MODEL_COLOURS[row.model], height=0.6)
+            # A step between two recipes is no run; it leads to the improved one, whose colour is the model's.
+            colour = RUN_COLOURS.get(row.step, MODEL_COLOURS[row.model])
+            axis.barh(place, row.accuracy, color=colour, height=0.6)
             errors = [[row.accuracy - row.low], [row.high - row.accuracy]]
             axis.errorbar(row.accuracy, place, xerr=errors, color=INK, capsize=2, linewidth=1)
             axis.text(row.high + 0.008, place, f"{row.accuracy:.1%}", va="center")
@@ -166,7 +170,7 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
     )
     return Plot(
         figure,
-        f"From the report's recipe to the improved one, step by step, on validation with 95 % intervals ({source}); one run of each recipe. From "
-        f"the first to the last step, in points: {gains}.",
+        f"From the report's recipe to the improved one, step by step, on validation with 95 % intervals ({source}); one run of "
+        f"each recipe. From the first to the last step, in points: {gains}.",
         "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
     )
