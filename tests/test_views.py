@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from helpers import views
-from helpers.style import INK, MODEL_COLOURS
+from helpers.style import INK, run_colour
 
 NAMES = ["reel", "goldfish", "bullfrog", "a class whose name has very many words in it, far too many for one bar"]
 PROBABILITIES = {
@@ -87,10 +87,10 @@ def test_answers_are_bars_in_the_colour_of_the_model_with_the_truth_framed(image
     words = texts(plot.figure)
     assert {"Shallow CNN, as reported: wrong", "MobileNetV2, improved: right", "true class: goldfish"} <= set(words)
     axes = [axis for axis in plot.figure.axes if axis.patches]
-    for axis, (model, _), values in zip(axes, PROBABILITIES, PROBABILITIES.values(), strict=True):
+    for axis, (model, recipe), values in zip(axes, PROBABILITIES, PROBABILITIES.values(), strict=True):
         frames, bars = axis.patches[:4], axis.patches[4:]
         assert [bar.get_width() for bar in bars] == pytest.approx(sorted(values, reverse=True))
-        assert {mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars} == {MODEL_COLOURS[model]}
+        assert {mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in bars} == {run_colour(model, recipe).upper()}
         framed = [mpl.colors.to_hex(bar.get_edgecolor(), True) == f"{INK}ff" for bar in frames]
         assert framed == [answer == 1 for answer in np.argsort(values)[::-1]]
     assert "MobileNetV2, improved: goldfish (90%)" in plot.alt
