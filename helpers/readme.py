@@ -250,7 +250,8 @@ def _speed() -> str:
     missed = measured.loc[measured["reached"].eq(False), "name"]
     below = f"Not reached: the aim of {'; '.join(missed)}. " if len(missed) else ""
     bounds = (
-        "A row without an aim says what one thing alone could bring: a transform by OpenCV, a free optimizer, fewer calls. "
+        "Rows without an aim are for comparison: what OpenCV's interpolation, a free optimizer or fewer calls alone would bring, "
+        "and a frozen base with the report's small batches. "
         if measured["aim"].isna().any()
         else ""
     )
