@@ -1,6 +1,7 @@
 """Epochs of training, the wait for input, memory, and the time to the report's accuracy."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -48,24 +49,25 @@ def from_scratch(source: Path, model: str) -> Iterator[Comparison]:
 
 
 @contextmanager
-def frozen(source: Path, weights: BaseWeights, batch_size: int, aim: float | None = None) -> Iterator[Comparison]:
+def frozen(source: Path, weights: BaseWeights, recipe: Recipe, aim: float | None = None) -> Iterator[Comparison]:
     """An epoch of a linear head on a frozen MobileNetV2; the report's way sends every image through the base in every epoch.
 
     Args:
         source: zip or folder.
         weights: of MobileNetV2.
-        batch_size: in both ways.
+        recipe: whose size of input and of batch both ways have.
         aim: the ratio to reach.
     """
-    coded = config.find_recipe("mobilenetv2", "as_coded")
-    recipe = replace(_TARGET, input_size=coded.input_size, augmentation=coded.augmentation, batch_size=batch_size)
-    settings = (source, recipe, weights)
+    augmentation = config.find_recipe("mobilenetv2", "as_coded").augmentation
+    head = replace(_TARGET, input_size=recipe.input_size, batch_size=recipe.batch_size, augmentation=augmentation)
+    settings = (source, head, weights)
     with (
         worker(LARGE, _project_s_frozen_epoch, *settings) as ours,
         worker("", _report_s_frozen_epoch, *settings) as peer,
     ):
         yield Comparison(
-            f"epoch of a linear head on a frozen MobileNetV2, {_IMAGES:,} images, {batch_size} a batch, features computed before",
+            f"epoch of a linear head on a frozen MobileNetV2 at {recipe.input_size} px, {_IMAGES:,} images, {recipe.batch_size} a batch, "
+            "features computed before",
             ours,
             peer,
             aim,
@@ -117,7 +119,7 @@ def memory(source: Path) -> dict[str, object]:
 
 def print_memory() -> None:
     """Peak memory of an epoch on all training images of a source, less what the process had before."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_memory()
     dataset = open_source(os.environ["PROBED"])
     split = make_split(dataset)
     recipe = config.find_recipe("shallow_cnn", "as_reported")
@@ -127,7 +129,18 @@ def print_memory() -> None:
     stream = batches.training_batches(images, labels, recipe, dataset.num_classes, 0)
     model.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
     training.predict(model, dataset.part(split, "validation")[0])
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+    print((_peak_memory() - before) / 2**30)
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has had, in bytes.
+
+    On Linux `getrusage` would begin with what the process that started this one had (getrusage(2)).
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) * 1024
 
 
 def _fresh(recipe: Recipe, weights: BaseWeights, num_classes: int) -> keras.Model:

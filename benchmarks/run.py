@@ -33,8 +33,8 @@ def run(
         limits.optimizer("deep_cnn"),
         limits.large_pages(),
         limits.steps_per_execution(),
-        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "improved").batch_size, aim=20),
-        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "as_coded").batch_size),
+        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "improved"), aim=20),
+        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "as_coded")),
     ):
         with in_processes as comparison:
             rows.append(compare(comparison))

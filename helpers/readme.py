@@ -251,7 +251,7 @@ def _speed() -> str:
     below = f"Not reached: the aim of {'; '.join(missed)}. " if len(missed) else ""
     bounds = (
         "Rows without an aim are for comparison: what OpenCV's interpolation, a free optimizer or fewer calls alone would bring, "
-        "and a frozen base with the report's small batches. "
+        "and a frozen base with the report's small images and batches. "
         if measured["aim"].isna().any()
         else ""
     )

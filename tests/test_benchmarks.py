@@ -120,9 +120,9 @@ def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):
 
 def test_both_ways_of_an_epoch_of_a_frozen_base_train_the_same_head(kaggle_folder):
     weights = find_weights("", is_demo=True)
-    with epochs.frozen(kaggle_folder, weights, batch_size=10) as comparison:
+    with epochs.frozen(kaggle_folder, weights, find_recipe("mobilenetv2", "as_coded")) as comparison:
         assert 0 < comparison.ours() < comparison.peer()
-    assert ", 10 a batch," in comparison.name
+    assert " at 64 px, " in comparison.name and ", 20 a batch, " in comparison.name
 
 
 def test_memory_is_that_of_a_cold_cache_and_a_whole_epoch(kaggle_folder):
