@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import markers, paths, penalties, results, storage
-from helpers.config import NUM_CLASSES, PROFILES, REPORTED, REPORTED_L2_CURVE, find_recipe
+from helpers.config import NUM_CLASSES, PROFILES, REPORTED, REPORTED_DEEP_ENDS, REPORTED_L2_CURVE, find_recipe
 from helpers.reported import logged_weights
 from helpers.runs import Run, finished
 from helpers.style import name_of
@@ -180,13 +180,11 @@ def _deep_with_larger_batches(fitting: float) -> str:
     (larger, link), plain = found, run.history
     first, last, end = plain.iloc[0], plain.iloc[-1], larger.iloc[-1]
     shown = "{:.1%} in training and {:.1%} on validation".format
-    is_between = (
-        last["accuracy"] < 0.31 < end["accuracy"] and last["validation_accuracy"] < 0.255 < end["validation_accuracy"]
-    )
+    is_between = all(last[name] < value < end[name] for name, value in REPORTED_DEEP_ENDS.items())
     between = ": the report lies between the two" if is_between else ""
     return (
-        f"**The deep CNN's {REPORTED['deep_cnn'].accuracy:.1%}** looks like its best epoch: the report's curves end near 31 % in training and 25.5 % on "
-        f"validation. As reported, with {run.config['recipe']['batch_size']} images a batch, it ends here at "
+        f"**The deep CNN's {REPORTED['deep_cnn'].accuracy:.1%}** looks like its best epoch: the report's curves end near {100 * REPORTED_DEEP_ENDS['accuracy']:g} % in "
+        f"training and {100 * REPORTED_DEEP_ENDS['validation_accuracy']:g} % on validation. As reported, with {run.config['recipe']['batch_size']} images a batch, it ends here at "
         f"{shown(last['accuracy'], last['validation_accuracy'])} after {len(plain)} epochs. With the batches of {fitting:.0f} that fit the other curve it has "
         f"{shown(end['accuracy'], end['validation_accuracy'])} after {len(larger)}, and {larger['validation_accuracy'].max():.1%} in its best{between} (notebook 03, {link}). "
         f"What is not explained: in the report's first epoch training accuracy is 4 %, with these batches {larger['accuracy'].iloc[0]:.1%}, with "

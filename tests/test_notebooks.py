@@ -26,6 +26,7 @@ RESULT_TABLES = (
     "calibration",
     "class_accuracies",
     "confused_pairs",
+    "costs",
     "coverages",
     "disagreement",
     "disagreement_by_class",
