@@ -288,10 +288,10 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
     """What every network says of a file that the reader gives.
 
     Args:
-        runs: one of each recipe; at least one has its network.
+        runs: at least one has its network. Of a recipe with several, the first seed is asked.
         class_names: of the labels.
     """
-    there = [run for run in runs if run.has_model()]
+    there = list(results.by_recipe([run for run in runs if run.has_model()]).values())
     network = cache(uploads.network)  # a network is loaded when it is first asked
 
     def view(image: np.ndarray, asked: Iterable[Run], source: str) -> Plot:

@@ -58,11 +58,11 @@ def missing_networks(runs: Sequence[Run]) -> str:
     Args:
         runs: finished ones, and records.
     """
-    there = {(run.model, run.recipe): run.has_model() for run in runs}
-    reasons = {False: "only its record is here", None: "not run"}
+    finished = {(run.model, run.recipe) for run in runs}
+    at_hand = {(run.model, run.recipe) for run in runs if run.has_model()}
     names = [
-        f"{name_of(recipe.model, recipe.name)} ({reasons[there.get((recipe.model, recipe.name))]})"
-        for recipe in RECIPES
-        if not there.get((recipe.model, recipe.name))
+        f"{name_of(*key)} ({'only its record is here' if key in finished else 'not run'})"
+        for key in ((recipe.model, recipe.name) for recipe in RECIPES)
+        if key not in at_hand
     ]
     return f"Networks that cannot be asked: {', '.join(names)}." if names else ""

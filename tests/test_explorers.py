@@ -213,6 +213,16 @@ def test_a_file_of_ones_own_is_answered_by_every_network_that_is_there(networks)
     assert shown.value == "&lt;b&gt;.txt cannot be read as an image; try a JPEG or PNG file."
 
 
+def test_the_first_seed_with_a_network_is_asked(networks, tmp_path):
+    record, there = networks[1], write_run(tmp_path, "mobilenetv2", "improved", 1)
+    models.build(config.find_recipe("shallow_cnn", "as_reported"), 3).save(there.folder / "model.keras")
+    widget = explorers.own_photograph([networks[0], record, there], NAMES).widget()
+    _, missing, shown = widget.children
+    assert "MobileNetV2, improved" not in missing.value
+    drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
+    assert shown.value.count("MobileNetV2, improved") == 1
+
+
 def test_the_page_of_the_own_photograph_is_a_drawing(networks):
     plot = explorers.own_photograph(networks, NAMES).page(False)
     assert not plot.has_photographs

@@ -63,7 +63,8 @@ def test_a_network_answers_as_it_did_in_its_run(tmp_path):
 def test_networks_that_are_missing_are_named_with_the_reason(tmp_path):
     there, record = write_run(tmp_path, "shallow_cnn", "improved"), write_run(tmp_path, "mobilenetv2", "improved")
     (there.folder / "model.keras").touch()
-    words = uploads.missing_networks([there, record])
+    other_seed = write_run(tmp_path, "shallow_cnn", "improved", 1)
+    words = uploads.missing_networks([there, other_seed, record])
     assert "Shallow CNN, improved" not in words
     assert "MobileNetV2, improved (only its record is here)" in words
     assert "Deep CNN, improved (not run)" in words
