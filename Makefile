@@ -65,7 +65,7 @@ help: ## list the commands
 	@echo '  MOST_FILES=<n>          how many files DATA may have (default 200000), with as many times more bytes'
 	@echo '  TRACEBACK=1             show the traceback of an error'
 	@echo '  PYTHON=<command>        what .venv is made with, once (default python3)'
-	@echo 'The same narrow `make sweep`, and beside them:'
+	@echo 'Options of `make sweep`: the same but NOTEBOOKS, and'
 	@echo '  SEEDS=<n>               runs of each recipe (default 3)'
 	@echo '  SCHEDULER=tcp://<host>:8786    a Dask scheduler; without it workers on this machine'
 	@echo '  CHECKPOINTS=<folder or URL>    where every worker finds the checkpoints of a run that lost its own'

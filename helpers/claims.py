@@ -162,7 +162,7 @@ def _more_epochs(found: Found) -> Answer:
     learned = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
     return verdict, (
         f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
-        f"accuracy; another recipe changes it by {_points(by_recipe, sign=True)} at epoch {n}. Grokking (Power et al. [13]) "
+        f"accuracy; the improved network and recipe changes the best of the first {n} epochs by {_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) "
         f"comes after a small training set is known by heart; the highest accuracy on training images of the recipes as "
         f"reported and as coded is {learned:.1%}."
     )

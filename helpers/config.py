@@ -1,4 +1,4 @@
-"""Every hyperparameter of every run, as data, in one place.
+"""The hyperparameters of every run, as data, in one place; what belongs to a single layer stands in `networks`.
 
 A recipe is one way to train one model. `as_reported` follows the report's text; where the text is silent, its
 released code; where both are, the default of Keras. `as_coded` follows the released code where it departs from
@@ -6,7 +6,8 @@ the text. `improved` is what a good practitioner would do today with a network o
 beside a value says which of these sources it has.
 
 A profile says how much of the data and how many epochs a run of the series gets. Only `full` runs recipes as they
-stand here; the shorter profiles replace their epochs, openly, by the numbers in `PROFILES`.
+stand here; the shorter profiles replace epochs and, of some recipes, batch size, mixing and input size by what
+stands in `PROFILES`.
 """
 
 from dataclasses import asdict, dataclass, field, replace

@@ -469,8 +469,8 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
         failures: get a row each, without numbers.
 
     Returns:
-        Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Seed by seed`, `Top-5`, `Loss`, `Epochs`,
-        `Seeds`, `Parameters`, `Training`, as text. The interval is that of `evaluation.mean_interval`; `Seed by seed` has the
+        Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Range over seeds`, `Top-5`, `Loss`, `Epochs`,
+        `Seeds`, `Parameters`, `Training`, as text. The interval is that of `evaluation.mean_interval`; `Range over seeds` has the
         lowest and the highest accuracy, and `Training` is a median.
     """
     table = rows(runs)
@@ -486,7 +486,7 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
                 "Reported": "" if reported is None else f"{reported:.1%}",
                 "Accuracy": f"{group['accuracy'].mean():.1%}",
                 "95 % interval": f"{low:.1%} to {high:.1%}",
-                "Seed by seed": _range(group["accuracy"]),
+                "Range over seeds": _range(group["accuracy"]),
                 "Top-5": f"{group['top5_accuracy'].mean():.1%}",
                 "Loss": f"{group['loss'].mean():.2f}",
                 "Epochs": str(group["epochs"].iloc[0]),

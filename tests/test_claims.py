@@ -152,7 +152,7 @@ def test_recipes_are_compared_at_the_same_epoch(make):
         make("deep_cnn", "as_reported", validation=(0.1, 0.2), training=(0.1,) * 2),
         make("deep_cnn", "improved", validation=(0.1, 0.3, 0.9), training=(0.1,) * 3),
     ]
-    assert "+10.0 points at epoch 2" in verdict("epochs", runs)[1]
+    assert "the best of the first 2 epochs by +10.0 points" in verdict("epochs", runs)[1]
 
 
 def test_folds_are_compared_with_chance_and_with_training_from_pixels(make):

@@ -108,7 +108,7 @@ CASES = {
     "logged_weights": lambda runs: plots.logged_weights(reported.logged_weights()),
     "table": lambda runs: plots.table(STEPS, "Steps", SOURCE),
     "accuracies": lambda runs: plots.accuracies(runs, SOURCE),
-    "cost": lambda runs: plots.cost(results.costs(runs[:2], MEASURED), SOURCE),
+    "cost": lambda runs: plots.cost(results.costs(runs[:2], MEASURED), SOURCE, "two cores"),
     "accuracy_by": lambda runs: plots.accuracy_by({"size": [BY] * 2, "contrast": [BY] * 2}, runs[:2], SOURCE),
     "grad_cam": lambda runs: plots.grad_cam(
         IMAGES,
@@ -273,7 +273,7 @@ def test_the_border_between_phases_is_drawn(tmp_path):
     run.history["phase"] = [1, 1, 2]
     plot = plots.training_curves([run], SOURCE)
     uprights = [line for line in plot.figure.axes[1].lines if set(line.get_xdata()) == {2.5}]
-    assert len(uprights) == 1 and "border between phases" in plot.caption
+    assert len(uprights) == 1 and "borders between phases" in plot.caption
 
 
 def test_accuracies_draw_the_mean_of_each_recipe(runs):
@@ -290,7 +290,8 @@ def test_accuracies_draw_the_mean_of_each_recipe(runs):
 def test_cost_draws_each_run_in_its_colour_with_its_interval(tmp_path, runs):
     lonely = write_run(tmp_path, "deep_cnn", "as_reported", right=20, threads=1)
     table = results.costs([lonely, *runs[1:3]], MEASURED)
-    plot = plots.cost(table, SOURCE)
+    plot = plots.cost(table, SOURCE, "two cores")
+    assert "speed of the networks on two cores" in plot.caption
     colours = [style.run_colour("deep_cnn", recipe) for recipe in ("as_reported", "improved")]
     for axis in plot.figure.axes:
         np.testing.assert_allclose(segments(axis)[:, :, 1], table[["low", "high"]])

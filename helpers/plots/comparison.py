@@ -103,12 +103,13 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
     )
 
 
-def cost(table: pd.DataFrame, source: str) -> Plot:
+def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     """Accuracy against what a network costs, in four ways.
 
     Args:
         table: of `results.costs`.
         source: what was judged.
+        hardware: what images a second were measured on.
     """
     prices = {
         "train_seconds": "seconds of training epochs",
@@ -146,8 +147,8 @@ def cost(table: pd.DataFrame, source: str) -> Plot:
     alone = "; ".join(f"{name_of(row.model, row.recipe)} ({row.threads})" for row in fewer.itertuples())
     return Plot(
         figure,
-        "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on this "
-        f"machine ({source}). The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
+        "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on "
+        f"{hardware} ({source}). Who averages an image and its mirror image pays for both in operations and speed. The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
         f"the largest, {name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Seconds are medians "
         "over seeds, accuracies their means. Pretraining and the computing of frozen features are not in the seconds."
         f"{f' On fewer threads than the others: {alone}.' if alone else ''}",

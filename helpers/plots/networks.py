@@ -69,7 +69,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
     return Plot(
         figure,
         f"Filters of the first convolution after training, red, green and blue as the weights of the three channels; grey is "
-        f"zero, and full colour the largest weight of the layer ({source}).",
+        f"zero, and full colour the largest weight of the layer ({source}). Networks whose run folder is not here are left out.",
         f"Rows of small coloured squares for {', '.join(kernels)}.",
     )
 

@@ -74,7 +74,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         figure,
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
         "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
-        f"{', and upright the border between phases' if any(_phase_borders(run) for run in runs) else ''}."
+        f"{', upright ones the borders between phases' if any(_phase_borders(run) for run in runs) else ''}."
         f"{_seeds(runs)}{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}"
         f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
         f"Validation accuracy by epoch: {finals}.",
