@@ -162,8 +162,9 @@ def _more_epochs(found: Found) -> Answer:
     learned = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
     return verdict, (
         f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
-        f"accuracy; the improved network and recipe changes the best of the first {n} epochs by {_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) "
-        f"comes after a small training set is known by heart; the highest accuracy on training images of the recipes as "
+        f"accuracy; the improved recipe, with a network of its own, changes the best of the first {n} epochs by "
+        f"{_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) comes after a small training set is known by heart; the "
+        f"highest accuracy on training images of the recipes as "
         f"reported and as coded is {learned:.1%}."
     )
 

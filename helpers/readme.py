@@ -83,7 +83,8 @@ def _looks(folder: Path, runs: list[Run]) -> str:
     looks = {f"{name_of(run.model, run.recipe)}, seed {run.seed}": results.looks_at_test(folder, run) for run in runs}
     more = [f"{name} ({n} times)" for name, n in looks.items() if n > 1]
     return "once" + (
-        f", but for what was trained again, each recipe chosen by validation, after a change of recipe or code or where its network was gone: {'; '.join(more)}"
+        ", but for what was trained again, each recipe chosen by validation, after a change of recipe or code or where its "
+        f"network was gone: {'; '.join(more)}"
         if more
         else ""
     )

@@ -7,7 +7,7 @@ from fake_runs import write_run
 from PIL import Image
 from test_uploads import encoded
 
-from helpers import config, explorers, models
+from helpers import config, explorers, models, uploads
 from helpers.explorers import PER_PAGE, matching
 from helpers.style import Plot
 
@@ -213,14 +213,17 @@ def test_a_file_of_ones_own_is_answered_by_every_network_that_is_there(networks)
     assert shown.value == "&lt;b&gt;.txt cannot be read as an image; try a JPEG or PNG file."
 
 
-def test_the_first_seed_with_a_network_is_asked(networks, tmp_path):
-    record, there = networks[1], write_run(tmp_path, "mobilenetv2", "improved", 1)
-    models.build(config.find_recipe("shallow_cnn", "as_reported"), 3).save(there.folder / "model.keras")
-    widget = explorers.own_photograph([networks[0], record, there], NAMES).widget()
-    _, missing, shown = widget.children
-    assert "MobileNetV2, improved" not in missing.value
+def test_of_a_recipe_the_first_seed_with_a_network_is_asked(networks, tmp_path, monkeypatch):
+    shallow, record = networks
+    others = [write_run(tmp_path, "mobilenetv2", "improved", seed) for seed in (1, 2)]
+    for run in others:
+        (run.folder / "model.keras").touch()
+    asked = []
+    uniform = np.full(len(NAMES), 1 / len(NAMES))
+    monkeypatch.setattr(uploads, "network", lambda run: asked.append(run) or (lambda image: uniform))
+    widget = explorers.own_photograph([shallow, record, *others], NAMES).widget()
     drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
-    assert shown.value.count("MobileNetV2, improved") == 1
+    assert asked == [shallow, others[0]]
 
 
 def test_the_page_of_the_own_photograph_is_a_drawing(networks):

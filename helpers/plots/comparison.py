@@ -148,7 +148,8 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     return Plot(
         figure,
         "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on "
-        f"{hardware} ({source}). Who averages an image and its mirror image pays for both in operations and speed. The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
+        f"{hardware} ({source}). A recipe that averages an image and its mirror image pays for both in operations and speed. "
+        f"The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
         f"the largest, {name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Seconds are medians "
         "over seeds, accuracies their means. Pretraining and the computing of frozen features are not in the seconds."
         f"{f' On fewer threads than the others: {alone}.' if alone else ''}",
