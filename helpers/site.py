@@ -38,7 +38,7 @@ _SETTINGS = {
 _STORY = """# Classifying TinyImage with three convolutional networks
 
 A student report of 2022 classified TinyImage (100 classes, 64 x 64 pixels, a subset of ImageNet) with a shallow CNN (0.9 %
-of its test images right), a deep CNN (28.0 %) and transfer from MobileNetV2 (45.6 %). These pages do again what the report
+right by its table 1), a deep CNN (28.0 %) and transfer from MobileNetV2 (45.6 %). These pages do again what the report
 says, explain with evidence why its numbers came out as they did, and train each family by an improved recipe as well.
 """
 
