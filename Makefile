@@ -98,7 +98,7 @@ setup: ## install the locked environment into .venv
 	@$(PYTHON) -c "$$ALONE" $(VENV).lock $(MAKE) --no-print-directory --quiet $(VENV)/.ready
 
 report: setup ## run the series and build the HTML report
-	@$(BIN)/python -m helpers.series report $(call option,notebooks,$(NOTEBOOKS)) $(OPTIONS)
+	@$(BIN)/python -m helpers.cli report $(call option,notebooks,$(NOTEBOOKS)) $(OPTIONS)
 
 test: setup ## check style and run every test
 	@$(BIN)/ruff check --quiet .
@@ -106,16 +106,16 @@ test: setup ## check style and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run
-	@$(BIN)/python -m helpers.series html $(call option,profile,$(PROFILE))
+	@$(BIN)/python -m helpers.cli html $(call option,profile,$(PROFILE))
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=.
 
 sweep: setup ## make the runs of many seeds that are missing, on many workers
-	@$(BIN)/python -m helpers.series sweep $(call option,seeds,$(SEEDS)) $(call option,scheduler,$(SCHEDULER)) $(OPTIONS)
+	@$(BIN)/python -m helpers.cli sweep $(call option,seeds,$(SEEDS)) $(call option,scheduler,$(SCHEDULER)) $(OPTIONS)
 
 tensorboard: setup ## browse the logs of all runs, the report's own curves among them
-	@$(BIN)/python -m helpers.series logs
+	@$(BIN)/python -m helpers.cli logs
 	@$(BIN)/tensorboard --logdir '$(or $(TINYIMAGE_RUNS),runs)'
 
 bench: setup ## measure speed against the report's way (not a test)
@@ -135,7 +135,7 @@ hostile: setup ## count the bad sources that are refused or read right (for the 
 	@$(BIN)/python tests/reliability.py
 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
-	@$(BIN)/python -m helpers.series data
+	@$(BIN)/python -m helpers.cli data
 
 lint: setup ## format and check the code
 	@$(BIN)/ruff format .

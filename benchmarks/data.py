@@ -13,7 +13,8 @@ import tensorflow as tf
 
 from benchmarks.measure import Comparison, timed
 from benchmarks.reported_way import generator, read_all
-from helpers import batches, config, dataset
+from helpers.config import profiles
+from helpers.data import batches, dataset
 
 _IMAGES = 10_000  # augmented in each turn: enough that the start of a stream weighs little, as in an epoch
 
@@ -26,7 +27,7 @@ def comparisons(source: Path) -> list[Comparison]:
     """
     opened = dataset.open_source(source)
     n_files = sum(len(array) for array in (opened.images, opened.official_images, opened.unlabelled_images))
-    recipe = config.find_recipe("deep_cnn", "as_reported")
+    recipe = profiles.find_recipe("deep_cnn", "as_reported")
     images, labels = np.array(opened.images[:_IMAGES]), opened.labels[:_IMAGES]
     steps = len(images) // recipe.batch_size
     ours = batches.training_batches(images, labels, recipe, opened.num_classes, 0)

@@ -22,14 +22,18 @@ from benchmarks.fitting import timed_fit
 from benchmarks.measure import Comparison, row, seconds
 from benchmarks.reported_way import compiled, generator
 from benchmarks.worker import LARGE, worker
-from helpers import batches, config, evaluation, features, models, paths, training
-from helpers.config import Recipe
-from helpers.dataset import Dataset, Split, make_split, open_source
-from helpers.weights import BaseWeights
+from helpers.config import profiles, report_facts
+from helpers.config.recipes import Recipe
+from helpers.core import paths
+from helpers.data import batches
+from helpers.data.dataset import Dataset, Split, make_split, open_source
+from helpers.models import architecture, features
+from helpers.models.weights import BaseWeights
+from helpers.training import fit, metrics
 
 _IMAGES = 1000  # in an epoch that is timed
 _WAIT_STEPS = 60
-_TARGET = replace(config.find_recipe("mobilenetv2", "improved"), input_size=96)
+_TARGET = replace(profiles.find_recipe("mobilenetv2", "improved"), input_size=96)
 _TARGET_IMAGES = 20_000
 
 
@@ -41,7 +45,7 @@ def from_scratch(source: Path, model: str) -> Iterator[Comparison]:
         source: zip or folder.
         model: name of the recipe's model.
     """
-    recipe = config.find_recipe(model, "as_reported")
+    recipe = profiles.find_recipe(model, "as_reported")
     with worker(LARGE, _project_s_epoch, source, recipe) as ours, worker("", _report_s_epoch, source, recipe) as peer:
         yield Comparison(
             f"epoch of {model} as_reported, {_IMAGES:,} images, {recipe.batch_size} a batch", ours, peer, aim=1.5
@@ -58,7 +62,7 @@ def frozen(source: Path, weights: BaseWeights, recipe: Recipe, aim: float | None
         recipe: whose size of input and of batch both ways have.
         aim: the ratio to reach.
     """
-    augmentation = config.find_recipe("mobilenetv2", "as_coded").augmentation
+    augmentation = profiles.find_recipe("mobilenetv2", "as_coded").augmentation
     head = replace(_TARGET, input_size=recipe.input_size, batch_size=recipe.batch_size, augmentation=augmentation)
     settings = (source, head, weights)
     with (
@@ -77,7 +81,7 @@ def frozen(source: Path, weights: BaseWeights, recipe: Recipe, aim: float | None
 def waiting(dataset: Dataset, split: Split, weights: BaseWeights) -> list[dict[str, object]]:
     """Rows with the share of a training step that is spent waiting for its batch."""
     rows = []
-    for recipe in (config.find_recipe(name, "as_reported") for name in ("shallow_cnn", "deep_cnn", "mobilenetv2")):
+    for recipe in (profiles.find_recipe(name, "as_reported") for name in ("shallow_cnn", "deep_cnn", "mobilenetv2")):
         model = _fresh(recipe, weights, dataset.num_classes)
         images, labels = _some(dataset, split)
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, 0))
@@ -89,7 +93,7 @@ def waiting(dataset: Dataset, split: Split, weights: BaseWeights) -> list[dict[s
 
 def time_to_reported_accuracy(dataset: Dataset, split: Split, weights: BaseWeights) -> dict[str, object]:
     """A row with the seconds from decoded data to a head on frozen features, beside those of the report's training."""
-    reported = config.REPORTED["mobilenetv2"]
+    reported = report_facts.REPORTED["mobilenetv2"]
     start = time.perf_counter()
     chosen = np.random.default_rng(0).permutation(split.train)[:_TARGET_IMAGES]
     labels, phase = dataset.labels[chosen], _TARGET.phases[0]
@@ -99,7 +103,7 @@ def time_to_reported_accuracy(dataset: Dataset, split: Split, weights: BaseWeigh
     head.fit(stream, epochs=phase.epochs, steps_per_epoch=steps, verbose=0, shuffle=False)
     took = time.perf_counter() - start
     images, labels = dataset.part(split, "validation")  # test images are for frozen recipes alone
-    accuracy = evaluation.accuracy(training.predict(model, images), labels)
+    accuracy = metrics.accuracy(fit.predict(model, images), labels)
     name = f"to the report's {reported.accuracy:.1%}: a head on features of {len(chosen):,} images reached {accuracy:.1%} on validation"
     ratio = reported.seconds / took
     reached = took < 120 and accuracy >= reported.accuracy
@@ -122,13 +126,13 @@ def print_memory() -> None:
     before = _peak_memory()
     dataset = open_source(os.environ["PROBED"])
     split = make_split(dataset)
-    recipe = config.find_recipe("shallow_cnn", "as_reported")
+    recipe = profiles.find_recipe("shallow_cnn", "as_reported")
     images, labels = dataset.part(split, "train")
     steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
-    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], steps)
+    model = fit.compiled(architecture.build(recipe, dataset.num_classes), recipe.phases[0], steps)
     stream = batches.training_batches(images, labels, recipe, dataset.num_classes, 0)
     model.fit(stream, steps_per_epoch=steps, verbose=0, shuffle=False)
-    training.predict(model, dataset.part(split, "validation")[0])
+    fit.predict(model, dataset.part(split, "validation")[0])
     print((_peak_memory() - before) / 2**30)
 
 
@@ -146,22 +150,22 @@ def _peak_memory() -> int:
 def _fresh(recipe: Recipe, weights: BaseWeights, num_classes: int) -> keras.Model:
     """A compiled network before its first step; a MobileNetV2 with its pretrained base."""
     is_pretrained = recipe.network.startswith("mobilenetv2")
-    model = models.build(replace(recipe, width=weights.width if is_pretrained else recipe.width), num_classes)
+    model = architecture.build(replace(recipe, width=weights.width if is_pretrained else recipe.width), num_classes)
     if is_pretrained and weights.file:
-        models.load_base_weights(model, weights.width, weights.file)
-    models.set_trainable(model, recipe.phases[0])
-    return training.compiled(model, recipe.phases[0], 1, recipe.label_smoothing)
+        architecture.load_base_weights(model, weights.width, weights.file)
+    architecture.set_trainable(model, recipe.phases[0])
+    return fit.compiled(model, recipe.phases[0], 1, recipe.label_smoothing)
 
 
 def _project_s_epoch(source: Path, recipe: Recipe) -> Callable[[], float]:
     dataset, images, labels = _opened(source)
-    model = training.compiled(models.build(recipe, dataset.num_classes), recipe.phases[0], 1)
+    model = fit.compiled(architecture.build(recipe, dataset.num_classes), recipe.phases[0], 1)
     return _epoch(model, batches.training_batches(images, labels, recipe, dataset.num_classes, 0), recipe, len(labels))
 
 
 def _report_s_epoch(source: Path, recipe: Recipe) -> Callable[[], float]:
     dataset, images, labels = _opened(source)
-    model = compiled(models.build(recipe, dataset.num_classes), recipe)
+    model = compiled(architecture.build(recipe, dataset.num_classes), recipe)
     return _epoch(model, generator(images, labels, recipe, dataset.num_classes), recipe, len(labels))
 
 
@@ -207,9 +211,9 @@ def _head(
 ) -> tuple[keras.Model, tf.data.Dataset]:
     """The part of a network above its frozen base, and batches of features for it."""
     phase = recipe.phases[0]
-    base = models.trunk(model, phase.frozen_below)
+    base = architecture.trunk(model, phase.frozen_below)
     with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, {"TINYIMAGE_CACHE": folder}):
         found = np.array(features.activations(base, images, "benchmark", progress=lambda line: None))
     steps = phase.epochs * batches.steps_per_epoch(len(labels), recipe.batch_size)
-    head = training.compiled(models.tail(model, phase.frozen_below), phase, steps, recipe.label_smoothing)
+    head = fit.compiled(architecture.tail(model, phase.frozen_below), phase, steps, recipe.label_smoothing)
     return head, batches.training_batches([found], labels, recipe, num_classes, 0, from_pixels=False)

@@ -11,8 +11,11 @@ from benchmarks import reported_way
 from benchmarks.fitting import timed_fit
 from benchmarks.measure import Comparison, timed
 from benchmarks.worker import LARGE, worker
-from helpers import batches, config, models, training
-from helpers.config import Phase, Recipe
+from helpers.config import profiles, recipes
+from helpers.config.recipes import Phase, Recipe
+from helpers.data import batches
+from helpers.models import architecture
+from helpers.training import fit
 
 
 @contextmanager
@@ -22,7 +25,7 @@ def large_pages(n_steps: int = 50) -> Iterator[Comparison]:
     Args:
         n_steps: in each turn.
     """
-    phase = config.find_recipe("deep_cnn", "as_reported").phases[0]
+    phase = profiles.find_recipe("deep_cnn", "as_reported").phases[0]
     settings = ("deep_cnn", phase, n_steps)
     with worker(LARGE, _steps, *settings) as ours, worker("", _steps, *settings) as peer:
         yield Comparison(
@@ -40,7 +43,7 @@ def optimizer(model: str, n_steps: int = 50) -> Iterator[Comparison]:
         model: name of the recipe's model.
         n_steps: in each turn.
     """
-    descent = replace(config.find_recipe(model, "as_reported").phases[0], optimizer="sgd", momentum=0.0)
+    descent = replace(profiles.find_recipe(model, "as_reported").phases[0], optimizer="sgd", momentum=0.0)
     with worker(LARGE, _steps, model, descent, n_steps) as ours, worker("", _reported_steps, model, n_steps) as peer:
         yield Comparison(f"{n_steps} steps of {model} with hardly an optimizer, against the report's way", ours, peer)
 
@@ -57,29 +60,29 @@ def steps_per_execution(n_steps: int = 50) -> Iterator[Comparison]:
 
 
 def _fitted(steps_per_execution: int, n_steps: int) -> Callable[[], float]:
-    recipe = config.find_recipe("shallow_cnn", "as_reported")
-    network = training.compiled(models.build(recipe, config.NUM_CLASSES), recipe.phases[0], n_steps)
+    recipe = profiles.find_recipe("shallow_cnn", "as_reported")
+    network = fit.compiled(architecture.build(recipe, recipes.NUM_CLASSES), recipe.phases[0], n_steps)
     network.steps_per_execution = steps_per_execution  # `fit` reads it when it makes its training function
-    return timed_fit(network, batches.training_batches(*_noise(recipe), recipe, config.NUM_CLASSES, 0), n_steps)
+    return timed_fit(network, batches.training_batches(*_noise(recipe), recipe, recipes.NUM_CLASSES, 0), n_steps)
 
 
 def _steps(model: str, phase: Phase, n_steps: int) -> Callable[[], float]:
-    recipe = config.find_recipe(model, "as_reported")
-    network = training.compiled(models.build(recipe, config.NUM_CLASSES), phase, n_steps)
-    return _training(network, iter(batches.training_batches(*_noise(recipe), recipe, config.NUM_CLASSES, 0)), n_steps)
+    recipe = profiles.find_recipe(model, "as_reported")
+    network = fit.compiled(architecture.build(recipe, recipes.NUM_CLASSES), phase, n_steps)
+    return _training(network, iter(batches.training_batches(*_noise(recipe), recipe, recipes.NUM_CLASSES, 0)), n_steps)
 
 
 def _reported_steps(model: str, n_steps: int) -> Callable[[], float]:
-    recipe = config.find_recipe(model, "as_reported")
-    network = reported_way.compiled(models.build(recipe, config.NUM_CLASSES), recipe)
-    return _training(network, reported_way.generator(*_noise(recipe), recipe, config.NUM_CLASSES), n_steps)
+    recipe = profiles.find_recipe(model, "as_reported")
+    network = reported_way.compiled(architecture.build(recipe, recipes.NUM_CLASSES), recipe)
+    return _training(network, reported_way.generator(*_noise(recipe), recipe, recipes.NUM_CLASSES), n_steps)
 
 
 def _noise(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """A batch of images without content, and labels."""
     rng = np.random.default_rng(0)
-    shape = (recipe.batch_size, config.IMAGE_SIZE, config.IMAGE_SIZE, 3)
-    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, config.NUM_CLASSES, recipe.batch_size)
+    shape = (recipe.batch_size, recipes.IMAGE_SIZE, recipes.IMAGE_SIZE, 3)
+    return rng.integers(0, 256, shape, np.uint8), rng.integers(0, recipes.NUM_CLASSES, recipe.batch_size)
 
 
 def _training(network: keras.Model, stream: Iterator, n_steps: int) -> Callable[[], float]:

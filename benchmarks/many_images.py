@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from helpers.config import DEMO, IMAGE_SIZE
-from helpers.demo import object_classes, render
+from helpers.config.demo_data import DEMO
+from helpers.config.recipes import IMAGE_SIZE
+from helpers.data.demo import object_classes, render
 
 BYTES = 4096  # what an image takes on disk: it has some 2,500 bytes, and file systems give whole blocks
 _PICTURES = 100  # drawn for each class

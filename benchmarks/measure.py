@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from helpers import provenance
+from helpers.core import provenance
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,13 @@ import pandas as pd
 import tensorflow as tf
 
 from benchmarks.measure import row
-from helpers import batches, config, models, paths, results, training
-from helpers.config import Phase, Recipe
+from helpers.config import profiles
+from helpers.config.recipes import Phase, Recipe
+from helpers.core import paths
+from helpers.data import batches
+from helpers.models import architecture
+from helpers.report import tables
+from helpers.training import fit
 
 RECIPES = (("shallow_cnn", "as_reported"), ("deep_cnn", "as_reported"), ("deep_cnn", "improved"))
 _IMAGES, _CLASSES, _BATCH, _STEPS = 256, 8, 32, 24
@@ -28,9 +33,11 @@ def main() -> None:
     strategies = (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
     found = []
     for model, name in RECIPES:
-        recipe = replace(config.find_recipe(model, name), augmentation="none", mix=0.0, dropout=0.0, batch_size=_BATCH)
+        recipe = replace(
+            profiles.find_recipe(model, name), augmentation="none", mix=0.0, dropout=0.0, batch_size=_BATCH
+        )
         one, two = (_losses(recipe, strategy) for strategy in strategies)
-        norms = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in models.build(recipe).layers)
+        norms = sum(isinstance(layer, keras.layers.BatchNormalization) for layer in architecture.build(recipe).layers)
         found.append(
             row(
                 f"{model} {name}",
@@ -43,7 +50,7 @@ def main() -> None:
         )
     table = pd.DataFrame(found)
     table.to_csv(paths.FIGURES / "full" / "replicas.csv", index=False)
-    print(results.markdown(table.round(6)))
+    print(tables.markdown(table.round(6)))
 
 
 def _losses(recipe: Recipe, strategy: tf.distribute.Strategy) -> np.ndarray:
@@ -52,7 +59,7 @@ def _losses(recipe: Recipe, strategy: tf.distribute.Strategy) -> np.ndarray:
     images, labels = rng.integers(0, 256, (_IMAGES, 64, 64, 3), np.uint8), rng.integers(0, _CLASSES, _IMAGES)
     with strategy.scope():
         keras.utils.set_random_seed(0)
-        model = training.compiled(_without_dropout(models.build(recipe, _CLASSES)), _PHASE, _STEPS)
+        model = fit.compiled(_without_dropout(architecture.build(recipe, _CLASSES)), _PHASE, _STEPS)
         stream = batches.training_batches(images, labels, recipe, _CLASSES, 0)
         return np.array(model.fit(stream, epochs=_STEPS, steps_per_epoch=1, verbose=0).history["loss"])
 

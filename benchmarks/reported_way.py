@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras.src.legacy.preprocessing.image import ImageDataGenerator, NumpyArrayIterator
 
-from helpers.config import AUGMENTATIONS, Recipe
+from helpers.config.recipes import AUGMENTATIONS, Recipe
 
 _ENDINGS = (".jpeg", ".jpg")
 

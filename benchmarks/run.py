@@ -7,9 +7,12 @@ import typer
 
 from benchmarks import data, epochs, limits
 from benchmarks.measure import compare
-from helpers import config, dataset, paths, readme, results
-from helpers.series import main
-from helpers.weights import find_weights
+from helpers.cli import main
+from helpers.config import profiles
+from helpers.core import paths
+from helpers.data import dataset
+from helpers.models.weights import find_weights
+from helpers.report import generated, tables
 
 
 def run(
@@ -19,7 +22,7 @@ def run(
 ) -> None:
     """Measure, print the table, write it."""
     profile = profile or ("quick" if source else "demo")
-    settings = config.find_profile(profile)
+    settings = profiles.find_profile(profile)
     path = paths.resolve(source) if source else dataset.demo_folder(settings.demo)
     opened = dataset.open_source(path)
     split = dataset.make_split(opened)
@@ -33,8 +36,8 @@ def run(
         limits.optimizer("deep_cnn"),
         limits.large_pages(),
         limits.steps_per_execution(),
-        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "improved"), aim=20),
-        epochs.frozen(path, base, config.find_recipe("mobilenetv2", "as_coded")),
+        epochs.frozen(path, base, profiles.find_recipe("mobilenetv2", "improved"), aim=20),
+        epochs.frozen(path, base, profiles.find_recipe("mobilenetv2", "as_coded")),
     ):
         with in_processes as comparison:
             rows.append(compare(comparison))
@@ -46,8 +49,8 @@ def run(
     target.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(target, index=False)
     if profile == "full":
-        readme.update()
-    print(results.markdown(table.drop(columns="code_version").round(3).astype(object).fillna("")))
+        generated.update()
+    print(tables.markdown(table.drop(columns="code_version").round(3).astype(object).fillna("")))
 
 
 if __name__ == "__main__":

@@ -28,11 +28,11 @@ from filelock import FileLock
 
 from benchmarks import many_images, scaling_page
 from benchmarks.steps import STEPS
-from helpers import paths, provenance
-from helpers.config import IMAGE_SIZE, NUM_CLASSES
-from helpers.errors import InputError
-from helpers.progress import duration
-from helpers.series import main
+from helpers.cli import main
+from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
+from helpers.core import paths, provenance
+from helpers.core.errors import InputError
+from helpers.core.progress import duration
 
 MOST_DISK = 20 * 10**9  # bytes, at any moment
 _WRITE = "write"  # the data set itself; its memory is of no interest

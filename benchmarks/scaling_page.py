@@ -11,11 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import costs, markers, models, paths, plots, storage
-from helpers.config import IMAGE_SIZE, NUM_CLASSES, PRETRAINING, find_recipe
-from helpers.errors import InputError
+from helpers import plots
+from helpers.analysis import costs
+from helpers.config.demo_data import PRETRAINING
+from helpers.config.profiles import find_recipe
+from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
+from helpers.core import markers, paths, storage
+from helpers.core.errors import InputError
+from helpers.models import architecture
 from helpers.plots.scaling import STEP_NAMES, brief
-from helpers.results import markdown
+from helpers.report.tables import markdown
 
 TABLE = paths.FIGURES / "full" / "scaling.csv"
 FIGURE = TABLE.with_suffix(".png")
@@ -223,7 +228,7 @@ def _hours_needed(measured: pd.DataFrame) -> str:
         ]
     words = (
         f"MobileNetV2 at width 1 and {TARGETS[0].side} px has {wider:,.0f} times the multiply-adds of the one that was "
-        f"measured (width {PRETRAINING.width:g}, {IMAGE_SIZE} px), counted by `helpers.costs`; decoding and batches have "
+        f"measured (width {PRETRAINING.width:g}, {IMAGE_SIZE} px), counted by `helpers.analysis.costs`; decoding and batches have "
         f"{TARGETS[0].pixels:g} times the pixels, evaluation {TARGETS[0].classes // NUM_CLASSES} times the classes."
     )
     return f"{markdown(pd.DataFrame(rows))}\n{words}"
@@ -232,7 +237,7 @@ def _hours_needed(measured: pd.DataFrame) -> str:
 @functools.cache
 def _multiply_adds(width: float, side: int) -> int:
     recipe = replace(find_recipe("mobilenetv2", "improved"), width=width, input_size=side)
-    return costs.multiply_adds(models.build(recipe))
+    return costs.multiply_adds(architecture.build(recipe))
 
 
 def _targets_table(rows: dict[str, Callable[[Target], str]]) -> str:

@@ -13,10 +13,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from helpers import batches, config, evaluation, features, models, paths
-from helpers.config import find_recipe
-from helpers.dataset import Dataset, make_split, open_source
-from helpers.weights import find_weights
+from helpers.config import recipes
+from helpers.config.profiles import find_recipe
+from helpers.core import paths
+from helpers.data import batches
+from helpers.data.dataset import Dataset, make_split, open_source
+from helpers.models import architecture, features
+from helpers.models.weights import find_weights
+from helpers.training import metrics
 
 Work = Callable[[], object]
 
@@ -69,16 +73,16 @@ def evaluate(source: Path) -> Work:
         predictions[start : start + _CHUNK] = scores - np.log(np.exp(scores).sum(1, keepdims=True))
     predictions.flush()
     del predictions
-    return lambda: evaluation.summarise(np.load(file, mmap_mode="r"), dataset.labels)
+    return lambda: metrics.summarise(np.load(file, mmap_mode="r"), dataset.labels)
 
 
 def frozen_base(dataset: Dataset) -> keras.Model:
     """What `training` freezes of the improved MobileNetV2, for the demo's weights at the images' own size."""
     weights = find_weights("", is_demo=True)
-    recipe = replace(find_recipe("mobilenetv2", "improved"), width=weights.width, input_size=config.IMAGE_SIZE)
-    model = models.build(recipe, dataset.num_classes)
-    models.load_base_weights(model, weights.width, weights.file)
-    return models.trunk(model, recipe.phases[0].frozen_below)
+    recipe = replace(find_recipe("mobilenetv2", "improved"), width=weights.width, input_size=recipes.IMAGE_SIZE)
+    model = architecture.build(recipe, dataset.num_classes)
+    architecture.load_base_weights(model, weights.width, weights.file)
+    return architecture.trunk(model, recipe.phases[0].frozen_below)
 
 
 STEPS = {step.__name__: step for step in (decode, reopen, split, batch, extract, evaluate)}

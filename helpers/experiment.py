@@ -9,33 +9,38 @@ import numpy as np
 import pandas as pd
 from IPython.display import display
 
-from helpers import checkpoints, config, devices, paths, plans, provenance, results, runs, storage, training
-from helpers.config import Profile, Recipe
-from helpers.dataset import Dataset, Split, make_split, open_demo, open_source
-from helpers.errors import DivergenceError, InputError
-from helpers.explorers import Explorer
-from helpers.plans import Plan
-from helpers.runs import Failure, Run
-from helpers.style import Plot
-from helpers.weights import BaseWeights, find_weights
+from helpers.config import profiles, recipes
+from helpers.config.profiles import Profile
+from helpers.config.recipes import Recipe
+from helpers.core import paths, provenance, storage
+from helpers.core.errors import DivergenceError, InputError
+from helpers.data.dataset import Dataset, Split, make_split, open_demo, open_source
+from helpers.explore.widgets import Explorer
+from helpers.models import runtime
+from helpers.models.weights import BaseWeights, find_weights
+from helpers.plots.style import Plot
+from helpers.report import tables
+from helpers.training import checkpoints, fit, plans, runs
+from helpers.training.plans import Plan
+from helpers.training.runs import Failure, Run
 
 # What computes the tables of small experiments.
 _TABLE_MODULES = (
-    "augment",
-    "batches",
-    "costs",
-    "evaluation",
-    "exploration",
-    "features",
-    "label_errors",
-    "models",
-    "networks/blocks",
-    "networks/deep_cnn",
-    "networks/mobilenetv2",
-    "networks/shallow_cnn",
-    "penalties",
-    "probes",
-    "training",
+    "analysis/costs",
+    "analysis/exploration",
+    "analysis/label_errors",
+    "analysis/penalties",
+    "analysis/probes",
+    "data/augment",
+    "data/batches",
+    "models/architecture",
+    "models/blocks",
+    "models/deep_cnn",
+    "models/features",
+    "models/mobilenetv2",
+    "models/shallow_cnn",
+    "training/fit",
+    "training/metrics",
 )
 
 
@@ -70,7 +75,7 @@ class Experiment:
 
     def recipe(self, model: str, recipe: str) -> Recipe:
         """A recipe as this profile runs it."""
-        return config.find_recipe(model, recipe, self.profile)
+        return profiles.find_recipe(model, recipe, self.profile)
 
     def own_test(self) -> np.ndarray:
         """Indices of the test images that were split off from the labelled ones; none where the source brings its own."""
@@ -96,32 +101,32 @@ class Experiment:
 
     def plans(self, n_seeds: int) -> list[Plan]:
         """What to train for every recipe that MODELS and RECIPES leave in, with so many seeds of each."""
-        chosen = [recipe for recipe in config.RECIPES if self._is_chosen(recipe.model, recipe.name)]
+        chosen = [recipe for recipe in recipes.RECIPES if self._is_chosen(recipe.model, recipe.name)]
         return [plan for r in chosen for plan in self._plans(self.recipe(r.model, r.name), n_seeds)]
 
     def keep(self, run: Run) -> None:
         """Note that a run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
-        results.log_test_evaluation(self.output, run)
+        tables.log_test_evaluation(self.output, run)
         if self.profile.name == "full":
             runs.write_record(run, self.output / "records")
         if run.seed == self.seed and run.has_unlabelled():
-            results.write_submission(self.output, run, self.dataset.unlabelled_names)
+            tables.write_submission(self.output, run, self.dataset.unlabelled_names)
 
     def write_tables(self) -> None:
-        """Write `results.csv` and `results.md` from all runs on these data in this profile."""
-        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
+        """Write `tables.csv` and `tables.md` from all runs on these data in this profile."""
+        tables.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
 
     def finished(self) -> list[Run]:
-        """All finished runs on these data in this profile, and the records of such runs; see `results.gather`."""
-        return results.gather(*self._where(), self._is_current)
+        """All finished runs on these data in this profile, and the records of such runs; see `tables.gather`."""
+        return tables.gather(*self._where(), self._is_current)
 
     def other_versions(self) -> list[Run]:
         """Finished runs that `finished` passes over for another one of the same recipe and seed."""
-        return results.other_versions(*self._where(), self._is_current)
+        return tables.other_versions(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
         """Runs that would be made now, on these data in this profile, whose loss became infinite or undefined."""
-        return [failure for failure in results.failures(*self._where()) if self._is_current(failure)]
+        return [failure for failure in tables.failures(*self._where()) if self._is_current(failure)]
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
         """The table of a small experiment, computed once.
@@ -196,7 +201,7 @@ class Experiment:
         plan.folder.parent.mkdir(parents=True, exist_ok=True)
         with storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it"):
             was_there = runs.is_complete(plan.folder)
-        run = training.train(plan)
+        run = fit.train(plan)
         if was_there:
             print(f"{plan.name}: finished before")
         self.keep(run)
@@ -238,13 +243,13 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
     Raises:
         InputError: one of them cannot be used.
     """
-    settings = config.find_profile(profile)
+    settings = profiles.find_profile(profile)
     checkpoints.remove_torn_notes()
-    if threads := devices.wanted_threads():
-        devices.limit_threads(threads)
+    if threads := runtime.wanted_threads():
+        runtime.limit_threads(threads)
     dataset = open_source(data, bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))) if data else open_demo(settings.demo)
-    models, recipes = (config.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
-    config.check_names(models, recipes)
+    models, recipes = (profiles.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
+    profiles.check_names(models, recipes)
     return Experiment(
         profile=settings,
         dataset=dataset,
@@ -260,7 +265,7 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
 def _spelled_out(setting: object) -> object:
     """A setting of a table with everything that a recipe in it means, down to the ranges of its augmentation."""
     if isinstance(setting, Recipe):
-        return setting.as_dict() | {"augmentation": vars(config.AUGMENTATIONS[setting.augmentation])}
+        return setting.as_dict() | {"augmentation": vars(recipes.AUGMENTATIONS[setting.augmentation])}
     if isinstance(setting, dict):
         return {name: _spelled_out(value) for name, value in setting.items()}
     if isinstance(setting, list | tuple):

@@ -12,9 +12,9 @@ from hypothesis import settings
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from helpers import dataset
-from helpers.config import DemoData
-from helpers.demo import write_demo
+from helpers.config.demo_data import DemoData
+from helpers.data import dataset
+from helpers.data.demo import write_demo
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("tests")

@@ -1,11 +1,14 @@
 """Run folders as a finished training leaves them, written by hand: small, and without a network."""
 
+import io
+
 import numpy as np
 import pandas as pd
 
-from helpers import evaluation, provenance, runs
-from helpers.config import find_recipe
-from helpers.runs import Run
+from helpers.config.profiles import find_recipe
+from helpers.core import provenance
+from helpers.training import metrics, runs
+from helpers.training.runs import Run
 
 NUM_CLASSES = 5
 
@@ -42,7 +45,7 @@ def write_run(
     probabilities[np.arange(n), predicted] = 0.6
     if permuted:
         labels = np.random.default_rng(seed).permutation(labels)
-    summary = evaluation.summarise(np.log(probabilities), labels)
+    summary = metrics.summarise(np.log(probabilities), labels)
     key = provenance.digest([model, recipe, seed, data, split, version, changes])
     folder = parent / f"{model}_{recipe}_{seed}_{key[:10]}"
     folder.mkdir(parents=True)
@@ -92,3 +95,10 @@ def write_run(
 
 def _arrays(probabilities, labels):
     return ("probabilities", probabilities), ("labels", labels), ("indices", np.arange(len(labels)))
+
+
+def encoded(image, format="PNG", **options):
+    """A PIL image as the content of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()

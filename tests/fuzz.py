@@ -23,13 +23,14 @@ import typer
 
 sys.modules["tensorflow"] = MagicMock()  # half a gigabyte and many seconds, and no reader needs it
 sys.modules.pop("zipfile", None)  # loaded already, and to be watched as well
-with atheris.instrument_imports(include=["zipfile", "PIL", "helpers.sources", "helpers.dataset"]):
+with atheris.instrument_imports(include=["zipfile", "PIL", "helpers.data.archive", "helpers.data.dataset"]):
     import zipfile
 
     from PIL import Image
 
-    from helpers import dataset, paths, sources
-    from helpers.errors import InputError
+    from helpers.core import paths
+    from helpers.core.errors import InputError
+    from helpers.data import archive, dataset
 
     Image.init()
 
@@ -39,7 +40,7 @@ _WNIDS = ("n01443537", "n01629819")
 _FOLDER = paths.BUILD / "fuzz"
 
 
-class _Files(sources.Files):
+class _Files(archive.Files):
     """The files of a source, held in memory."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
@@ -86,12 +87,12 @@ def _zip(files: dict[str, bytes], compression: int, prefix: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def _read(files: sources.Files) -> None:
+def _read(files: archive.Files) -> None:
     """Read everything of a source as opening it does."""
-    found = sources.contents(files)
+    found = archive.contents(files)
     n = len(found.labelled)
-    assert len(found.labels) == n and sources.boxes(files, found.labelled).shape == (n, 4)
-    names = sources.class_names(files, found.wnids)
+    assert len(found.labels) == n and archive.boxes(files, found.labelled).shape == (n, 4)
+    names = archive.class_names(files, found.wnids)
     assert len(names) == len(found.wnids) and all(name.isprintable() for name in names)
     assert len(found.official) == len(found.official_labels)
     assert len(found.unlabelled) == len(found.unlabelled_names) == len(set(found.unlabelled_names))
@@ -101,12 +102,12 @@ def _read_zip(content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=_shared_memory(), suffix=".zip") as file:
         file.write(content)
         file.flush()
-        with sources.open_files(Path(file.name)) as files:
+        with archive.open_files(Path(file.name)) as files:
             files.fingerprint()
             _read(files)
             decoded = Path(file.name).with_suffix(".npy")
             try:
-                dataset._decode_part(files, sources.contents(files).labelled, decoded, {})
+                dataset._decode_part(files, archive.contents(files).labelled, decoded, {})
             finally:
                 decoded.unlink(missing_ok=True)
 

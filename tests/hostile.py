@@ -31,7 +31,7 @@ class Case:
         words: the refusal has all of them; "{image}" stands for the file name of the image that was spoilt.
         check: called with what was opened and with the good source opened.
         layout: of the good source, "kaggle" or "official".
-        limits: of `helpers.sources`, lowered so that a small source goes beyond them.
+        limits: of `helpers.data.archive`, lowered so that a small source goes beyond them.
     """
 
     build: Callable[[Path], Path]

@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from helpers import paths
+from helpers.core import paths
 
 TOKEN = secrets.token_hex()
 SECONDS = 120  # for what may wait for a kernel that starts, TensorFlow included

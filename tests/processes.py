@@ -7,19 +7,21 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from helpers import paths
+from helpers.core import paths
 
 # Trains on the source that it is called with, for so many epochs; says first where.
 TRAIN = """
 import sys
 from dataclasses import replace
-from helpers import config, dataset, plans, training
+from helpers.config import profiles
+from helpers.data import dataset
+from helpers.training import plans, fit
 data = dataset.open_source(sys.argv[1])
-recipe = replace(config.find_recipe("shallow_cnn", "improved"), batch_size=20)
+recipe = replace(profiles.find_recipe("shallow_cnn", "improved"), batch_size=20)
 recipe = replace(recipe, phases=(replace(recipe.phases[0], epochs=int(sys.argv[2])),))
 plan = plans.make_plan(recipe, 0, "smoke", data, dataset.make_split(data), None)
 print(plan.folder, flush=True)
-training.train(plan, lambda line: print(line, flush=True))
+fit.train(plan, lambda line: print(line, flush=True))
 """
 
 

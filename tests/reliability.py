@@ -12,7 +12,9 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from helpers import paths, provenance, readme, runs
+from helpers.core import paths, provenance
+from helpers.report import generated
+from helpers.training import runs
 
 # Tests by what each of their cases is: a bad source in some way.
 _CASES = {
@@ -23,11 +25,11 @@ _CASES = {
 
 def keep(kind: str, counts: dict[str, object]) -> None:
     """Write counts of one kind, with date and code version, and the README from them; those of other kinds stay."""
-    file = readme.reliability_file()
+    file = generated.reliability_file()
     kept = json.loads(file.read_text()) if file.exists() else {}
     origin = {"date": provenance.utc_now()[:10], "code_version": provenance.code_version()}
     runs.write_json(file, dict(sorted((kept | {kind: counts | origin}).items())))
-    readme.update()
+    generated.update()
 
 
 def count_bad_sources() -> dict[str, int]:

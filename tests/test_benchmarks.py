@@ -12,11 +12,11 @@ from benchmarks import data, epochs, limits, replicas, worker
 from benchmarks.epochs import waiting
 from benchmarks.measure import Comparison, compare, timed
 from benchmarks.reported_way import generator, read_all
-from helpers import paths
-from helpers.config import find_recipe
-from helpers.dataset import make_split
-from helpers.models import build
-from helpers.weights import find_weights
+from helpers.config.profiles import find_recipe
+from helpers.core import paths
+from helpers.data.dataset import make_split
+from helpers.models.architecture import build
+from helpers.models.weights import find_weights
 
 
 def test_both_ways_are_timed_in_turns_and_the_first_turn_does_not_count():

@@ -7,18 +7,20 @@ import numpy as np
 import pytest
 from processes import TRAIN, kill_tree, ordinary_user, read_until, start
 
-from helpers import dataset, paths, runs, storage
+from helpers.core import paths, storage
+from helpers.data import dataset
+from helpers.training import runs
 
 OPEN = """
 import sys
-from helpers import dataset
+from helpers.data import dataset
 data = dataset.open_source(sys.argv[1])
 print(data.fingerprint, int(data.images.sum()))
 """
 
 HOLD = """
 import sys, time
-from helpers import paths, storage
+from helpers.core import paths, storage
 with storage.locked(paths.Path(sys.argv[1]), "Another process holds it"):
     print("held", flush=True)
     time.sleep(60)
@@ -31,7 +33,7 @@ def folders(tmp_path):
 
 
 def test_a_second_series_waits_and_goes_on_when_the_first_is_killed(tmp_path, folders):
-    command = ("-m", "helpers.series", "report", "--profile", "smoke", "--notebooks", "05", "--no-html")
+    command = ("-m", "helpers.cli", "report", "--profile", "smoke", "--notebooks", "05", "--no-html")
     first = start(*command, "--output", tmp_path / "figures", **folders)
     read_until(first, "05_result_comparison: started")
     same_runs = start(*command, "--output", tmp_path / "other", **folders)

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import yaml
 
-from helpers import paths
+from helpers.core import paths
 
 
 def project():
@@ -62,17 +62,17 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
 
 # Packages that nothing imports, and where they are asked for instead.
 ASKED_FOR_BY_NAME = {
-    "anywidget": ("helpers/explorers.py", "go.FigureWidget("),  # plotly needs it there
-    "bokeh": ("helpers/sweep.py", "client.dashboard_link"),  # distributed shows its dashboard with it
-    "furo": ("helpers/site.py", '"html_theme": "furo"'),
+    "anywidget": ("helpers/explore/widgets.py", "go.FigureWidget("),  # plotly needs it there
+    "bokeh": ("helpers/cluster/sweep.py", "client.dashboard_link"),  # distributed shows its dashboard with it
+    "furo": ("helpers/report/site.py", '"html_theme": "furo"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
-    "myst-nb": ("helpers/site.py", '"myst_nb"'),
+    "myst-nb": ("helpers/report/site.py", '"myst_nb"'),
     "pytest-timeout": ("pyproject.toml", "timeout = "),
     "pytest-xdist": ("pyproject.toml", "--numprocesses 2"),
     "ruff": ("Makefile", "ruff check"),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "tensorboard": ("Makefile", "tensorboard --logdir"),
-    "tqdm": ("helpers/download.py", "progressbar=True"),  # pooch shows its progress with it
+    "tqdm": ("helpers/data/download.py", "progressbar=True"),  # pooch shows its progress with it
 }
 
 

@@ -3,16 +3,21 @@ import json
 import shutil
 from dataclasses import replace
 
-import ipywidgets as widgets
+import ipywidgets
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers import config, experiment, explorers, paths, results, runs, storage, training
-from helpers.errors import DivergenceError, InputError
-from helpers.style import Plot, new_figure, note, theme
+from helpers import experiment
+from helpers.config import recipes
+from helpers.core import paths, storage
+from helpers.core.errors import DivergenceError, InputError
+from helpers.explore import widgets
+from helpers.plots.style import Plot, new_figure, note, theme
+from helpers.report import tables
+from helpers.training import fit, runs
 
 
 def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):
@@ -47,7 +52,7 @@ def test_models_and_recipes_narrow_what_is_trained(small, monkeypatch, kaggle_fo
     monkeypatch.setenv("TINYIMAGE_MODELS", "mobilenetv2")
     monkeypatch.setenv("TINYIMAGE_RECIPES", "improved, as_coded")
     lab = open_smoke(tmp_path, kaggle_folder)
-    monkeypatch.setattr(training, "train", lambda plan: pytest.fail("nothing was to be trained"))
+    monkeypatch.setattr(fit, "train", lambda plan: pytest.fail("nothing was to be trained"))
     assert lab.train("deep_cnn", "improved") == []
     assert lab.train("mobilenetv2", "as_reported") == []
     assert "left out" in capsys.readouterr().out
@@ -65,7 +70,7 @@ def test_a_run_leaves_tables_a_submission_and_a_line_in_the_log_of_test_evaluati
     assert first.folder == again.folder
     assert len(pd.read_csv(small.output / "test_evaluations.csv")) == 1
     table = pd.read_csv(small.output / "results.csv")
-    assert list(table.columns) == list(results.COLUMNS)
+    assert list(table.columns) == list(tables.COLUMNS)
     assert table["accuracy"].tolist() == [first.result(split)["accuracy"] for split in ("validation", "test")]
     submission = pd.read_csv(small.output / "submission_shallow_cnn_as_reported.csv")
     assert submission["img_id"].tolist() == small.dataset.unlabelled_names
@@ -96,20 +101,20 @@ def test_a_table_is_computed_again_for_another_recipe_or_another_augmentation(sm
 
     recipe = small.recipe("shallow_cnn", "as_reported")
     other = small.recipe("deep_cnn", "improved")
-    for recipes in ([recipe], [recipe], [replace(recipe, batch_size=7)]):
-        small.table("recipes", compute, recipes=recipes)
+    for chosen in ([recipe], [recipe], [replace(recipe, batch_size=7)]):
+        small.table("recipes", compute, recipes=chosen)
     assert len(calls) == 2
-    mild = replace(config.AUGMENTATIONS[recipe.augmentation], rotation_degrees=1)
-    monkeypatch.setitem(config.AUGMENTATIONS, recipe.augmentation, mild)
+    mild = replace(recipes.AUGMENTATIONS[recipe.augmentation], rotation_degrees=1)
+    monkeypatch.setitem(recipes.AUGMENTATIONS, recipe.augmentation, mild)
     small.table("recipes", compute, recipes=[recipe])
     assert len(calls) == 3
-    monkeypatch.setitem(config.AUGMENTATIONS, other.augmentation, mild)
+    monkeypatch.setitem(recipes.AUGMENTATIONS, other.augmentation, mild)
     small.table("recipes", compute, recipes=[recipe])
     assert len(calls) == 3
 
 
 def test_failures_are_listed_until_the_recipe_changes(small, monkeypatch):
-    diverging = replace(small.recipe("shallow_cnn", "improved"), phases=(config.Phase(3, "sgd", 1e30),))
+    diverging = replace(small.recipe("shallow_cnn", "improved"), phases=(recipes.Phase(3, "sgd", 1e30),))
     with monkeypatch.context() as patch:
         patch.setattr(experiment.Experiment, "recipe", lambda lab, model, recipe: diverging)
         assert small.train("shallow_cnn", "improved") == []
@@ -125,14 +130,14 @@ def test_failures_are_listed_until_the_recipe_changes(small, monkeypatch):
 def test_every_seed_has_a_run_and_one_that_diverges_does_not_stop_the_others(small, monkeypatch, capsys):
     """The first seed's submission is kept, and in `full` a record of every run."""
     lab = replace(small, profile=replace(small.profile, seeds={("shallow_cnn", "as_reported"): 3}))
-    train = training.train
+    train = fit.train
 
     def diverging(plan):
         if plan.seed == 1:
             raise DivergenceError(f"{plan.name}: the loss was nan")
         return train(plan)
 
-    monkeypatch.setattr(training, "train", diverging)
+    monkeypatch.setattr(fit, "train", diverging)
     made = lab.train("shallow_cnn", "as_reported")
     assert [run.seed for run in made] == [0, 2]
     assert "seed 1: the loss was nan; the run has failed and has no result" in capsys.readouterr().out
@@ -224,14 +229,14 @@ def shown(monkeypatch):
 
 def browser(lab):
     data = lab.dataset
-    return explorers.class_browser(data.images, data.labels, data.class_names, lab.source)
+    return widgets.class_browser(data.images, data.labels, data.class_names, lab.source)
 
 
 def test_an_explorer_is_alive_where_somebody_is_there_and_a_figure_elsewhere(tmp_path, shown, monkeypatch):
     lab = open_smoke(tmp_path)
     monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
     lab.explore(browser(lab), "class_browser")
-    assert isinstance(shown[0], widgets.Widget)
+    assert isinstance(shown[0], ipywidgets.Widget)
     assert not lab.output.exists()
     monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
     lab.explore(browser(lab), "class_browser")
@@ -265,5 +270,5 @@ def test_full_runs_leave_a_record_that_reads_like_the_run(small, tmp_path):
     record = runs.write_record(run, tmp_path / "records")
     assert record.result() == run.result()
     assert not record.has_model()
-    found = results.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
+    found = tables.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
     assert [r.folder for r in found] == [record.folder]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processes import ordinary_user
 
-from helpers import dataset, paths, sources
-from helpers.errors import InputError
+from helpers.core import paths
+from helpers.core.errors import InputError
+from helpers.data import archive, dataset
 
 pytestmark = pytest.mark.timeout(60)  # a pipe that is read never ends
 
@@ -22,7 +23,7 @@ MOST_MEMORY = 2**30
 @pytest.fixture
 def good(kaggle_folder, official_folder, tmp_path, monkeypatch):
     """Gives a copy of a good source by its layout, in a folder of its own."""
-    monkeypatch.setattr(sources, "NUM_CLASSES", 4)
+    monkeypatch.setattr(archive, "NUM_CLASSES", 4)
 
     def copy(layout):
         folder = {"kaggle": kaggle_folder, "official": official_folder}[layout]
@@ -35,7 +36,7 @@ def good(kaggle_folder, official_folder, tmp_path, monkeypatch):
 def opened(kaggle_folder, official_folder, tmp_path_factory):
     """The good sources, opened, by their layout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "NUM_CLASSES", 4)
+        patch.setattr(archive, "NUM_CLASSES", 4)
         patch.setenv("TINYIMAGE_CACHE", str(tmp_path_factory.mktemp("good")))
         folders = {"kaggle": kaggle_folder, "official": official_folder}
         return {layout: dataset.open_source(folder) for layout, folder in folders.items()}
@@ -63,7 +64,7 @@ def left_in_the_cache():
 def spoil(case, good, monkeypatch):
     """The path of a bad source. Files are links to those of the good one, so they are written anew, never over."""
     for name, value in case.limits.items():
-        monkeypatch.setattr(sources, name, value)
+        monkeypatch.setattr(archive, name, value)
     source = good(case.layout)
     for file in source.rglob("*"):
         if file.is_file():
@@ -110,8 +111,8 @@ def test_the_corpus_is_large():
 MEMORY = r"""
 import re, sys
 from pathlib import Path
-from helpers import dataset
-from helpers.errors import InputError
+from helpers.data import dataset
+from helpers.core.errors import InputError
 for path in sys.argv[1:]:
     try:
         dataset.open_source(path)
@@ -160,9 +161,9 @@ def test_an_archive_with_flipped_bits_opens_or_is_refused(flipped, seed, n_flips
         content[place] ^= 1 << rng.integers(8)
     flipped.write_bytes(content)
     try:
-        with sources.open_files(flipped) as files:
-            found = sources.contents(files)
-            sources.boxes(files, found.labelled), sources.class_names(files, found.wnids)
+        with archive.open_files(flipped) as files:
+            found = archive.contents(files)
+            archive.boxes(files, found.labelled), archive.class_names(files, found.wnids)
             dataset._decode_part(files, found.labelled, flipped.with_suffix(".npy"), {})
     except InputError as error:
         assert str(error).isprintable()

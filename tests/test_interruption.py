@@ -12,9 +12,12 @@ import pytest
 from fake_runs import NUM_CLASSES, write_run
 from processes import TRAIN, full_disk, kill_tree, read_until, start
 
-from helpers import checkpoints, model_card, paths, readme, results, runs, series, storage
-from helpers.errors import InputError
-from helpers.style import Plot, new_figure
+from helpers import cli
+from helpers.core import paths, storage
+from helpers.core.errors import InputError
+from helpers.plots.style import Plot, new_figure
+from helpers.report import generated, model_card, tables
+from helpers.training import checkpoints, runs
 
 
 def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
@@ -38,7 +41,7 @@ def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
 def test_ctrl_c_ends_the_series_within_seconds_and_says_how_to_go_on(tmp_path):
     folders = {"TINYIMAGE_RUNS": str(tmp_path / "runs"), "TINYIMAGE_CACHE": str(tmp_path / "cache")}
     process = start(
-        "-m", "helpers.series", "report", "--profile", "smoke", "--notebooks", "01", "--output", tmp_path, **folders
+        "-m", "helpers.cli", "report", "--profile", "smoke", "--notebooks", "01", "--output", tmp_path, **folders
     )
     read_until(process, "01_data_exploration: started")
     time.sleep(5)  # in the middle of the notebook, not of its start
@@ -48,7 +51,7 @@ def test_ctrl_c_ends_the_series_within_seconds_and_says_how_to_go_on(tmp_path):
     assert process.returncode in (2, 130)  # the kernel may be ended first
     assert output.splitlines()[-1].startswith("Error: ")
     assert output.endswith("the next call goes on from there.\n")
-    assert "helpers/series.py" not in output  # a dying kernel may complain, this program does not
+    assert "helpers/cli.py" not in output  # a dying kernel may complain, this program does not
 
 
 def notebook(tmp_path, *sources):
@@ -67,7 +70,7 @@ def notebook(tmp_path, *sources):
 def test_a_kernel_that_dies_is_one_sentence(tmp_path):
     file = notebook(tmp_path, "seed = 0", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "print('after')")
     with pytest.raises(InputError, match="made.ipynb was stopped.*memory"):
-        series.run_notebook(file, tmp_path / "out", {"seed": 0})
+        cli.run_notebook(file, tmp_path / "out", {"seed": 0})
 
 
 @pytest.mark.parametrize(
@@ -85,14 +88,14 @@ def test_a_kernel_that_never_starts_is_one_sentence(program, reason, tmp_path, m
     (kernel / "kernel.json").write_text(json.dumps({"argv": program, "display_name": "broken", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     with pytest.raises(InputError, match=r"^made.ipynb: no kernel could be started \(") as caught:
-        series.run_notebook(notebook(tmp_path, "seed = 0"), tmp_path / "out", {"seed": 0})
+        cli.run_notebook(notebook(tmp_path, "seed = 0"), tmp_path / "out", {"seed": 0})
     assert reason in str(caught.value) and str(caught.value).isprintable()
 
 
 def test_an_output_folder_that_cannot_be_written_is_one_sentence():
     """Not even root can write there."""
     process = start(
-        "-m", "helpers.series", "report", "--profile", "smoke", "--notebooks", "05", "--output", "/proc/figures"
+        "-m", "helpers.cli", "report", "--profile", "smoke", "--notebooks", "05", "--output", "/proc/figures"
     )
     text, _ = process.communicate(timeout=120)
     assert process.returncode == 2
@@ -104,8 +107,9 @@ FILL = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
-from helpers import dataset, series
-series.main(lambda: dataset.open_source(sys.argv[1]))
+from helpers.data import dataset
+from helpers import cli
+cli.main(lambda: dataset.open_source(sys.argv[1]))
 """
 
 
@@ -132,9 +136,9 @@ def a_figure(value):
 
 # Writes something that depends on the run into a folder.
 WRITERS = {
-    "tables": lambda run, folder: results.write_tables(folder, [run]),
-    "submission": lambda run, folder: results.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
-    "log of evaluations": lambda run, folder: results.log_test_evaluation(folder, run),
+    "tables": lambda run, folder: tables.write_tables(folder, [run]),
+    "submission": lambda run, folder: tables.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
+    "log of evaluations": lambda run, folder: tables.log_test_evaluation(folder, run),
     "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
     "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES], 0),
     "record": lambda run, folder: runs.write_record(run, folder),
@@ -169,7 +173,7 @@ def test_a_full_disk_leaves_the_readme(tmp_path, monkeypatch):
     (tmp_path / "README.md").write_text(text)
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     with pytest.raises(OSError, match="File too large"), full_disk(1000):
-        readme.update()
+        generated.update()
     assert facts(tmp_path) == {"README.md": text.encode()}
 
 
@@ -191,5 +195,5 @@ def test_what_runs_out_inside_a_kernel_is_one_sentence(what, tmp_path):
     with pytest.raises(
         InputError, match=r"^made.ipynb failed in cell 3: .* the next call goes on from there\.$"
     ) as caught:
-        series.run_notebook(file, tmp_path / "out", {"seed": 0})
+        cli.run_notebook(file, tmp_path / "out", {"seed": 0})
     assert words in str(caught.value)

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 CELLS = (
     """
 import numpy as np
-from helpers import explorers
-from helpers.config import DEMO
-from helpers.demo import object_classes, render
+from helpers.explore import widgets
+from helpers.config.demo_data import DEMO
+from helpers.data.demo import object_classes, render
 kinds, rng = object_classes(6, 1), np.random.default_rng(0)
 images = np.concatenate([render(kind, 10, DEMO.nuisance, rng)[0] for kind in kinds])
 names, labels = ["ant", "bee", "cat", "dog", "eel", "fox"], np.repeat(range(6), 10)
@@ -18,7 +18,7 @@ names, labels = ["ant", "bee", "cat", "dog", "eel", "fox"], np.repeat(range(6), 
     'explorers.augmentation_lab(images[::10], names, "demo data").widget()',
     """
 places = np.stack([np.arange(60) % 10, labels], axis=1)
-explorers.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()
+widgets.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()
 """,
 )
 

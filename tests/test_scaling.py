@@ -13,9 +13,10 @@ import pytest
 
 from benchmarks import many_images, scaling, steps
 from benchmarks import scaling_page as page
-from helpers import evaluation, paths
-from helpers.dataset import open_source
-from helpers.errors import InputError
+from helpers.core import paths
+from helpers.core.errors import InputError
+from helpers.data.dataset import open_source
+from helpers.training import metrics
 
 MEASURED = page.complete_sizes()
 Usage = namedtuple("Usage", "total used free")
@@ -180,9 +181,9 @@ def test_evaluation_in_blocks_gives_the_same_numbers(monkeypatch):
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 7, 1000)
     scores = np.log(rng.dirichlet(np.ones(7), 1000)).astype(np.float32)
-    whole = evaluation.summarise(scores, labels)
-    monkeypatch.setattr(evaluation, "_ROWS", 64)
-    assert evaluation.summarise(scores, labels) == whole
+    whole = metrics.summarise(scores, labels)
+    monkeypatch.setattr(metrics, "_ROWS", 64)
+    assert metrics.summarise(scores, labels) == whole
     assert 0.05 < whole["accuracy"] < 0.3 < whole["top5_accuracy"] < 0.9
 
 

@@ -24,7 +24,8 @@ import typer
 from processes import kill_tree
 from reliability import keep as keep_counts
 
-from helpers import paths, runs
+from helpers.core import paths
+from helpers.training import runs
 
 _MEAN_SECONDS = 25  # of work between two kills at random moments
 _SECONDS_PER_STAGE = 120  # after which a kill comes whether or not its stage has
@@ -83,7 +84,7 @@ class _Series:
         command += ["--notebooks", self.notebooks] if self.notebooks else []
         own = {"TINYIMAGE_RUNS": str(self.folder / "runs"), "TINYIMAGE_CACHE": str(self.folder / "cache")}
         return subprocess.Popen(
-            [sys.executable, "-m", "helpers.series", *command],
+            [sys.executable, "-m", "helpers.cli", *command],
             cwd=paths.ROOT,
             env=os.environ | own,
             stdout=log,

@@ -8,11 +8,11 @@ import seaborn as sns
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
-from helpers import calibration, evaluation
-from helpers.config import REPORTED
+from helpers.analysis import calibration
+from helpers.config.labels import name_of
+from helpers.config.report_facts import REPORTED
 from helpers.plots.layout import counted, short
-from helpers.runs import Run
-from helpers.style import (
+from helpers.plots.style import (
     COLUMN,
     FAINT,
     INK,
@@ -21,7 +21,6 @@ from helpers.style import (
     SEQUENTIAL,
     Plot,
     chance_line,
-    name_of,
     new_figure,
     note,
     p_text,
@@ -29,6 +28,8 @@ from helpers.style import (
     run_colour,
     theme,
 )
+from helpers.training import metrics
+from helpers.training.runs import Run
 
 _FEWEST_IN_BIN = 10  # images, below which an accuracy is not drawn
 
@@ -77,7 +78,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
         for place, (model, recipe) in enumerate(reversed(labels)):
             group = [run.result()["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
             n = runs[0].result()["n"]
-            low, high = evaluation.mean_interval(group, n)
+            low, high = metrics.mean_interval(group, n)
             mean = means[model, recipe] = float(np.mean(group))
             axis.barh(place, mean, color=run_colour(model, recipe), height=0.62)
             axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
@@ -165,7 +166,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     """Differences in accuracy between all pairs, in colour where they are more than chance.
 
     Args:
-        pairs: of `evaluation.compare`.
+        pairs: of `metrics.compare`.
         source: what was judged.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
@@ -173,7 +174,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     words = np.full(values.shape, "", object)
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
-        values[place] = -pair.difference if pair.p_holm < evaluation.SIGNIFICANCE else 0
+        values[place] = -pair.difference if pair.p_holm < metrics.SIGNIFICANCE else 0
         words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
     values, words = values[1:, :-1], words[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
@@ -197,12 +198,12 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
         axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
         note(figure, source)
-    n_clear = int((pairs["p_holm"] < evaluation.SIGNIFICANCE).sum())
+    n_clear = int((pairs["p_holm"] < metrics.SIGNIFICANCE).sum())
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
         f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at "
-        f"{evaluation.SIGNIFICANCE:g}. One run of each recipe.",
+        f"{metrics.SIGNIFICANCE:g}. One run of each recipe.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 
@@ -309,7 +310,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
 
 def _distances(accuracies: pd.Series, numbers: Iterable[int]) -> np.ndarray:
     """How far the ends of Wilson's 95 % intervals lie below and above accuracies of so many images, float (2, n)."""
-    ends = [evaluation.accuracy_interval(*pair) for pair in zip(accuracies, numbers, strict=True)]
+    ends = [metrics.accuracy_interval(*pair) for pair in zip(accuracies, numbers, strict=True)]
     low, high = np.reshape(ends, (-1, 2)).T
     return np.clip([accuracies - low, high - accuracies], 0, None)
 
@@ -368,7 +369,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
     """The classes that are recognised best and worst, with intervals.
 
     Args:
-        per_class: of `evaluation.class_accuracy`.
+        per_class: of `metrics.class_accuracy`.
         run_name: whose accuracy.
         source: what was judged.
         shown: how many at either end.
@@ -407,7 +408,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
     """Accuracy by properties of the images, one property a panel.
 
     Args:
-        tables: for each property, `evaluation.accuracy_by` of each run.
+        tables: for each property, `metrics.accuracy_by` of each run.
         runs: in the order of the tables.
         source: what was judged.
     """

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from helpers.plots.layout import span, tiles, wrapped
-from helpers.style import (
+from helpers.plots.style import (
     BLUE,
     COLUMN,
     GREEN,

@@ -7,10 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from helpers.style import (
-    PAGE,
-    new_figure,
-)
+from helpers.plots.style import PAGE, new_figure
 
 
 def tiles(

@@ -8,11 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from helpers.config.labels import MODEL_NAMES
 from helpers.plots.layout import tiles, wrapped
-from helpers.style import (
+from helpers.plots.style import (
     FAINT,
     MODEL_COLOURS,
-    MODEL_NAMES,
     PAGE,
     RUN_COLOURS,
     RUN_MARKERS,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, new_figure, note, theme
+from helpers.plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, new_figure, note, theme
 
 # In the order of the work; colour never works alone.
 _LOOKS = dict(

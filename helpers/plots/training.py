@@ -7,10 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from helpers import results
-from helpers.config import REPORTED
-from helpers.runs import Run
-from helpers.style import (
+from helpers.config.labels import name_of
+from helpers.config.report_facts import REPORTED
+from helpers.plots.style import (
     COLUMN,
     FAINT,
     GREY,
@@ -20,13 +19,14 @@ from helpers.style import (
     RECIPE_MARKERS,
     Plot,
     chance_line,
-    name_of,
     new_figure,
     note,
     percent_axis,
     run_colour,
     theme,
 )
+from helpers.report import tables
+from helpers.training.runs import Run
 
 
 def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | None = None) -> Plot:
@@ -204,7 +204,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         reported: of `reported.epoch_seconds`.
         source: what was trained on.
     """
-    first = list(results.by_recipe(runs).values())
+    first = list(tables.by_recipe(runs).values())
     seeds = " and ".join(str(seed) for seed in sorted({run.seed for run in first}))
     n_images = "".join(f", {n:,} training images" for n in sorted({run.record["training_images"] for run in first}))
     with theme():

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullFormatter
 
+from helpers.config.labels import MODEL_NAMES
 from helpers.plots.layout import counted, wrapped
-from helpers.style import (
+from helpers.plots.style import (
     COLUMN,
     GREY,
     INK,
     MODEL_COLOURS,
-    MODEL_NAMES,
     PAGE,
     RUN_COLOURS,
     Plot,

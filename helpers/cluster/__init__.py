@@ -1,0 +1,1 @@
+"""Many runs on a Dask cluster."""

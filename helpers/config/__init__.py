@@ -1,0 +1,1 @@
+"""Recipes, profiles, facts of the report and display names, as data."""

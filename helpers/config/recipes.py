@@ -1,0 +1,261 @@
+"""How each model is trained: the hyperparameters of every run, as data, in one place.
+
+A recipe is one way to train one model. `as_reported` follows the report's text; where the text is silent, its released code;
+where both are, the default of Keras. `as_coded` follows the released code where it departs from the text. `improved` is the same
+family trained as a good practitioner would today. The comment beside a value names its source. What belongs to a single layer
+stands in `helpers.models`.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+SPLIT_SEED = 42  # the report's random_state; nobody varies it
+NUM_CLASSES = 100
+IMAGE_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training with one optimizer.
+
+    Attributes:
+        epochs: passes over the training images.
+        optimizer: "adam", "adamw" or "sgd".
+        learning_rate: the peak where the schedule is "cosine".
+        schedule: "constant", or "cosine": a warm-up over 5 % of the steps, then down to zero.
+        weight_decay: decoupled, for "adamw".
+        momentum: for "sgd".
+        trainable: first layer of the pretrained base that learns, with all above it; "" for all layers,
+            "head" for none of the base.
+        frozen_below: layer whose activations are computed once and kept, so that this phase trains only
+            what lies above it, without augmentation other than the mirrored copy and the recipe's `mix`; "" to
+            train from pixels.
+        freeze_batch_norm: batch normalisation of the base stays in inference mode.
+    """
+
+    epochs: int
+    optimizer: str
+    learning_rate: float
+    schedule: str = "constant"
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    trainable: str = ""
+    frozen_below: str = ""
+    freeze_batch_norm: bool = False
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train one model.
+
+    Attributes:
+        model: the row's name in the results table.
+        name: `as_reported`, `as_coded` or `improved`.
+        network: a builder in `models.NETWORKS`.
+        phases: stretches of training, one after another.
+        batch_size: images a step.
+        augmentation: a name in AUGMENTATIONS.
+        input_size: images are resized to this many pixels inside the network.
+        input_range: what pixel values 0 to 255 become inside the network.
+        width: MobileNetV2's multiplier alpha.
+        l2: factor of the squared kernel weights added to the objective.
+        activity_l1: factor of the absolute outputs of every layer added to the objective.
+        dropout: rate before the output layer of the improved networks.
+        label_smoothing: share of the target spread over all classes.
+        mix: share of batches whose images, or maps of a frozen layer, are blended in pairs by CutMix.
+        flip_at_test: probabilities are averaged over an image and its mirror image.
+    """
+
+    model: str
+    name: str
+    network: str
+    phases: tuple[Phase, ...]
+    batch_size: int
+    augmentation: str
+    input_size: int = IMAGE_SIZE
+    input_range: tuple[float, float] = (0.0, 1.0)
+    width: float = 1.0
+    l2: float = 0.0
+    activity_l1: float = 0.0
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    mix: float = 0.0
+    flip_at_test: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all phases together."""
+        return sum(phase.epochs for phase in self.phases)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain values, for `config.json` and for the key of a run."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Ranges of the random transforms of a training image; all geometry is composed into one affine transform.
+
+    Attributes:
+        rotation_degrees: angle drawn from -value to value.
+        shift: share of the image size, drawn for each axis from -value to value.
+        shear_degrees: angle of the shear, drawn from -value to value.
+        zoom: drawn for each axis from 1 - value to 1 + value.
+        flip_horizontal: mirrored left to right, every second time.
+        flip_vertical: upside down, every second time.
+        contrast: contrast and brightness drawn from 1 - value to 1 + value.
+        whole_pixels: share of images that are shifted by whole pixels, and neither turned, sheared nor zoomed.
+            Interpolation blurs; these stay as sharp as the images that the network is used on.
+    """
+
+    rotation_degrees: float = 0.0
+    shift: float = 0.0
+    shear_degrees: float = 0.0
+    zoom: float = 0.0
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    contrast: float = 0.0
+    whole_pixels: float = 0.0
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": Augmentation(),
+    # The text, section Data augmentation. It calls the shear "up to 30 %"; what it passes to ImageDataGenerator is
+    # shear_range=0.3, which Keras reads as degrees.
+    "report": Augmentation(8, 0.1, 0.3, 0.1, flip_horizontal=True, flip_vertical=True),
+    # Photographs are not seen upside down, so no vertical flip.
+    "mild": Augmentation(10, 0.1, 0, 0.15, flip_horizontal=True, contrast=0.3),
+    "mild_and_sharp": Augmentation(10, 0.1, 0, 0.15, flip_horizontal=True, contrast=0.3, whole_pixels=0.5),
+}
+
+_ADAM_001 = Phase(3, "adam", 0.01)  # text: "Adam", "0.01 for the non-pretrained models"
+_ADAM_1E5 = Phase(5, "adam", 1e-5)  # text: "1e-5 for the MobileNetV2 transfer learning"
+
+_SHALLOW_AS_REPORTED = Recipe(
+    "shallow_cnn",
+    "as_reported",
+    network="shallow_reported",
+    phases=(_ADAM_001,),  # 3 epochs: read off its figure 2
+    batch_size=20,  # the text gives none for this network; the code has 20
+    augmentation="report",  # code: on for every model
+)
+_DEEP_AS_REPORTED = Recipe(
+    "deep_cnn",
+    "as_reported",
+    network="deep_reported",
+    phases=(replace(_ADAM_001, epochs=21),),  # figure 3
+    batch_size=20,  # text
+    augmentation="report",
+)
+_MOBILENET_AS_REPORTED = Recipe(
+    "mobilenetv2",
+    "as_reported",
+    network="mobilenetv2_reported",
+    phases=(
+        # Text: "freeze all but the last four layers" of the base, which are these of Keras' MobileNetV2:
+        # block_16_project_BN, Conv_1, Conv_1_bn, out_relu.
+        replace(_ADAM_1E5, trainable="block_16_project_BN"),
+        replace(_ADAM_1E5, trainable=""),  # text: "fine-tuning the whole model"
+    ),
+    batch_size=20,  # text
+    augmentation="report",
+    input_range=(0.0, 1.0),  # text: "rescale the pixel values within 0-1"; the weights expect -1 to 1
+)
+
+RECIPES: tuple[Recipe, ...] = (
+    _SHALLOW_AS_REPORTED,
+    replace(
+        _SHALLOW_AS_REPORTED,
+        model="shallow_cnn_l2",
+        phases=(replace(_ADAM_001, epochs=10),),  # figure 2
+        l2=0.01,  # the text gives no factor; the code has 0.01
+    ),
+    replace(
+        _SHALLOW_AS_REPORTED,
+        name="as_coded",
+        network="shallow_coded",  # He-uniform initialisation, a second ReLU after the second convolution
+        phases=(Phase(10, "sgd", 0.01, momentum=0.1),),
+        l2=0.01,
+        activity_l1=0.01,  # on the activity of every layer
+    ),
+    Recipe(
+        "shallow_cnn",
+        "improved",
+        network="shallow_improved",
+        phases=(Phase(22, "adamw", 3e-3, "cosine", weight_decay=0.05),),
+        batch_size=128,
+        augmentation="mild_and_sharp",
+        input_range=(-1.0, 1.0),
+        dropout=0.3,
+        label_smoothing=0.1,
+        flip_at_test=True,
+    ),
+    _DEEP_AS_REPORTED,
+    replace(
+        _DEEP_AS_REPORTED,
+        model="deep_cnn_l2",
+        phases=(replace(_ADAM_001, epochs=3),),  # a short run: the report gives neither length nor numbers
+        l2=0.01,  # code: on all layers but the output
+    ),
+    Recipe(
+        "deep_cnn",
+        "improved",
+        network="deep_improved",
+        phases=(Phase(26, "adamw", 2e-3, "cosine", weight_decay=0.05),),
+        batch_size=128,
+        augmentation="mild_and_sharp",
+        input_range=(-1.0, 1.0),
+        dropout=0.2,
+        label_smoothing=0.1,
+        mix=0.5,
+        flip_at_test=True,
+    ),
+    replace(
+        _MOBILENET_AS_REPORTED,
+        name="as_coded",
+        network="mobilenetv2_coded",
+        # The second phase sets `trainable` without compiling again, which unfreezes nothing: written as what it was.
+        phases=(replace(_ADAM_1E5, trainable="head"), replace(_ADAM_1E5, trainable="head")),
+    ),
+    _MOBILENET_AS_REPORTED,
+    Recipe(
+        "mobilenetv2",
+        "improved",
+        network="mobilenetv2_improved",
+        phases=(
+            Phase(
+                20,
+                "adamw",
+                2e-3,
+                "cosine",
+                weight_decay=0.01,
+                trainable="head",
+                frozen_below="global_average",
+            ),
+            Phase(
+                12,
+                "adamw",
+                3e-4,
+                "cosine",
+                weight_decay=0.05,
+                trainable="block_13_expand",
+                frozen_below="block_12_add",
+                freeze_batch_norm=True,
+            ),
+        ),
+        batch_size=128,
+        augmentation="none",
+        input_size=160,
+        input_range=(-1.0, 1.0),  # what the weights expect
+        dropout=0.3,
+        label_smoothing=0.1,
+        mix=0.5,  # of the maps that the second phase starts from
+        flip_at_test=True,
+    ),
+)
+
+
+def as_recipe(values: dict[str, Any]) -> Recipe:
+    """The recipe whose `as_dict` these values are, also after a journey through JSON."""
+    phases = tuple(Phase(**phase) for phase in values["phases"])
+    return Recipe(**values | {"phases": phases, "input_range": tuple(values["input_range"])})

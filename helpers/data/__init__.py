@@ -1,0 +1,1 @@
+"""From a zip or folder to batches."""

@@ -1,0 +1,288 @@
+"""What an explorer shows for one setting of its controls, one function each: data in, a figure out."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from matplotlib.axes import Axes
+
+from helpers.config.labels import name_of
+from helpers.core.tensorflow import tf
+from helpers.data import augment
+from helpers.plots.layout import short
+from helpers.plots.style import INK, PAGE, Plot, new_figure, note, run_colour, theme
+
+# What changes nothing; the terms and their units for `augmentation`.
+UNCHANGED = {
+    "rotation": 0.0,  # degrees
+    "shift_right": 0.0,  # share of the width
+    "shift_down": 0.0,  # share of the height
+    "shear": 0.0,  # degrees
+    "zoom": 1.0,  # factor of the field of view: above 1 objects shrink
+    "flip_horizontal": False,
+    "flip_vertical": False,
+    "contrast": 1.0,  # factor
+    "brightness": 1.0,  # factor
+}
+N_ANSWERS = 5
+_GREY = "#B5B5B5"
+_COLUMNS = 8  # of a page of images
+_GAP = 4  # white pixels between its images
+
+
+def class_page(images: np.ndarray, class_name: str, first: int, total: int, source: str) -> Plot:
+    """Some images of one class, side by side.
+
+    Args:
+        images: uint8 (n, height, width, 3), n at least 1.
+        class_name: of all of them.
+        first: number of the first one within its class, from 1.
+        total: images of the class.
+        source: what the images are.
+    """
+    where = f"images {first} to {first + len(images) - 1} of {total}"
+    with theme():
+        # One array in one axes: forty axes would take seconds.
+        sheet = _sheet(images)
+        figure, axis = new_figure(PAGE, PAGE * sheet.shape[0] / sheet.shape[1] + 0.45)
+        axis.imshow(sheet, interpolation="nearest")
+        axis.set_title(f"{class_name}: {where}", loc="left")
+        axis.axis("off")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"Labelled images of the class {class_name}, {where} ({source}).",
+        f"A grid of {len(images)} small images of the class {class_name}.",
+        has_photographs=True,
+    )
+
+
+def augmentation(image: np.ndarray, values: Mapping[str, float | bool], source: str) -> Plot:
+    """An image as it is, and transformed.
+
+    Args:
+        image: uint8 (height, width, 3).
+        values: by the names of UNCHANGED, in the units given there; names that are missing change nothing.
+        source: what the image is.
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    changed = transformed(image, values)
+    words = ", ".join(_setting(name, value) for name, value in values.items() if value != UNCHANGED[name])
+    with theme():
+        figure, axes = new_figure(PAGE * 0.8, 3.4, 1, 2)
+        for axis, picture, title in zip(axes, (image, changed), ("as it is", "transformed"), strict=True):
+            axis.imshow(picture, interpolation="nearest")
+            axis.set_title(title)
+            axis.axis("off")
+        note(figure, source)
+    return Plot(
+        figure,
+        f"One image, left as it is, right transformed ({words or 'by nothing'}); edges repeat outside of the image ({source}).",
+        f"Two versions of one image; the right one has {words or 'no change'}.",
+        has_photographs=True,
+    )
+
+
+def transformed(image: np.ndarray, values: Mapping[str, float | bool]) -> np.ndarray:
+    """One image under one transform, by the code that transforms training batches.
+
+    Args:
+        image: uint8 (size, size, 3).
+        values: as for `augmentation`.
+
+    Returns:
+        uint8 (size, size, 3).
+
+    Raises:
+        ValueError: a name is unknown.
+    """
+    if unknown := set(values) - set(UNCHANGED):
+        raise ValueError(f"values may name {', '.join(UNCHANGED)}; got {', '.join(sorted(unknown))}")
+    v, size = UNCHANGED | dict(values), image.shape[0]
+    parameters = {
+        "theta": v["rotation"],
+        # Places in the output are mapped to places in the input, so an object moves the other way.
+        "tx": -v["shift_right"] * size,
+        "ty": -v["shift_down"] * size,
+        "shear": v["shear"],
+        "zx": v["zoom"],
+        "zy": v["zoom"],
+        **{name: v[name] for name in ("flip_horizontal", "flip_vertical", "contrast", "brightness")},
+    }
+    tensors = {name: tf.constant([float(value)]) for name, value in parameters.items()}
+    return np.asarray(tf.cast(tf.round(augment.transform(image[None], tensors)), tf.uint8))[0]
+
+
+def answers(
+    probabilities: Mapping[tuple[str, str], np.ndarray],
+    class_names: Sequence[str],
+    source: str,
+    label: int | None = None,
+    image: np.ndarray | None = None,
+) -> Plot:
+    """The most probable classes of one image, by every network.
+
+    Args:
+        probabilities: float (n_classes,), by model and recipe, at least one.
+        class_names: of the labels.
+        source: what the image is.
+        label: its true class; None where that is not known.
+        image: uint8 (height, width, 3); None where it must not be shown.
+    """
+    rows = -(-len(probabilities) // 2)
+    widths = [1, 1] if image is None else [0.5, 1, 1]
+    with theme():
+        figure, axes = new_figure(PAGE, 1.1 * rows + 0.6, rows, len(widths), squeeze=False, width_ratios=widths)
+        for axis in axes.flat:
+            axis.axis("off")
+        if image is not None:
+            _draw_image(axes[0, 0], image)
+        for axis, ((model, recipe), values) in zip(axes[:, -2:].flat, probabilities.items(), strict=False):
+            _draw_answers(axis, values, class_names, label, run_colour(model, recipe))
+            axis.set_title(_title(name_of(model, recipe), values, label), loc="left", fontsize=8, pad=3)
+        if label is not None:
+            figure.suptitle(f"true class: {class_names[label]}", x=0.01, ha="left", fontsize=9, fontweight="bold")
+        note(figure, source)
+    said = "; ".join(
+        f"{name_of(*key)}: {class_names[values.argmax()]} ({values.max():.0%})" for key, values in probabilities.items()
+    )
+    known = "" if label is None else f" The true class, {class_names[label]}, is framed."
+    left_out = " The image itself is left out." if image is None else ""
+    return Plot(
+        figure,
+        f"The {N_ANSWERS} most probable classes of one image, by network ({source}); a whole bar would be 100 %."
+        f"{known}{left_out}",
+        f"{said}.",
+        has_photographs=image is not None,
+    )
+
+
+def class_on_map(
+    places: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    label: int,
+    class_names: Sequence[str],
+    predictor: str,
+    source: str,
+) -> Plot:
+    """A map of images on which one class stands out.
+
+    Args:
+        places: float (n, 2).
+        labels: integer (n,).
+        predicted: integer (n,), the class that each image was taken for.
+        label: the class that stands out.
+        class_names: of the labels.
+        predictor: what `predicted` comes from, such as "nearest other image".
+        source: what the images are.
+    """
+    mine, right = labels == label, predicted == labels
+    kinds = ((right, "o", f"{predictor}: same class"), (~right, "x", f"{predictor}: another class"))
+    with theme():
+        figure, axis = new_figure(PAGE, 4.4)
+        axis.scatter(*places.T, s=4, color=_GREY, linewidths=0)
+        for kind, marker, words in kinds:
+            chosen = mine & kind
+            axis.scatter(
+                *places[chosen].T, s=22, color=INK, marker=marker, linewidths=1, label=f"{words} ({chosen.sum()})"
+            )
+        axis.set_title(class_names[label], loc="left")
+        axis.axis("off")
+        figure.legend(loc="outside lower left")
+        note(figure, f"{source}, n = {len(places):,} images")
+    return Plot(
+        figure,
+        f"Map of images with the class {class_names[label]} in black; crosses are taken for another class ({source}).",
+        f"Of {mine.sum()} images of the class {class_names[label]}, {(mine & right).sum()} are taken for their own class.",
+    )
+
+
+def hover_map(
+    places: np.ndarray, labels: np.ndarray, predicted: np.ndarray, class_names: Sequence[str], predictor: str
+) -> go.Figure:
+    """The same map for a page with a pointer: the words of each point appear where the pointer stands.
+
+    Args:
+        places: float (n, 2).
+        labels: integer (n,).
+        predicted: integer (n,).
+        class_names: of the labels.
+        predictor: what `predicted` comes from.
+
+    Returns:
+        A plotly figure with one trace of n markers.
+    """
+    words = [
+        f"<b>{class_names[true]}</b><br>{predictor}: {class_names[other]}"
+        for true, other in zip(labels, predicted, strict=True)
+    ]
+    points = go.Scatter(
+        x=places[:, 0], y=places[:, 1], mode="markers", text=words, hovertemplate="%{text}<extra></extra>",
+        marker=markers(labels, predicted),
+    )  # fmt: skip
+    hidden = {"visible": False}
+    return go.Figure(
+        points,
+        {
+            "width": 620, "height": 520, "margin": {"l": 5, "r": 5, "t": 5, "b": 5}, "template": "plotly_white",
+            "xaxis": hidden, "yaxis": hidden, "dragmode": "pan", "hoverlabel": {"bgcolor": "white"},
+        },
+    )  # fmt: skip
+
+
+def markers(labels: np.ndarray, predicted: np.ndarray, label: int | None = None) -> dict[str, list]:
+    """Colour, symbol and size of each point of `hover_map`, with one class in black, crosses where it is mistaken.
+
+    Args:
+        labels: integer (n,).
+        predicted: integer (n,).
+        label: the class that stands out; None for none.
+    """
+    mine = labels == label
+    return {
+        "color": np.where(mine, INK, _GREY).tolist(),
+        "symbol": np.where(mine & (predicted != labels), "x", "circle").tolist(),
+        "size": np.where(mine, 10, 7).tolist(),
+    }
+
+
+def _setting(name: str, value: float | bool) -> str:
+    words = name.replace("_", " ")
+    return words if isinstance(value, bool) else f"{words} {value:g}"
+
+
+def _sheet(images: np.ndarray) -> np.ndarray:
+    """Images in rows on white, uint8 (height, width, 3); a last row that is not full stays white."""
+    n, height, width, _ = images.shape
+    rows = -(-n // _COLUMNS)
+    sheet = np.full((rows * _COLUMNS, height + _GAP, width + _GAP, 3), 255, np.uint8)
+    sheet[:n, :height, :width] = images
+    table = sheet.reshape(rows, _COLUMNS, height + _GAP, width + _GAP, 3)
+    return table.swapaxes(1, 2).reshape(rows * (height + _GAP), _COLUMNS * (width + _GAP), 3)
+
+
+def _draw_image(axis: Axes, image: np.ndarray) -> None:
+    axis.imshow(image, interpolation="nearest")
+    axis.set_anchor("N")
+
+
+def _draw_answers(axis: Axes, values: np.ndarray, class_names: Sequence[str], label: int | None, colour: str) -> None:
+    """Bars with the class names on them: beside them there is no room for names of many words."""
+    top = np.argsort(values)[::-1][:N_ANSWERS]
+    edges = [INK if answer == label else "none" for answer in top]
+    axis.barh(range(len(top)), np.ones(len(top)), color="#F2F2F2", edgecolor=edges, height=0.85)
+    axis.barh(range(len(top)), values[top].astype(float), color=colour, alpha=0.5, height=0.85)
+    style = {"va": "center", "fontsize": 7, "color": INK}
+    for place, answer in enumerate(top):
+        axis.text(0.015, place, short(class_names[answer], 41), **style)
+        axis.text(1.02, place, f"{values[answer]:.0%}", **style)
+    axis.set(xlim=(0, 1.14), ylim=(len(top) - 0.5, -0.5))
+
+
+def _title(name: str, values: np.ndarray, label: int | None) -> str:
+    if label is None:
+        return name
+    return f"{name}: {'right' if values.argmax() == label else 'wrong'}"

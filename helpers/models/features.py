@@ -1,0 +1,71 @@
+"""Run a frozen part of a network once over all images and keep what it gives, on disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+from filelock import FileLock
+
+from helpers.core import paths, provenance, storage
+from helpers.core.tensorflow import tf
+
+_CHUNK = 256  # images between two notes of how far a computation is
+
+
+def activations(
+    network: keras.Model,
+    inputs: np.ndarray,
+    name: str,
+    mirrored: bool = False,
+    progress: Callable[[str], None] = print,
+) -> np.ndarray:
+    """What a network gives for every input, computed at most once.
+
+    The computation can be cut off at any moment; the next call goes on from the last chunk.
+
+    Args:
+        network: any model, run in inference mode.
+        inputs: (n, ...), pixels or activations, an array or anything that gives arrays for slices.
+        name: file name in the cache; it must tell apart everything that decides the result (network, weights, images).
+        mirrored: turn images left to right first.
+        progress: gets a line at the start of a computation.
+
+    Returns:
+        float16 (n, ...), memory-mapped, read-only.
+    """
+    folder = paths.cache() / "activations"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.npy"
+    with FileLock(file.with_suffix(".lock")):
+        if not storage.is_sound(file):
+            if file.exists():
+                progress(f"{file} is damaged and is made again")
+                file.unlink()
+            progress(f"computing {network.name} once for {len(inputs)} images{', mirrored' if mirrored else ''}")
+            _compute(network, inputs, file, mirrored)
+    return np.load(file, mmap_mode="r")
+
+
+def _compute(network: keras.Model, inputs: np.ndarray, file: Path, mirrored: bool) -> None:
+    partial, note = file.with_suffix(".partial"), file.with_suffix(".json")
+    shape = (len(inputs), *network.output_shape[1:])
+    done = json.loads(note.read_text()) if note.exists() and partial.exists() else 0
+    rows = np.lib.format.open_memmap(partial, "r+" if done else "w+", None if done else np.float16, shape)
+
+    @tf.function(reduce_retracing=True)
+    def forward(x: tf.Tensor) -> tf.Tensor:
+        return network(tf.image.flip_left_right(x) if mirrored else x, training=False)
+
+    for start in range(done, len(inputs), _CHUNK):
+        chunk = tf.cast(tf.constant(inputs[start : start + _CHUNK]), tf.float32)
+        outputs = [forward(chunk[i : i + 64]).numpy() for i in range(0, len(chunk), 64)]
+        rows[start : start + _CHUNK] = np.concatenate(outputs)
+        rows.flush()
+        note.write_text(str(start + len(chunk)))
+    del rows
+    # The hash first: what is cut off between the two lines goes on from the last chunk.
+    storage.seal(file, provenance.file_hash(partial))
+    storage.settle(partial, file)
+    note.unlink(missing_ok=True)

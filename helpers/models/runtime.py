@@ -1,0 +1,70 @@
+"""Where, with how many threads and with which precision, networks are trained."""
+
+import functools
+import os
+
+from helpers.core import provenance
+from helpers.core.errors import InputError
+from helpers.core.tensorflow import tf
+
+
+def limit_threads(threads: int) -> None:
+    """Let TensorFlow compute with so many threads in this process; to be called before it computes anything.
+
+    Sums are divided among threads, so another number of them gives other last digits.
+
+    Raises:
+        RuntimeError: it has computed already, with another number.
+    """
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+def wanted_threads() -> int:
+    """What TINYIMAGE_THREADS says of the threads of a run; 0 where it says nothing.
+
+    Raises:
+        InputError: it is no whole number from 1.
+    """
+    wanted = os.environ.get("TINYIMAGE_THREADS", "")
+    if wanted and not (wanted.isdecimal() and int(wanted)):
+        raise InputError(f"THREADS is a whole number from 1, not {wanted!r}.")
+    return int(wanted or 0)
+
+
+def threads() -> int:
+    """Threads that TensorFlow divides an operation among: as `limit_threads` said, else one for each usable core."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or provenance.cores()
+
+
+def n_gpus() -> int:
+    """GPUs that TensorFlow sees."""
+    return len(tf.config.list_physical_devices("GPU"))
+
+
+@functools.cache
+def strategy() -> tf.distribute.Strategy:
+    """One copy of the network on each GPU where there are several; otherwise TensorFlow's only device.
+
+    The same for all networks of a process: sums over devices are numbered by the strategy, and those of two would mix.
+    """
+    if len(tf.config.list_logical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def hardware() -> str:
+    """What a number was computed on: "AMD EPYC, 2 cores", and the GPUs with their precision where there are some."""
+    gpus = tf.config.list_physical_devices("GPU")
+    names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
+    return ", ".join([provenance.hardware(), *names, *([dtype_policy()] if gpus else [])])
+
+
+def dtype_policy() -> str:
+    """Keras' name of the precision: half precision where every GPU has units for it, which processors have not.
+
+    Source: https://www.tensorflow.org/guide/mixed_precision, "compute capability of at least 7.0".
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    capabilities = [tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus]
+    return "mixed_float16" if capabilities and min(capabilities) >= (7, 0) else "float32"

@@ -1,0 +1,122 @@
+"""Find the pretrained weights of MobileNetV2 that a run asks for, and say where they come from.
+
+Weights are numbers in HDF5 and nothing else: files that can hold code (`.keras`, pickles) are not opened. The hash of a
+fetched file is noted beside it when it is used first, and compared whenever it is used again; a user who knows the hash
+that a file should have names it with WEIGHTS_SHA256.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+
+from helpers.config.demo_data import PRETRAINING
+from helpers.core import paths, provenance, storage
+from helpers.core.errors import InputError, first_line
+
+# The file that keras.applications.MobileNetV2(weights="imagenet", include_top=False) fetches at 224 px.
+IMAGENET_URL = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+)
+_IMAGENET = "ImageNet (Keras)"
+
+
+@dataclass(frozen=True)
+class BaseWeights:
+    """Weights for the MobileNetV2 part of a network.
+
+    Attributes:
+        origin: words for the results table.
+        file: None for none.
+        sha256: of the file; "" for none.
+        width: multiplier alpha of the network that they fit.
+    """
+
+    origin: str
+    file: Path | None
+    sha256: str
+    width: float
+
+
+def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeights:
+    """The weights that `WEIGHTS=` names.
+
+    Args:
+        name: path of a file, "imagenet", "none", or "" for the demo's own weights with the demo data and for
+            "imagenet" with real data.
+        is_demo: the data are the demo.
+        url: where "imagenet" is fetched from.
+
+    Raises:
+        InputError: no such file, a file that does not fit or is not the one expected, or no way to fetch it.
+    """
+    if name == "none":
+        return BaseWeights("none (random initialisation)", None, "", PRETRAINING.width if is_demo else 1.0)
+    if name == "" and is_demo:
+        origin = "this project's procedural pretraining"
+        file, width = paths.DEMO_WEIGHTS, PRETRAINING.width
+    elif name in ("", "imagenet"):
+        origin, file, width = _IMAGENET, _fetch(url), 1.0
+    else:
+        file, width = paths.resolve(name), 1.0
+        origin = f"file {file.name}"
+    if not file.is_file():
+        raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")
+    sha256 = _checked_hash(file, was_fetched=origin == _IMAGENET)
+    _check_fit(file, width, was_fetched=origin == _IMAGENET)
+    if origin == _IMAGENET and not storage.is_sealed(file):
+        storage.seal(file, sha256)
+    return BaseWeights(origin, file, sha256, width)
+
+
+def _fetch(url: str) -> Path:
+    """The file in Keras' own cache, under the name that Keras gives it."""
+    print(f"ImageNet weights of MobileNetV2 (9 MB): {url}", flush=True)
+    try:
+        return Path(keras.utils.get_file(url.rsplit("/", 1)[-1], url, cache_subdir="models"))
+    except Exception as error:  # Keras raises a bare Exception here
+        raise InputError(
+            f"The ImageNet weights of MobileNetV2 cannot be fetched ({error}); name a file with WEIGHTS=<file>, or ask "
+            "for a network without pretraining with WEIGHTS=none."
+        ) from error
+
+
+def _checked_hash(file: Path, was_fetched: bool) -> str:
+    """SHA-256 of a weights file, which is the one that was named and, of a fetched file, the one that was noted."""
+    found = provenance.file_hash(file)
+    wanted = os.environ.get("TINYIMAGE_WEIGHTS_SHA256", "").strip().lower()
+    if wanted and found != wanted:
+        raise InputError(f"{file} has the SHA-256 {found}, not {wanted} as WEIGHTS_SHA256 says; obtain the right file.")
+    if was_fetched and storage.is_sealed(file) and not storage.is_sound(file):
+        raise InputError(
+            f"{file} has changed since it was used first: its SHA-256 is now {found} and was another; delete it and "
+            f"{storage.note_of(file).name} beside it, and it is fetched again."
+        )
+    return found
+
+
+def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
+    if not h5py.is_hdf5(file):
+        _forget(file, was_fetched)
+        raise InputError(
+            f"{file} does not hold weights in HDF5, the only form that is read, since it cannot hold code; name another "
+            "file with WEIGHTS=<file>."
+        )
+    base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
+    try:
+        base.load_weights(file)
+    except (ValueError, OSError, KeyError) as error:
+        _forget(file, was_fetched)
+        raise InputError(
+            f"{file} does not hold weights of MobileNetV2 (alpha {width}, without its classification layer): "
+            f"{first_line(error)}; name another file with WEIGHTS=<file>."
+        ) from error
+
+
+def _forget(file: Path, was_fetched: bool) -> None:
+    """A damaged download must not stand in the way of the next one; a user's file is left as it is."""
+    if was_fetched:
+        file.unlink()

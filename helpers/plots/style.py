@@ -1,0 +1,201 @@
+"""The one theme of all figures, and the form in which a figure is shown and saved."""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from helpers.config.labels import RECIPE_NAMES, name_of
+from helpers.core import storage
+
+COLUMN, PAGE = 3.35, 7.0  # inches: 85 mm, and a page
+
+# From seaborn's "colorblind" palette, those that reach a contrast of 3:1 against white.
+BLUE, ORANGE, GREEN, PINK, GREY = "#0173B2", "#D55E00", "#029E73", "#CC78BC", "#949494"
+INK, FAINT, LIGHT = "#222222", "#767676", "#C9C9C9"
+MODEL_COLOURS = {
+    "shallow_cnn": BLUE,
+    "shallow_cnn_l2": GREY,
+    "deep_cnn": GREEN,
+    "deep_cnn_l2": PINK,
+    "mobilenetv2": ORANGE,
+}
+RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
+# Share of black in the colour of a run; paler shades would not stand out from white.
+_BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
+SEQUENTIAL = "viridis"
+
+_THEME = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.transparent": False,
+    "figure.constrained_layout.use": True,
+    "svg.hashsalt": "tinyimage",  # the same figure gives the same file
+    "svg.fonttype": "none",
+}
+
+
+@contextmanager
+def theme() -> Iterator[None]:
+    """The theme for the figures made inside; what was set before comes back after it."""
+    with mpl.rc_context(), sns.axes_style("ticks"):
+        mpl.rcParams.update(_THEME)
+        yield
+
+
+@contextmanager
+def _saving() -> Iterator[None]:
+    """The theme for figures that are drawn already: after saving, Matplotlib gives a figure without a layout engine the one of
+    the settings, which would move axes that were placed by hand.
+    """
+    with theme():
+        mpl.rcParams["figure.constrained_layout.use"] = False
+        yield
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its words.
+
+    Attributes:
+        figure: made under `theme`.
+        caption: what to look at, which run, which data.
+        alt: the finding, for one who cannot see it.
+        has_photographs: shows images from which one of the data set can be recognised.
+    """
+
+    figure: Figure
+    caption: str
+    alt: str
+    has_photographs: bool = False
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        words = {"caption": self.caption, "alt": self.alt}
+        with storage.replacing(folder / f"{name}.json") as partial:  # first: who finds the picture reads its words
+            partial.write_text(json.dumps(words, indent=1) + "\n")
+        for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+            with _saving(), storage.replacing(folder / f"{name}.{ending}") as partial:
+                self.figure.savefig(partial, metadata=metadata)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
+        """How notebooks and the HTML report show it: picture, alt text and caption together."""
+        buffer = io.BytesIO()
+        with _saving():
+            self.figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+        picture = base64.b64encode(buffer.getvalue()).decode()
+        width = round(self.figure.get_size_inches()[0] * 110)
+        plt.close(self.figure)
+        return {
+            "text/html": (
+                f'<figure style="margin:0"><img src="data:image/png;base64,{picture}" alt="{html.escape(self.alt)}" '
+                f'style="width:{width}px;max-width:100%;height:auto"/>'
+                f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            ),
+            "text/plain": self.alt,
+        }
+
+
+@dataclass(frozen=True)
+class WrappedTable:
+    """A table of text whose long cells wrap, in JupyterLab and in the HTML report.
+
+    Attributes:
+        frame: the texts.
+        widths: of its columns, shares of the page.
+    """
+
+    frame: pd.DataFrame
+    widths: tuple[float, ...]
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
+        """HTML for a page, plain lines elsewhere."""
+        cell = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:break-word;padding:0.3em 0.6em"
+        columns = "".join(f'<col style="width:{width:.0%}"/>' for width in self.widths)
+
+        def row(tag: str, texts: Iterable[object]) -> str:
+            cells = "".join(f'<{tag} style="{cell}">{html.escape(str(text))}</{tag}>' for text in texts)
+            return f"<tr>{cells}</tr>"
+
+        body = "".join(row("td", texts) for texts in self.frame.itertuples(index=False))
+        return {
+            "text/html": (
+                f'<table style="table-layout:fixed;width:100%"><colgroup>{columns}</colgroup>'
+                f"<thead>{row('th', self.frame.columns)}</thead><tbody>{body}</tbody></table>"
+            ),
+            "text/plain": "\n".join(" | ".join(map(str, texts)) for texts in self.frame.itertuples(index=False)),
+        }
+
+
+def new_figure(
+    width: float,
+    height: float,
+    rows: int = 1,
+    columns: int = 1,
+    **options: Any,  # noqa: ANN401 - for plt.subplots
+) -> tuple[Figure, Any]:
+    """Figure and axes (one, or an array) of a size in inches. Call under `theme`."""
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), **options)
+    plt.close(figure)  # shown by Plot, not a second time by the notebook
+    return figure, axes
+
+
+def note(figure: Figure, text: str) -> None:
+    """Say inside the picture what it was made from."""
+    figure.supxlabel(text, x=0.995, ha="right", fontsize=7, color=FAINT)
+
+
+def percent_axis(axis: Axes, which: str = "y") -> None:
+    """Show fractions as per cent."""
+    target = axis.yaxis if which == "y" else axis.xaxis
+    target.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=None))
+
+
+def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
+    """The accuracy of a guess."""
+    draw = axis.axhline if horizontal else axis.axvline
+    draw(1 / num_classes, color=FAINT, linestyle=":", linewidth=1)
+
+
+def run_colour(model: str, recipe: str) -> str:
+    """The model's own colour for `improved`, darker shades of it for the other recipes of the same model."""
+    black = 0.0 if model.endswith("_l2") else _BLACK[recipe]  # those with L2 have one recipe
+    return mpl.colors.to_hex([(1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model])])
+
+
+# By the name of a run, for figures that know no more of it.
+RUN_COLOURS = {name_of(model, recipe): run_colour(model, recipe) for model in MODEL_COLOURS for recipe in RECIPE_NAMES}
+RUN_MARKERS = {name_of(model, recipe): RECIPE_MARKERS[recipe] for model in MODEL_COLOURS for recipe in RECIPE_NAMES}
+
+
+def p_text(p_value: float) -> str:
+    """A p-value in few characters: "p < 0.001", "p = 0.24"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.01 else f"p = {p_value:.2f}"

@@ -1,0 +1,1 @@
+"""Tables, claims, the model card, pages, and the generated parts of README."""

@@ -1,0 +1,245 @@
+"""The claims of the report's discussion, each answered from the runs and tables at hand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+
+from helpers.analysis import reported
+from helpers.config.labels import name_of
+from helpers.config.recipes import NUM_CLASSES
+from helpers.config.report_facts import REPORTED
+from helpers.core.progress import duration
+from helpers.plots.style import p_text
+from helpers.report import tables
+from helpers.training import metrics
+from helpers.training.runs import Run
+
+NO_RUN = "not judged"
+_REPORTED_IMAGES = 10_000  # the report's validation set, the largest set that it can have measured on
+
+
+def judge(
+    runs: Sequence[Run], folds: pd.DataFrame, sweep: pd.DataFrame, n_wrong_labels: int, seed: int | None = None
+) -> pd.DataFrame:
+    """Claim, verdict and evidence, built from the numbers of these runs.
+
+    Args:
+        runs: finished runs, first seeds first.
+        folds: of `probes.cross_validation`; may be empty.
+        sweep: of `probes.input_sweep`; may be empty.
+        n_wrong_labels: of `dataset.certainly_wrong_labels`.
+        seed: whose runs are judged; None for the first of each recipe.
+
+    Returns:
+        Columns `claim`, `verdict`, `evidence`; the verdict is "not judged" where what it needs is not there.
+    """
+    found = tables.by_recipe(runs, seed)
+    answers = (
+        ("MobileNetV2 transfer is the best of the three.", _best(found)),
+        ("There is no sign of a plateau in learning.", _plateau(found)),
+        ("Validation above training accuracy may be chance, or easier images.", _validation_above(found)),
+        ("The shallow CNN is worse than chance.", _chance(found)),
+        ("Transfer saves compute.", _compute(found)),
+        ("More epochs, perhaps grokking, would help.", _more_epochs(found)),
+        ("k-fold cross-validation costs too much.", _folds(found, folds)),
+        ("64 x 64 images may show their class badly.", _size(sweep)),
+        ("The labels may be wrong.", _labels(n_wrong_labels)),
+    )
+    return pd.DataFrame([(claim, *answer) for claim, answer in answers], columns=["claim", "verdict", "evidence"])
+
+
+def sentence(run: Run) -> str:
+    """A run and its test accuracy with the interval: "Deep CNN, improved: 52.0% (50.6% to 53.4%)"."""
+    return f"{_name(run)}: {_test(run)}"
+
+
+Answer = tuple[str, str]
+Found = dict[tuple[str, str], Run]
+
+
+def _missing(what: str) -> Answer:
+    return NO_RUN, f"Needs {what}, which is not there."
+
+
+def _best(found: Found) -> Answer:
+    mine = tables.best(run for run in found.values() if run.model == "mobilenetv2")
+    rival = tables.best(run for run in found.values() if run.model != "mobilenetv2")
+    if mine is None or rival is None:
+        return _missing("a run of MobileNetV2 and one of another network")
+    p_value = metrics.mcnemar(mine.is_right(), rival.is_right())
+    ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
+    verdict = "undecided" if p_value >= metrics.SIGNIFICANCE else "holds" if ahead else "does not hold"
+    return verdict, (
+        f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
+        f"(McNemar's exact test, {p_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
+        f"({mine.record['weights']['origin']}), the other from random numbers."
+    )
+
+
+def _plateau(found: Found) -> Answer:
+    log = reported.curves()["validation_accuracy"]
+    first, late = _pace(log)
+    verdict = "does not hold" if late <= 0 else "holds" if late >= first / 4 else "holds in part"
+    words = [f"In the report's log of MobileNetV2, {_pace_words(log)}."]
+    run = found.get(("mobilenetv2", "as_coded"))
+    if run is not None and len(run.history) >= 4:
+        words.append(f"Here, {_name(run)}: {_pace_words(run.history['validation_accuracy'])}.")
+    return verdict, " ".join([*words, "Still rising is not the same as undiminished."])
+
+
+def _validation_above(found: Found) -> Answer:
+    log = reported.curves()
+    above = log["validation_accuracy"] - log["train_accuracy"]
+    noise = np.ptp(metrics.accuracy_interval(log["validation_accuracy"].iloc[-1], _REPORTED_IMAGES)) / 2
+    words = (
+        f"In the report's log validation lies above training in {(above > 0).sum()} of {len(log)} epochs, by "
+        f"{_points(above.mean())} on average; chance in {_REPORTED_IMAGES:,} images explains {_points(noise)}."
+    )
+    runs = [found[key] for key in (("mobilenetv2", "as_coded"), ("mobilenetv2", "as_reported")) if key in found]
+    if not runs:
+        return "not chance", f"{words} To tell what it is instead needs a run of MobileNetV2 as coded or as reported."
+    last, clean = runs[0].history.iloc[-1], runs[0].result("train_clean")["accuracy"]
+    if last["accuracy"] >= last["validation_accuracy"]:
+        verdict = "not seen here"
+    else:
+        explained = clean >= runs[0].result("validation")["accuracy_low"], clean > last["accuracy"]
+        verdict = "explained otherwise" if explained[0] else "explained in part" if explained[1] else "not explained"
+    return verdict, (
+        f"{words} Here, {_name(runs[0])}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
+        f"while the network still changes; the finished network has {clean:.1%} on training images as they are and "
+        f"{last['validation_accuracy']:.1%} on validation."
+    )
+
+
+def _chance(found: Found) -> Answer:
+    value, num_classes = REPORTED["shallow_cnn"].accuracy, NUM_CLASSES
+    low, high = metrics.accuracy_interval(value, _REPORTED_IMAGES)
+    words = (
+        f"{value:.1%} of {_REPORTED_IMAGES:,} images, the most the report can have measured on, has the 95 % interval "
+        f"{low:.2%} to {high:.2%}; a guess among {num_classes} classes gives {1 / num_classes:.0%}."
+    )
+    run = found.get(("shallow_cnn", "as_reported"))
+    if run is not None:
+        classes_here = run.predictions["test_probabilities"].shape[1]
+        here = metrics.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
+        words += f" Here the recipe gives {_test(run)}, {here}."
+    verdict = metrics.versus_chance(value, _REPORTED_IMAGES, num_classes)
+    return "holds" if verdict == "below chance" else "does not hold", words
+
+
+def _compute(found: Found) -> Answer:
+    pairs = [(found.get(("mobilenetv2", name)), found.get(("deep_cnn", name))) for name in ("improved", "as_reported")]
+    transfer, scratch = next((pair for pair in pairs if None not in pair), (None, None))
+    if transfer is None:
+        return _missing("MobileNetV2 and the deep CNN by the same recipe, improved or as reported")
+    goal = scratch.history["validation_accuracy"].max()
+    own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
+    words = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
+    if reached is None:
+        return "does not hold", f"{words}{_name(transfer)}, never reaches that."
+    around = _around(transfer)
+    outside = "was not measured, since the run was resumed" if around is None else f"took it {duration(around)} more"
+    return "holds" if reached + (around or 0) < own else "does not hold", (
+        f"{words}{_name(transfer)}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
+        f"none were kept from before, and the evaluation) {outside}. What the pretraining cost is in neither."
+    )
+
+
+def _more_epochs(found: Found) -> Answer:
+    pairs = [
+        (found.get((model, "as_reported")), found.get((model, "improved")))
+        for model in ("deep_cnn", "mobilenetv2", "shallow_cnn")
+    ]
+    before, after = next((pair for pair in pairs if None not in pair), (None, None))
+    if before is None:
+        return _missing("one model both as reported and improved")
+    old, new = before.history["validation_accuracy"], after.history["validation_accuracy"]
+    n = min(len(old), len(new))
+    by_recipe = new[:n].max() - old[:n].max()
+    by_epochs = old.max() - old[: max(1, len(old) // 2)].max()
+    noise = np.ptp(metrics.accuracy_interval(old.max(), before.result("validation")["n"]))
+    verdict = "holds" if by_epochs > by_recipe else "less than the recipe"
+    if max(by_recipe, by_epochs) < noise:
+        verdict = "undecided"
+    learned = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
+    return verdict, (
+        f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
+        f"accuracy; the improved recipe, with a network of its own, changes the best of the first {n} epochs by "
+        f"{_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) comes after a small training set is known by heart; the "
+        f"highest accuracy on training images of the recipes as "
+        f"reported and as coded is {learned:.1%}."
+    )
+
+
+def _folds(found: Found, folds: pd.DataFrame) -> Answer:
+    if folds.empty:
+        return _missing("the cross-validation of notebook 04")
+    mean, n = folds["accuracy"].mean(), folds["n"].mean()
+    words = (
+        f"On features computed once, {len(folds)} folds need as many linear classifiers: accuracy "
+        f"{folds['accuracy'].min():.1%} to {folds['accuracy'].max():.1%}, standard deviation {_points(folds['accuracy'].std())}, "
+        f"where chance in {n:,.0f} images gives {_points((mean * (1 - mean) / n) ** 0.5)}."
+    )
+    deep = found.get(("deep_cnn", "as_reported"))
+    if deep is not None:
+        words += f" {_name(deep)}, would take {duration(len(folds) * deep.record['train_seconds'])} for as many folds."
+    return "not for frozen features", words
+
+
+def _size(sweep: pd.DataFrame) -> Answer:
+    if sweep.empty:
+        return _missing("the resolution sweep of notebook 04")
+    scaled = sweep[sweep["input_range"] == sweep["input_range"].iloc[-1]].sort_values("input_size")
+    small, best = scaled.iloc[0], scaled.loc[scaled["accuracy"].idxmax()]
+    return "holds in part" if best["low"] > small["high"] else "undecided", (
+        f"The same frozen network reads {small['accuracy']:.1%} ({_interval(small)}) of the images at "
+        f"{small['input_size']:.0f} px, and {best['accuracy']:.1%} ({_interval(best)}) when the same images are enlarged to "
+        f"{best['input_size']:.0f} px. Enlarging adds no detail, so a gain was lost in how the network was fed, not in the "
+        "images; what no enlargement brings back is not measured here."
+    )
+
+
+def _labels(n_wrong_labels: int) -> Answer:
+    if n_wrong_labels == 0:
+        return "no evidence here", "No image stands in two classes."
+    return "holds", (
+        f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. That is a lower "
+        "bound; notebook 04 names further candidates, which only a person could confirm (Northcutt et al. [14])."
+    )
+
+
+def _name(run: Run) -> str:
+    return name_of(run.model, run.recipe)
+
+
+def _interval(result: pd.Series | dict[str, float]) -> str:
+    low, high = (result[f"accuracy_{end}"] if f"accuracy_{end}" in result else result[end] for end in ("low", "high"))
+    return f"{low:.1%} to {high:.1%}"
+
+
+def _test(run: Run) -> str:
+    return f"{run.result()['accuracy']:.1%} ({_interval(run.result())})"
+
+
+def _points(fraction: float, sign: bool = False) -> str:
+    return f"{100 * fraction:{'+' if sign else ''}.1f} points"
+
+
+def _pace(values: pd.Series) -> tuple[float, float]:
+    """Gain from the first epoch to the second, and mean gain of the last three."""
+    gains = values.diff().dropna()
+    return float(gains.iloc[0]), float(gains.tail(3).mean())
+
+
+def _pace_words(values: pd.Series) -> str:
+    first, late = _pace(values)
+    return f"validation gains {_points(first)} from epoch 1 to 2 and {_points(late)} an epoch over the last three"
+
+
+def _around(run: Run) -> float | None:
+    """Seconds from start to finish that lie outside the epochs; None where a run was resumed: its start is that of the rest."""
+    start, end = (datetime.fromisoformat(run.record[name]) for name in ("started", "finished"))
+    seconds = (end - start).total_seconds() - run.record["train_seconds"]
+    return seconds if seconds >= 0 else None

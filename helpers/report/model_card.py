@@ -1,0 +1,164 @@
+"""A model card (Mitchell et al. 2019, arXiv:1810.03993) for one run, generated from its folder."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from helpers.analysis import calibration
+from helpers.config.labels import name_of
+from helpers.config.recipes import IMAGE_SIZE
+from helpers.core import storage
+from helpers.report import tables
+from helpers.training import metrics
+from helpers.training.runs import Run
+
+
+def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -> Path:
+    """Write `model_card.md`.
+
+    Args:
+        run: a finished run or its record.
+        folder: of the profile's figures, with its list of looks at the test set.
+        class_names: of the labels.
+        n_wrong_labels: of `dataset.certainly_wrong_labels`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model_card.md"
+    with storage.replacing(file) as partial:
+        partial.write_text(text(run, class_names, n_wrong_labels, tables.looks_at_test(folder, run)))
+    return file
+
+
+def text(run: Run, class_names: list[str], n_wrong_labels: int = 0, n_looks: int = 1) -> str:
+    """The card as Markdown; every number is the run's own.
+
+    Args:
+        run: a finished run or its record.
+        class_names: of the labels.
+        n_wrong_labels: of the data, at least.
+        n_looks: how often a run of this recipe and seed has been judged on the test images.
+    """
+    sections = {
+        "The model": _model(run),
+        "What it is for": _use(run, len(class_names)),
+        "How it was trained": _training(run),
+        "How good it is": _quality(run, class_names, n_looks),
+        "What to be careful about": _cautions(run, n_wrong_labels),
+        "Where it comes from": _origin(run),
+    }
+    blocks = [f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items()]
+    return f"# Model card: {name_of(run.model, run.recipe)}\n\n" + "\n\n".join(blocks) + "\n"
+
+
+def _model(run: Run) -> list[str]:
+    recipe, record = run.config["recipe"], run.record
+    low, high = recipe["input_range"]
+    enlarged = f"enlarged to {recipe['input_size']} pixels and " if recipe["input_size"] > IMAGE_SIZE else ""
+    return [
+        f"network `{recipe['network']}` (`helpers/networks/`), {record['parameters']:,} parameters",
+        f"input: RGB pixels 0 to 255, {IMAGE_SIZE} x {IMAGE_SIZE}; inside, {enlarged}scaled to {low:g}..{high:g}",
+        "output: logits, one for each class in the order of wnids.txt",
+        f"pretrained weights: {record['weights']['origin']}"
+        + (f", sha256 {record['weights']['sha256']}" if record["weights"]["sha256"] else ""),
+    ]
+
+
+def _use(run: Run, num_classes: int) -> list[str]:
+    return [
+        f"to study image classification on {run.record['data']['description']}: {num_classes} classes, always one of them",
+        "not for decisions about people, and not for images unlike those it was trained on: it cannot say "
+        '"none of these"',
+    ]
+
+
+def _training(run: Run) -> list[str]:
+    recipe, record = run.config["recipe"], run.record
+    phases = [
+        f"phase {number}: {phase['epochs']} epochs, {phase['optimizer']}, learning rate {phase['learning_rate']:g} "
+        f"({phase['schedule']}), learns "
+        + {"": "all layers", "head": "the head alone"}.get(phase["trainable"], f"from `{phase['trainable']}` upwards")
+        + (f", weight decay {phase['weight_decay']:g}" if phase["weight_decay"] else "")
+        + (", batch normalisation frozen" if phase["freeze_batch_norm"] else "")
+        for number, phase in enumerate(recipe["phases"], start=1)
+    ]
+    return [
+        f"{record['training_images']:,} images, batches of {recipe['batch_size']}, {_augmentation(recipe)}, "
+        f"seed {run.seed}",
+        *phases,
+        *_ingredients(recipe),
+        f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}, the computation of frozen features not counted",
+    ]
+
+
+def _augmentation(recipe: dict[str, Any]) -> str:
+    """Networks that learn from stored features see each image in two versions."""
+    if all(phase["frozen_below"] for phase in recipe["phases"]):
+        return "each image or its mirror image"
+    return f"augmentation `{recipe['augmentation']}`"
+
+
+def _ingredients(recipe: dict[str, Any]) -> list[str]:
+    words = {
+        "dropout": "dropout {:g} before the output layer",
+        "label_smoothing": "label smoothing {:g}",
+        "mix": "CutMix in {:.0%} of the batches of images or of maps; averages over maps are not mixed",
+        "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
+    }
+    return [text.format(recipe[name]) for name, text in words.items() if recipe[name]]
+
+
+def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
+    probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
+    predicted = probabilities.argmax(axis=1)
+    per_class = metrics.class_accuracy(predicted, labels, class_names)
+    best, worst = per_class.iloc[0], per_class.iloc[-1]
+    result, choice = run.result(), run.result("validation")
+    macro_f1 = metrics.macro_f1(predicted, labels)
+    looks = (
+        "looked at once"
+        if n_looks == 1
+        else f"looked at {n_looks} times, for this run and for earlier versions of its recipe"
+    )
+    error = calibration.expected_calibration_error(probabilities, labels)
+    scaled = calibration.summary([run]).iloc[0]
+    return [
+        f"test images: {tables.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
+        f"test accuracy {metrics.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
+        f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
+        f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %; "
+        f"with logits divided by {scaled['temperature']:.2f}, fitted on validation, it is {100 * scaled['ece_scaled']:.1f} %",
+        f"validation accuracy {100 * choice['accuracy']:.1f} %, on which choices were made",
+        f"by class from {100 * worst['accuracy']:.0f} % ({_verbatim(worst['class_name'])}) to "
+        f"{100 * best['accuracy']:.0f} % ({_verbatim(best['class_name'])}), on about {labels.size // len(per_class)} images each",
+    ]
+
+
+def _verbatim(text: str) -> str:
+    """A name of unknown origin so that Markdown shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]<>!|~&$])", r"\\\1", text)
+
+
+def _cautions(run: Run, n_wrong_labels: int) -> list[str]:
+    lines = []
+    if n_wrong_labels:
+        lines.append(
+            f"some labels of the data count as wrong, {n_wrong_labels} at least: copies of one image stand in different classes"
+        )
+    if run.record["weights"]["sha256"] and run.record["data"]["description"] == "TinyImage":
+        lines.append(
+            "its pretrained weights were learned from ImageNet's training images, from which these data were taken: a test "
+            "set split off from them may flatter it"
+        )
+    if run.record["data"]["description"] == "demo data":
+        lines.append("trained on procedural images: its numbers say nothing about photographs")
+    return lines
+
+
+def _origin(run: Run) -> list[str]:
+    record, config = run.record, run.config
+    versions = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
+    return [
+        f"run {run.key}, code {record['code_version']}, {record['finished']}",
+        f"data {config['data_fingerprint']}, split {config['split_fingerprint']}",
+        *([versions] if versions else []),
+    ]

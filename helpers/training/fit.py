@@ -1,0 +1,294 @@
+"""Fit a recipe into a run folder: checkpoints, resuming, predictions."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from helpers.config.recipes import Phase
+from helpers.core import provenance
+from helpers.core.errors import DivergenceError
+from helpers.core.progress import epoch_line
+from helpers.core.tensorflow import tf
+from helpers.data import batches
+from helpers.data.dataset import Rows
+from helpers.models import architecture, features, runtime
+from helpers.training import checkpoints, metrics, runs
+from helpers.training.plans import Plan
+from helpers.training.runs import Run
+
+_EVALUATION_BATCH = 100  # at 224 px the widest activations of so many images take half a gigabyte
+
+
+def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
+    """Carry out a plan, or return its run where it was finished before; go on with it where it was cut off.
+
+    Args:
+        plan: what to train.
+        progress: gets at most one line an epoch.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        DivergenceError: the loss became infinite or undefined, now or when the run was tried before.
+    """
+    folder = plan.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not runs.is_complete(folder):
+            runs.check_not_failed(folder)
+            keras.utils.clear_session()
+            keras.config.set_dtype_policy(runtime.dtype_policy())
+            with runtime.strategy().scope():
+                _Training(plan, folder, progress).run()
+    return Run(folder)
+
+
+def compiled(model: keras.Model, phase: Phase, steps: int, label_smoothing: float = 0.0) -> keras.Model:
+    """Compile a network for a phase: its optimizer and the cross-entropy from logits.
+
+    Args:
+        model: the network, or the part of it that learns.
+        phase: optimizer and learning rate.
+        steps: in the whole phase, for the schedule.
+        label_smoothing: share of the target spread over all classes.
+
+    Returns:
+        The same model.
+    """
+    model.compile(
+        _optimizer(phase, steps),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing),
+        metrics=[
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+        ],
+        jit_compile=False,  # XLA makes convolutions slower on a CPU
+    )
+    return model
+
+
+def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.ndarray:
+    """Log-probabilities of a network that gives logits.
+
+    Args:
+        model: from pixels to logits.
+        images: uint8 (n, 64, 64, 3).
+        flip: average the probabilities of an image and its mirror image.
+
+    Returns:
+        float32 (n, n_classes), natural logarithms.
+    """
+    return _predictor(model, flip)(images)
+
+
+def _predictor(model: keras.Model, flip: bool) -> Callable[[np.ndarray], np.ndarray]:
+    """`predict` for one network, whose graph is traced once however often it is called."""
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input.shape, tf.uint8)])
+    def forward(pixels: tf.Tensor) -> tf.Tensor:
+        x = tf.cast(pixels, tf.float32)
+        scores = tf.nn.log_softmax(model(x, training=False))
+        if flip:
+            mirrored = tf.nn.log_softmax(model(tf.reverse(x, [2]), training=False))
+            scores = tf.reduce_logsumexp(tf.stack([scores, mirrored]), axis=0) - np.log(2.0).astype(np.float32)
+        return scores
+
+    def log_probabilities(images: np.ndarray) -> np.ndarray:
+        starts = range(0, len(images), _EVALUATION_BATCH)
+        return np.concatenate([forward(tf.constant(images[i : i + _EVALUATION_BATCH])).numpy() for i in starts])
+
+    return log_probabilities
+
+
+def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    rate = phase.learning_rate
+    if phase.schedule == "cosine":
+        warmup = max(1, steps // 20)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 100, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+        )
+    if phase.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=phase.momentum)
+    if phase.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=phase.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+class _Training:
+    """One run on its way."""
+
+    def __init__(self, plan: Plan, folder: Path, progress: Callable[[str], None]) -> None:
+        self.plan, self.folder, self.progress = plan, folder, progress
+        self.recipe = plan.recipe
+        self.name = f"{self.recipe.model} {self.recipe.name}, seed {plan.seed}"
+        self.history: list[dict[str, float]] = []
+        self.started = provenance.utc_now()
+
+    def run(self) -> None:
+        keras.utils.set_random_seed(self.plan.seed)
+        runs.write_json(self.folder / "config.json", self.plan.config())
+        self.model = architecture.build(self.recipe, self.plan.dataset.num_classes)
+        if self.plan.weights and self.plan.weights.file:
+            architecture.load_base_weights(self.model, self.recipe.width, self.plan.weights.file)
+        state = self._restore()
+        behind = 0
+        for number, phase in enumerate(self.recipe.phases, start=1):
+            if len(self.history) < behind + phase.epochs:
+                self._fit(number, phase, behind, state)
+            behind += phase.epochs
+        self._finish()
+
+    def _fit(self, number: int, phase: Phase, behind: int, state: dict[str, np.ndarray]) -> None:
+        """Train the rest of a phase that begins after `behind` epochs."""
+        architecture.set_trainable(self.model, phase)
+        learner = architecture.tail(self.model, phase.frozen_below)
+        labels = self.plan.dataset.labels[self.plan.split.train]
+        steps = batches.steps_per_epoch(len(labels), min(self.recipe.batch_size, len(labels)))
+        compiled(learner, phase, steps * phase.epochs, self.recipe.label_smoothing)
+        learner.optimizer.build(learner.trainable_variables)
+        done = len(self.history)
+        if done > behind:
+            for index, variable in enumerate(learner.optimizer.variables):
+                variable.assign(state[f"optimizer_{index}"])
+        inputs, validation = self._inputs(phase)
+        training = batches.training_batches(
+            inputs,
+            labels,
+            self.recipe,
+            self.plan.dataset.num_classes,
+            self.plan.seed,
+            first_epoch=done,
+            from_pixels=not phase.frozen_below,
+        )
+        learner.fit(
+            training,
+            initial_epoch=done,
+            epochs=behind + phase.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            validation_data=validation,
+            verbose=0,
+            callbacks=[
+                keras.callbacks.TerminateOnNaN(),
+                _EpochEnd(self, number, learner),
+                keras.callbacks.TensorBoard(self.folder / "logs", write_graph=False),
+            ],
+        )
+
+    def _inputs(self, phase: Phase) -> tuple[Any, tf.data.Dataset]:
+        """Inputs of the training images, and batches of validation, for the part of the network that learns."""
+        dataset, split = self.plan.dataset, self.plan.split
+        inputs, labels = dataset.part(split, "validation")
+        if phase.frozen_below:
+            training = [self._activations(phase.frozen_below, "train", mirrored) for mirrored in (False, True)]
+            inputs = self._activations(phase.frozen_below, "validation", False)
+        else:
+            training, _ = dataset.part(split, "train")
+        return training, batches.evaluation_batches(inputs, labels, dataset.num_classes, _EVALUATION_BATCH)
+
+    def _activations(self, cut: str, part: str, mirrored: bool) -> np.ndarray:
+        """Activations after a frozen layer, built upon those of the lowest such layer of the recipe."""
+        lowest = architecture.lowest_layer(self.model, [p.frozen_below for p in self.recipe.phases])
+        is_lowest = cut == lowest
+        if is_lowest:
+            network = architecture.trunk(self.model, cut)
+            inputs, _ = self.plan.dataset.part(self.plan.split, part)
+        else:
+            network = architecture.between(self.model, lowest, cut)
+            inputs = self._activations(lowest, part, mirrored)
+        config = self.plan.config()
+        name = provenance.digest(
+            [
+                self.recipe.network,
+                cut,
+                part,
+                mirrored,
+                self.recipe.input_size,
+                self.recipe.input_range,
+                self.recipe.width,
+                *(config[k] for k in ("data_fingerprint", "split_fingerprint", "weights_sha256", "packages")),
+                provenance.code_hash("models/architecture", "models/mobilenetv2", "models/features"),
+                # Random base weights depend on the seed.
+                None if config["weights_sha256"] else self.plan.seed,
+            ]
+        )
+        # Activations of mirrored images are mirrored already.
+        return features.activations(network, inputs, f"{cut}_{name}", mirrored and is_lowest, self.progress)
+
+    def checkpoint(self, learner: keras.Model) -> None:
+        """Keep everything that the rest of the run depends on."""
+        state = {f"model_{index}": np.asarray(v) for index, v in enumerate(self.model.variables)}
+        state |= {f"optimizer_{index}": np.asarray(v) for index, v in enumerate(learner.optimizer.variables)}
+        state["history"] = np.array(json.dumps(self.history))
+        checkpoints.save(self.folder, len(self.history), state)
+
+    def _restore(self) -> dict[str, np.ndarray]:
+        state = checkpoints.load(self.folder, self.progress)
+        if not state:
+            return {}
+        self.history = json.loads(str(state.pop("history")))
+        for index, variable in enumerate(self.model.variables):
+            variable.assign(state[f"model_{index}"])
+        self.progress(f"{self.name}: going on after epoch {len(self.history)}")
+        return state
+
+    def _finish(self) -> None:
+        dataset, split, recipe = self.plan.dataset, self.plan.split, self.recipe
+        log_probabilities = _predictor(self.model, recipe.flip_at_test)
+        predictions, results = {}, {}
+        for part in ("validation", "test"):
+            images, labels = dataset.part(split, part)
+            scores = log_probabilities(images)
+            results[part] = metrics.summarise(scores, labels)
+            predictions[f"{part}_probabilities"] = np.exp(scores)
+            predictions[f"{part}_labels"] = labels
+            predictions[f"{part}_indices"] = getattr(split, part)
+        # The training images as they are, as many as there are for validation: what `fit` shows of them is measured
+        # under augmentation and dropout, while the network changes.
+        chosen = split.train[:: max(1, len(split.train) // len(split.validation))]
+        scores = log_probabilities(Rows(dataset.images, chosen))
+        results["train_clean"] = metrics.summarise(scores, dataset.labels[chosen])
+        if len(dataset.unlabelled_images):
+            scores = log_probabilities(dataset.unlabelled_images)
+            predictions["unlabelled_probabilities"] = np.exp(scores)
+        runs.finish(self.plan, self.folder, self.model, pd.DataFrame(self.history), results, predictions, self.started)
+        checkpoints.clear(self.folder)
+
+    def epoch_done(self, number: int, logs: dict[str, float], seconds: float) -> None:
+        row = {"epoch": len(self.history) + 1, "phase": number}
+        for side in ("", "validation_"):
+            keras_side = side.replace("validation_", "val_")
+            row[f"{side}objective"] = float(logs[f"{keras_side}loss"])
+            row[f"{side}accuracy"] = float(logs[f"{keras_side}accuracy"])
+            row[f"{side}loss"] = float(logs[f"{keras_side}cross_entropy"])
+        self.history.append(row | {"seconds": round(seconds, 2)})
+        if not np.isfinite(row["objective"]):
+            reason = f"{self.name}: the loss was {row['objective']} in epoch {len(self.history)}"
+            runs.fail(self.folder, reason, pd.DataFrame(self.history))
+            raise DivergenceError(reason)
+        self.progress(epoch_line(self.name, len(self.history), self.recipe.epochs, self.history[-1]))
+
+
+class _EpochEnd(keras.callbacks.Callback):
+    """After an epoch: a row of history, a line of progress, a checkpoint."""
+
+    def __init__(self, training: _Training, number: int, learner: keras.Model) -> None:
+        super().__init__()
+        self.training, self.number, self.learner = training, number, learner
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.training.epoch_done(self.number, logs, time.perf_counter() - self.begin)
+        self.training.checkpoint(self.learner)

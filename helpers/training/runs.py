@@ -1,0 +1,377 @@
+"""Run folders: what a training run leaves for everybody after it, written and read here.
+
+A folder is complete when it has its `run.json`, which is written last, and every file is what `SHA256SUMS` says
+(`sha256sum -c SHA256SUMS` checks it too). It holds:
+
+    config.json       the resolved recipe, seed, profile, and every part of the run's key
+    history.csv       one row an epoch
+    predictions.npz   probabilities, labels and image indices of validation and test, and of unlabelled images
+    model.keras       the network
+    logs/             TensorBoard
+    SHA256SUMS        hashes of the files above, but for the logs, and of the one below
+    run.json          results and provenance
+
+A run whose loss was no longer a number has a `failure.json` instead, and neither predictions nor network. A damaged folder
+is named, left out of tables, and trained again by the next call that needs its run. Reading a folder takes each hash once a
+process.
+"""
+
+import functools
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from helpers.core import provenance, storage
+from helpers.core.errors import DivergenceError, InputError, first_line
+from helpers.models import runtime
+from helpers.training.plans import Plan
+
+LAST_FILE = "run.json"
+_FAILURE = "failure.json"
+_SUMS = "SHA256SUMS"
+_HASHED = ("config.json", "history.csv", "predictions.npz", "model.keras")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder or from its compact record.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What was asked for: `recipe`, `seed`, `profile`, `key` and the parts of the key."""
+        return json.loads((self.folder / "config.json").read_text())
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What came out: `results` by split, `parameters`, `train_seconds`, provenance."""
+        return json.loads((self.folder / LAST_FILE).read_text())
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch, from 1: `epoch`, `phase`, `objective`, `accuracy`, `loss`, their `validation_` twins.
+
+        `objective` is what the optimizer saw, with penalties and label smoothing; `loss` is the cross-entropy alone.
+        """
+        return pd.read_csv(self.folder / "history.csv")
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """`<split>_probabilities` float (n, n_classes), `<split>_labels`, `<split>_indices` int (n,); and
+        `unlabelled_probabilities` where there were such images.
+        """
+        with np.load(self.folder / "predictions.npz") as arrays:
+            return {name: arrays[name] for name in arrays.files}
+
+    @property
+    def model(self) -> str:
+        """For example "deep_cnn"."""
+        return self.config["recipe"]["model"]
+
+    @property
+    def recipe(self) -> str:
+        """`as_reported`, `as_coded` or `improved`."""
+        return self.config["recipe"]["name"]
+
+    @property
+    def seed(self) -> int:
+        """Of initialisation, order and augmentation."""
+        return self.config["seed"]
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that decides the result."""
+        return self.config["key"]
+
+    @property
+    def label(self) -> str:
+        """For legends: "deep_cnn improved"."""
+        return f"{self.model} {self.recipe}"
+
+    def result(self, split: str = "test") -> dict[str, float]:
+        """`n`, `accuracy` with its interval, `top5_accuracy` and `loss` on a split."""
+        return self.record["results"][split]
+
+    def is_right(self, split: str = "test") -> np.ndarray:
+        """Bool (n,): whether the most probable class of each image is the true one."""
+        return self.predictions[f"{split}_probabilities"].argmax(axis=1) == self.predictions[f"{split}_labels"]
+
+    def has_unlabelled(self) -> bool:
+        """Whether unlabelled images were predicted: records do not keep these."""
+        return "unlabelled_probabilities" in self.predictions
+
+    def has_model(self) -> bool:
+        """Whether the network itself is here: records do not have it."""
+        return (self.folder / "model.keras").exists()
+
+    def network(self) -> keras.Model:
+        """The trained network, not compiled.
+
+        Raises:
+            InputError: the file is damaged, or brings code of its own, which is not run.
+        """
+        file = self.folder / "model.keras"
+        try:
+            return keras.models.load_model(file, compile=False, safe_mode=True)
+        except Exception as error:  # Keras and HDF5 raise many kinds
+            reason = first_line(error).split(". ")[0].rstrip(".")
+            raise InputError(
+                f"{file} is no network that this project saved ({reason}); remove its run folder and train it again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run whose loss became infinite or undefined.
+
+    Attributes:
+        folder: where it lies.
+    """
+
+    folder: Path
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What was asked for, as in `Run`."""
+        return json.loads((self.folder / "config.json").read_text())
+
+    @cached_property
+    def reason(self) -> str:
+        """For example "deep_cnn improved, seed 0: the loss was nan in epoch 2"."""
+        return json.loads((self.folder / _FAILURE).read_text())["reason"]
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a run there has finished and nothing of it is damaged."""
+    return (folder / LAST_FILE).exists() and not damage(folder)
+
+
+def finished(folder: Path) -> list[Run]:
+    """All complete runs or records directly below a folder, by name; damaged ones are named once and left out."""
+    return [Run(found) for found in _sound(folder, LAST_FILE)]
+
+
+def failed(folder: Path) -> list[Failure]:
+    """All failed runs directly below a folder, by name; damaged ones are named once and left out."""
+    return [Failure(found) for found in _sound(folder, _FAILURE)]
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with the files of a run that has ended.
+
+    Returns:
+        For example "history.csv is not what was written"; "" where every file is what `SHA256SUMS` says.
+    """
+    sums = folder / _SUMS
+    if not sums.exists():
+        return f"{_SUMS} is missing"
+    noted = dict(
+        reversed(line.split("  ", 1)) for line in sums.read_text("utf-8", "replace").splitlines() if "  " in line
+    )
+    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), LAST_FILE)
+    for name in dict.fromkeys(["config.json", "history.csv", last, *noted]):
+        file = folder / name
+        if name not in (*_HASHED, LAST_FILE, _FAILURE) or name not in noted:
+            return f"{_SUMS} is not what was written"
+        if not file.is_file():
+            return f"{name} is missing"
+        if storage.hash_once(file) != noted[name]:
+            return f"{name} is not what was written"
+    return ""
+
+
+def clear_damaged(folder: Path, progress: Callable[[str], None] = print) -> None:
+    """Make sure that a run is either sound or not there, so that what is damaged is trained again; says so.
+
+    Call it where no other process trains the run.
+
+    Raises:
+        InputError: the run has ended but has no hashes; it may be good, and training it again may take hours.
+    """
+    if not any((folder / name).exists() for name in (LAST_FILE, _FAILURE)):
+        return
+    if not (folder / _SUMS).exists():
+        raise InputError(
+            f"{folder} has a run without hashes ({_SUMS}); if you trust it, call helpers.training.runs.seal with this folder once, "
+            "else remove it, and it is trained again."
+        )
+    if found := damage(folder):
+        progress(f"{folder} is damaged ({found}) and is trained again")
+        for name in (LAST_FILE, _FAILURE, _SUMS):
+            (folder / name).unlink(missing_ok=True)
+        storage.settle_folder(folder)
+
+
+def seal(folder: Path) -> None:
+    """Take the hashes of a run as it lies there, which must be trusted: for one that was finished without them.
+
+    Raises:
+        InputError: no run has ended there.
+    """
+    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), None)
+    if last is None:
+        raise InputError(f"{folder} has neither {LAST_FILE} nor {_FAILURE}; name the folder of a run that has ended.")
+    _write_sums(folder, last, (folder / last).read_text())
+
+
+def finish(
+    plan: Plan,
+    folder: Path,
+    model: keras.Model,
+    history: pd.DataFrame,
+    results: dict[str, dict[str, float]],
+    predictions: dict[str, np.ndarray],
+    started: str,
+) -> None:
+    """Write what a finished run leaves, `run.json` last.
+
+    Args:
+        plan: what was asked for.
+        folder: of the run.
+        model: the trained network.
+        history: one row an epoch, with `seconds`.
+        results: by split, as `evaluation.summarise` gives them.
+        predictions: arrays as `Run.predictions` describes them.
+        started: time in UTC.
+    """
+    storage.clear_partial(folder)
+    with storage.replacing(folder / "predictions.npz") as partial:
+        np.savez(partial, **predictions)
+    with storage.replacing(folder / "model.keras") as partial:
+        model.save(partial, include_optimizer=False)
+    dataset, weights = plan.dataset, plan.weights
+    _end(
+        folder,
+        history,
+        LAST_FILE,
+        {
+            "results": results,
+            "test_source": plan.split.test_source,
+            "parameters": model.count_params(),
+            "epochs": len(history),
+            "train_seconds": round(float(history["seconds"].sum()), 1),
+            "training_images": len(plan.split.train),
+            "data": {
+                "description": dataset.description,
+                "layout": dataset.layout,
+                "fingerprint": dataset.fingerprint,
+                "unreadable": dataset.unreadable,
+            },
+            "weights": {
+                "origin": weights.origin if weights else "random initialisation",
+                "sha256": weights.sha256 if weights else "",
+            },
+            "hardware": runtime.hardware(),
+            "threads": runtime.threads(),
+            "versions": provenance.versions(),
+            "code_version": provenance.code_version(),
+            "started": started,
+            "finished": provenance.utc_now(),
+        },
+    )
+
+
+def fail(folder: Path, reason: str, history: pd.DataFrame) -> None:
+    """Note that a run failed, and how it went until then; it is not tried again."""
+    _end(folder, history, _FAILURE, {"reason": reason, "finished": provenance.utc_now()})
+
+
+def check_not_failed(folder: Path) -> None:
+    """Make sure that a run may be trained there; a damaged one that was is removed first.
+
+    Raises:
+        DivergenceError: it has failed before.
+        InputError: see `clear_damaged`.
+    """
+    clear_damaged(folder)
+    if (folder / _FAILURE).exists():
+        raise DivergenceError(json.loads((folder / _FAILURE).read_text())["reason"])
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write plain data so that a file is there whole or not at all."""
+    _write_text(path, _as_json(value))
+
+
+def write_record(run: Run, folder: Path) -> Run:
+    """Copy what is small of a run: config, history, provenance, float16 probabilities of validation and test.
+
+    Args:
+        run: a finished run.
+        folder: parent of all records.
+
+    Returns:
+        The record, readable as a run.
+    """
+    target = folder / f"{run.model}_{run.recipe}_{run.seed}"
+    kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
+    half = {name: _in_half(array) if array.dtype.kind == "f" else array for name, array in kept.items()}
+    with storage.replacing_folder(target) as partial:
+        for name in ("config.json", "history.csv", LAST_FILE):
+            shutil.copy2(run.folder / name, partial / name)
+        with storage.replacing(partial / "predictions.npz") as file:
+            np.savez_compressed(file, **half)
+        seal(partial)
+    return Run(target)
+
+
+def _in_half(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (n, n_classes) in half precision, with the same answers: what rounding has made equal is told apart."""
+    half, answers = probabilities.astype(np.float16), probabilities.argmax(axis=1)
+    for row in np.flatnonzero(half.argmax(axis=1) != answers):
+        half[row, answers[row]] = np.nextafter(half[row].max(), np.float16(2))
+    return half
+
+
+def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> None:
+    """Write the history, then the hashes of all files, then the file that says that a run has ended."""
+    with storage.replacing(folder / "history.csv") as partial:
+        history.to_csv(partial, index=False)
+    text = _as_json(content)
+    _write_sums(folder, last, text)
+    _write_text(folder / last, text)
+
+
+def _write_sums(folder: Path, last: str, content: str) -> None:
+    """Note the hashes of a run's files, and that of the last one, which need not be there yet."""
+    sums = {name: provenance.file_hash(folder / name) for name in _HASHED if (folder / name).exists()}
+    sums[last] = hashlib.sha256(content.encode()).hexdigest()
+    _write_text(folder / _SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+
+
+def _sound(folder: Path, last: str) -> list[Path]:
+    """Folders with a run that has ended in one way and is not damaged."""
+    found = {path.parent: damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
+    for path, what in found.items():
+        if what:
+            _name_damage(path, what)
+    return [path for path, what in found.items() if not what]
+
+
+@functools.cache
+def _name_damage(folder: Path, found: str) -> None:
+    """Once a process: a notebook reads its runs many times."""
+    print(f"{folder} is damaged ({found}) and is left out", flush=True)
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, indent=1) + "\n"
+
+
+def _write_text(path: Path, text: str) -> None:
+    with storage.replacing(path) as partial:
+        partial.write_text(text)

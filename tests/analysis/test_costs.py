@@ -1,0 +1,40 @@
+import keras
+import pytest
+from fake_runs import NUM_CLASSES, write_run
+from keras import layers
+
+from helpers.analysis import costs
+from helpers.config.profiles import find_recipe
+from helpers.models import architecture
+
+
+def test_multiply_adds_of_known_layers():
+    pixels = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same")(pixels)  # 3 * 3 * 3 * 4 at 64 places
+    x = layers.DepthwiseConv2D(3, strides=2, padding="same")(x)  # 3 * 3 * 4 at 16 places
+    x = layers.Dense(5)(layers.Flatten()(layers.ReLU()(x)))  # 64 * 5
+    assert costs.multiply_adds(keras.Model(pixels, x)) == 108 * 64 + 36 * 16 + 320
+
+
+def test_mobilenetv2_has_the_multiply_adds_of_its_paper():
+    """Sandler et al. 2018, table 4: 300 million at 224 px, with 1,000 classes in the last layer."""
+    network = keras.applications.MobileNetV2(weights=None)
+    assert costs.multiply_adds(network) == pytest.approx(300e6, rel=0.01)
+
+
+def test_a_row_for_each_run(tmp_path):
+    runs = [write_run(tmp_path, "shallow_cnn", "as_reported"), write_run(tmp_path, "deep_cnn", "improved")]
+    for run in runs:
+        network = architecture.build(find_recipe(run.model, run.recipe), NUM_CLASSES)
+        run.record["parameters"] = network.count_params()
+    table = costs.measure(runs)
+    assert table[["model", "recipe"]].agg(" ".join, axis=1).tolist() == ["shallow_cnn as_reported", "deep_cnn improved"]
+    assert table["parameters"].iloc[1] == network.count_params()
+    assert table["multiply_adds"].iloc[1] == 2 * costs.multiply_adds(network), "both sides of an image are looked at"
+    assert (table["images_per_second"] > 0).all()
+
+
+def test_a_network_that_is_built_otherwise_today_is_left_out(tmp_path):
+    run = write_run(tmp_path, "shallow_cnn", "as_reported")
+    run.record["parameters"] = 1
+    assert costs.measure([run]).empty

@@ -1,0 +1,122 @@
+import json
+
+import pytest
+
+from helpers.config import report_facts
+from helpers.config.profiles import PROFILES, find_profile, find_recipe
+from helpers.config.recipes import AUGMENTATIONS, RECIPES, as_recipe
+from helpers.core.errors import InputError
+from helpers.models import architecture
+
+EACH_RECIPE = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
+
+
+@EACH_RECIPE
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_every_recipe_resolves_for_every_profile(recipe, profile):
+    resolved = find_recipe(recipe.model, recipe.name, profile)
+    assert len(resolved.phases) == len(recipe.phases)
+    assert all(phase.epochs >= 1 for phase in resolved.phases)
+    expected = profile.epochs.get((recipe.model, recipe.name), tuple(phase.epochs for phase in recipe.phases))
+    assert tuple(phase.epochs for phase in resolved.phases) == expected
+    assert resolved.epochs == sum(expected)
+
+
+@EACH_RECIPE
+def test_full_runs_recipes_as_they_stand(recipe):
+    assert find_recipe(recipe.model, recipe.name, PROFILES["full"]) == recipe
+    assert find_recipe(recipe.model, recipe.name) == recipe
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
+def test_profiles_name_only_recipes_that_exist(profile):
+    known = {(recipe.model, recipe.name) for recipe in RECIPES}
+    assert set(profile.epochs) | set(profile.changes) <= known
+
+
+def test_only_the_improved_transfer_is_resized_by_a_profile():
+    assert find_recipe("mobilenetv2", "improved", PROFILES["smoke"]).input_size == 64
+    assert find_recipe("mobilenetv2", "improved", PROFILES["quick"]).input_size == 96
+    assert find_recipe("deep_cnn", "improved", PROFILES["quick"]).input_size == 64
+    assert find_recipe("mobilenetv2", "as_reported", PROFILES["quick"]).input_size == 64
+
+
+def test_unknown_profile_names_the_choices():
+    with pytest.raises(InputError, match=r"'fast'.*smoke, demo, quick, full"):
+        find_profile("fast")
+    assert find_profile("quick") is PROFILES["quick"]
+
+
+@pytest.mark.parametrize(("model", "name"), [("deep_cnn", "best"), ("resnet", "improved"), ("deep_cnn", "as_coded")])
+def test_unknown_recipe_names_the_choices(model, name):
+    with pytest.raises(InputError, match=rf"{model} {name}.*shallow_cnn as_reported.*mobilenetv2 improved"):
+        find_recipe(model, name)
+
+
+def test_recipes_are_unique():
+    names = [(recipe.model, recipe.name) for recipe in RECIPES]
+    assert len(set(names)) == len(names)
+
+
+@EACH_RECIPE
+def test_every_augmentation_and_network_named_exists(recipe):
+    assert recipe.augmentation in AUGMENTATIONS
+    assert recipe.network in architecture.NETWORKS
+
+
+@EACH_RECIPE
+def test_every_recipe_has_a_reported_model(recipe):
+    assert recipe.model in report_facts.REPORTED
+
+
+@EACH_RECIPE
+def test_improved_recipes_scale_to_minus_one_to_one_and_reported_ones_to_zero_to_one(recipe):
+    assert recipe.input_range == ((-1.0, 1.0) if recipe.name == "improved" else (0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("model", "epochs", "learning_rate"),
+    [
+        ("shallow_cnn", (3,), 0.01),
+        ("shallow_cnn_l2", (10,), 0.01),
+        ("deep_cnn", (21,), 0.01),
+        ("deep_cnn_l2", (3,), 0.01),
+        ("mobilenetv2", (5, 5), 1e-5),
+    ],
+)
+def test_as_reported_has_the_values_of_the_report(model, epochs, learning_rate):
+    recipe = find_recipe(model, "as_reported")
+    assert tuple(phase.epochs for phase in recipe.phases) == epochs
+    assert {phase.learning_rate for phase in recipe.phases} == {learning_rate}
+    assert {phase.optimizer for phase in recipe.phases} == {"adam"}
+    assert {phase.schedule for phase in recipe.phases} == {"constant"}
+    assert recipe.batch_size == 20
+    assert recipe.augmentation == "report"
+    assert recipe.l2 == (0.01 if model.endswith("_l2") else 0)
+    assert (recipe.dropout, recipe.label_smoothing, recipe.mix, recipe.flip_at_test) == (0, 0, 0, False)
+
+
+def test_the_report_s_augmentation_shears_by_a_third_of_a_degree():
+    report = AUGMENTATIONS["report"]
+    assert (report.rotation_degrees, report.shift, report.shear_degrees, report.zoom) == (8, 0.1, 0.3, 0.1)
+    assert report.flip_horizontal and report.flip_vertical and not report.contrast
+
+
+def test_as_coded_transfer_never_unfreezes_the_base():
+    assert [phase.trainable for phase in find_recipe("mobilenetv2", "as_coded").phases] == ["head", "head"]
+    assert [phase.trainable for phase in find_recipe("mobilenetv2", "as_reported").phases] == [
+        "block_16_project_BN",
+        "",
+    ]
+
+
+@EACH_RECIPE
+def test_a_recipe_as_plain_values_tells_every_field(recipe):
+    values = recipe.as_dict()
+    assert {"model", "network", "phases", "batch_size", "augmentation"} <= set(values)
+    assert values["phases"][0]["learning_rate"] == recipe.phases[0].learning_rate
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
+def test_a_recipe_comes_back_from_json(recipe):
+    assert as_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe

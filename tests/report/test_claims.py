@@ -1,0 +1,197 @@
+import pandas as pd
+import pytest
+from fake_runs import write_run
+
+from helpers.report import claims
+
+NOTHING = pd.DataFrame()
+CLAIMS = {
+    "best": "MobileNetV2 transfer is the best of the three.",
+    "plateau": "There is no sign of a plateau in learning.",
+    "above": "Validation above training accuracy may be chance, or easier images.",
+    "chance": "The shallow CNN is worse than chance.",
+    "compute": "Transfer saves compute.",
+    "epochs": "More epochs, perhaps grokking, would help.",
+    "folds": "k-fold cross-validation costs too much.",
+    "size": "64 x 64 images may show their class badly.",
+    "labels": "The labels may be wrong.",
+}
+
+
+@pytest.fixture
+def make(tmp_path):
+    return lambda *names, **settings: write_run(tmp_path / "fakes", *names, **settings)
+
+
+def verdict(name, runs=(), folds=NOTHING, sweep=NOTHING, n_wrong_labels=0, seed=None):
+    """Verdict and evidence of one claim."""
+    table = claims.judge(list(runs), folds, sweep, n_wrong_labels, seed).set_index("claim")
+    return tuple(table.loc[CLAIMS[name], ["verdict", "evidence"]])
+
+
+def test_every_claim_has_an_answer_even_without_a_run():
+    table = claims.judge([], NOTHING, NOTHING, 0)
+    assert list(table.columns) == ["claim", "verdict", "evidence"]
+    assert table["claim"].tolist() == list(CLAIMS.values())
+    assert table["evidence"].str.endswith(".").all()
+    missing = table[table["verdict"] == claims.NO_RUN]
+    assert missing["evidence"].str.startswith("Needs ").all()
+    assert set(missing["claim"]) == {CLAIMS[name] for name in ("best", "compute", "epochs", "folds", "size")}
+
+
+@pytest.mark.parametrize(
+    ("mine", "rival", "expected"), [(60, 30, "holds"), (30, 60, "does not hold"), (31, 30, "undecided")]
+)
+def test_the_best_model_is_decided_by_a_test_on_the_same_images(make, mine, rival, expected):
+    runs = [make("mobilenetv2", "improved", right=mine), make("deep_cnn", "as_reported", right=rival)]
+    found, evidence = verdict("best", runs)
+    assert found == expected
+    assert f"{mine}.0%" in evidence and f"{rival}.0%" in evidence and "100 test images" in evidence
+
+
+def test_the_best_run_of_each_side_is_compared(make):
+    runs = [make("mobilenetv2", "as_coded", right=20), make("mobilenetv2", "improved", right=70)]
+    runs += [make("deep_cnn", "as_reported", right=40), make("shallow_cnn", "as_reported", right=1)]
+    _, evidence = verdict("best", runs)
+    assert evidence.startswith("MobileNetV2, improved 70.0%")
+    assert "Deep CNN, as reported 40.0%" in evidence
+
+
+def test_the_plateau_is_read_from_the_report_s_own_log(make):
+    found, evidence = verdict("plateau")
+    assert found == "holds in part"  # 5.65 points at first, 0.41 a late epoch
+    assert "5.6 points" in evidence and "0.4 points" in evidence and "Here" not in evidence
+    run = make("mobilenetv2", "as_coded", validation=(0.1, 0.3, 0.35, 0.36), training=(0.1,) * 4)
+    assert "Here, MobileNetV2, as coded: validation gains 20.0 points" in verdict("plateau", [run])[1]
+
+
+@pytest.mark.parametrize(
+    ("fit", "clean", "expected"),
+    [
+        (0.20, 0.50, "explained otherwise"),  # right on 30 % of validation
+        (0.20, 0.29, "explained otherwise"),  # within the interval of validation
+        (0.10, 0.15, "explained in part"),
+        (0.20, 0.18, "not explained"),
+        (0.40, 0.50, "not seen here"),
+    ],
+)
+def test_training_images_as_they_are_explain_validation_above_training(make, fit, clean, expected):
+    run = make("mobilenetv2", "as_coded", training=(0.1, fit), validation=(0.2, 0.3), train_clean=clean)
+    found, evidence = verdict("above", [run])
+    assert found == expected
+    assert f"{fit:.1%}" in evidence and f"{clean:.1%}" in evidence and "10 of 10 epochs" in evidence
+
+
+def test_validation_above_training_in_every_epoch_is_not_chance():
+    assert verdict("above")[0] == "not chance"
+
+
+@pytest.mark.parametrize(("right", "where"), [(1, "below chance"), (20, "at chance"), (60, "above chance")])
+def test_less_than_one_per_cent_is_not_worse_than_chance(make, right, where):
+    found, evidence = verdict("chance", [make("shallow_cnn", "as_reported", right=right)])
+    assert found == verdict("chance")[0] == "does not hold"
+    assert "0.73% to 1.10%" in evidence and where in evidence
+    assert "Here" not in verdict("chance")[1]
+
+
+def test_transfer_is_judged_by_the_time_to_the_other_s_accuracy(make):
+    scratch = make("deep_cnn", "improved", validation=(0.1, 0.2, 0.3), seconds=100)
+    quick = make("mobilenetv2", "improved", validation=(0.2, 0.35, 0.4), seconds=10)
+    found, evidence = verdict("compute", [scratch, quick])
+    assert found == "holds"
+    assert "30.0% on validation, after 5 min" in evidence
+    assert "after 20 s of epochs" in evidence and "took it 30 s more" in evidence  # of the whole minute
+    resumed = make("mobilenetv2", "improved", validation=(0.2, 0.35, 0.4), seconds=30, seed=1)
+    found, evidence = verdict("compute", [scratch, resumed])
+    assert found == "holds" and "was not measured, since the run was resumed" in evidence
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"validation": (0.1, 0.2, 0.29), "seconds": 10},  # never gets there
+        {"validation": (0.1, 0.2, 0.4), "seconds": 200},
+        {
+            "validation": (0.4, 0.4, 0.4),
+            "seconds": 10,
+            "finished": "2022-06-03T11:00:00+00:00",
+        },  # features took an hour
+    ],
+)
+def test_transfer_that_takes_longer_saves_nothing(make, settings):
+    scratch = make("deep_cnn", "improved", validation=(0.1, 0.2, 0.3), seconds=100)
+    assert verdict("compute", [scratch, make("mobilenetv2", "improved", **settings)])[0] == "does not hold"
+
+
+def test_recipes_are_not_mixed_when_compute_is_compared(make):
+    runs = [make("deep_cnn", "as_reported"), make("mobilenetv2", "improved")]
+    assert verdict("compute", runs)[0] == claims.NO_RUN
+    assert verdict("compute", [*runs, make("mobilenetv2", "as_reported")])[0] != claims.NO_RUN
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ((0.1, 0.20, 0.20, 0.21), (0.3, 0.5, 0.6, 0.7), "less than the recipe"),
+        ((0.1, 0.20, 0.50, 0.60), (0.1, 0.2, 0.4, 0.5), "holds"),
+        ((0.1, 0.20, 0.20, 0.21), (0.1, 0.2, 0.2, 0.22), "undecided"),
+    ],
+)
+def test_more_epochs_are_weighed_against_another_recipe(make, old, new, expected):
+    runs = [
+        make("deep_cnn", "as_reported", validation=old, training=(0.1,) * 4, train_clean=0.123),
+        make("deep_cnn", "improved", validation=new, training=(0.1,) * 4, train_clean=0.99),
+    ]
+    found, evidence = verdict("epochs", runs)
+    assert found == expected
+    assert "12.3%" in evidence and "99" not in evidence  # grokking is about the report's recipes
+
+
+def test_recipes_are_compared_at_the_same_epoch(make):
+    runs = [
+        make("deep_cnn", "as_reported", validation=(0.1, 0.2), training=(0.1,) * 2),
+        make("deep_cnn", "improved", validation=(0.1, 0.3, 0.9), training=(0.1,) * 3),
+    ]
+    assert "the best of the first 2 epochs by +10.0 points" in verdict("epochs", runs)[1]
+
+
+def test_folds_are_compared_with_chance_and_with_training_from_pixels(make):
+    folds = pd.DataFrame({"fold": [1, 2, 3], "n": 400, "accuracy": [0.48, 0.50, 0.52], "low": 0.4, "high": 0.6})
+    found, evidence = verdict("folds", folds=folds)
+    assert found == "not for frozen features"
+    assert "48.0% to 52.0%, standard deviation 2.0 points, where chance in 400 images gives 2.5 points" in evidence
+    deep = make("deep_cnn", "as_reported", seconds=100)
+    assert "15 min for as many folds" in verdict("folds", [deep], folds)[1]
+
+
+@pytest.mark.parametrize(("accuracy", "expected"), [(0.7, "holds in part"), (0.42, "undecided")])
+def test_enlarging_shows_how_much_was_lost_in_feeding(accuracy, expected):
+    sweep = pd.DataFrame(
+        {
+            "input_size": [64, 64, 128],
+            "input_range": ["0 to 1", "-1 to 1", "-1 to 1"],
+            "accuracy": [0.2, 0.4, accuracy],
+            "low": [0.17, 0.37, accuracy - 0.03],
+            "high": [0.23, 0.43, accuracy + 0.03],
+        }
+    )
+    found, evidence = verdict("size", sweep=sweep)
+    assert found == expected
+    assert "40.0% (37.0% to 43.0%)" in evidence and f"{accuracy:.1%}" in evidence and "20.0%" not in evidence
+
+
+def test_images_in_two_classes_are_wrong_labels():
+    assert verdict("labels")[0] == "no evidence here"
+    found, evidence = verdict("labels", n_wrong_labels=7)
+    assert found == "holds"
+    assert "at least 7 labels count as wrong" in evidence
+
+
+def test_the_seed_chooses_the_run(make):
+    runs = [make("shallow_cnn", "as_reported", seed, right=right) for seed, right in ((0, 1), (4, 9))]
+    assert "gives 1.0%" in verdict("chance", runs)[1]
+    assert "gives 9.0%" in verdict("chance", runs, seed=4)[1]
+
+
+def test_a_sentence_has_the_interval(make):
+    assert claims.sentence(make("deep_cnn", "improved", right=50)) == "Deep CNN, improved: 50.0% (40.4% to 59.6%)"
