@@ -18,7 +18,7 @@ from helpers.config.recipes import Phase, Recipe
 from helpers.core import paths
 from helpers.data import batches
 from helpers.models import architecture
-from helpers.report import tables
+from helpers.report import pages
 from helpers.training import fit
 
 RECIPES = (("shallow_cnn", "as_reported"), ("deep_cnn", "as_reported"), ("deep_cnn", "improved"))
@@ -50,7 +50,7 @@ def main() -> None:
         )
     table = pd.DataFrame(found)
     table.to_csv(paths.FIGURES / "full" / "replicas.csv", index=False)
-    print(tables.markdown(table.round(6)))
+    print(pages.markdown_table(table.round(6)))
 
 
 def _losses(recipe: Recipe, strategy: tf.distribute.Strategy) -> np.ndarray:

@@ -12,7 +12,7 @@ from helpers.config import profiles
 from helpers.core import paths
 from helpers.data import dataset
 from helpers.models.weights import find_weights
-from helpers.report import generated, tables
+from helpers.report import generated, pages
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
     table.to_csv(target, index=False)
     if profile == "full":
         generated.update()
-    print(tables.markdown(table.drop(columns="code_version").round(3).astype(object).fillna("")))
+    print(pages.markdown_table(table.drop(columns="code_version").round(3).astype(object).fillna("")))
 
 
 if __name__ == "__main__":

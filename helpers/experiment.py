@@ -19,7 +19,7 @@ from helpers.explore.widgets import Explorer
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights, find_weights
 from helpers.plots.style import Plot
-from helpers.report import tables
+from helpers.report import evaluations, results, selection
 from helpers.training import checkpoints, fit, plans, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
@@ -106,27 +106,27 @@ class Experiment:
 
     def keep(self, run: Run) -> None:
         """Note that a run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
-        tables.log_test_evaluation(self.output, run)
+        evaluations.log_test_evaluation(self.output, run)
         if self.profile.name == "full":
             runs.write_record(run, self.output / "records")
         if run.seed == self.seed and run.has_unlabelled():
-            tables.write_submission(self.output, run, self.dataset.unlabelled_names)
+            evaluations.write_submission(self.output, run, self.dataset.unlabelled_names)
 
     def write_tables(self) -> None:
         """Write `tables.csv` and `tables.md` from all runs on these data in this profile."""
-        tables.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
+        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
 
     def finished(self) -> list[Run]:
-        """All finished runs on these data in this profile, and the records of such runs; see `tables.gather`."""
-        return tables.gather(*self._where(), self._is_current)
+        """All finished runs on these data in this profile, and the records of such runs; see `selection.gather`."""
+        return selection.gather(*self._where(), self._is_current)
 
     def other_versions(self) -> list[Run]:
         """Finished runs that `finished` passes over for another one of the same recipe and seed."""
-        return tables.other_versions(*self._where(), self._is_current)
+        return selection.superseded(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
         """Runs that would be made now, on these data in this profile, whose loss became infinite or undefined."""
-        return [failure for failure in tables.failures(*self._where()) if self._is_current(failure)]
+        return [failure for failure in selection.failures(*self._where()) if self._is_current(failure)]
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
         """The table of a small experiment, computed once.

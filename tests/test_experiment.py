@@ -16,7 +16,7 @@ from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
 from helpers.plots.style import Plot, new_figure, note, theme
-from helpers.report import tables
+from helpers.report import results, selection
 from helpers.training import fit, runs
 
 
@@ -70,7 +70,7 @@ def test_a_run_leaves_tables_a_submission_and_a_line_in_the_log_of_test_evaluati
     assert first.folder == again.folder
     assert len(pd.read_csv(small.output / "test_evaluations.csv")) == 1
     table = pd.read_csv(small.output / "results.csv")
-    assert list(table.columns) == list(tables.COLUMNS)
+    assert list(table.columns) == list(results.COLUMNS)
     assert table["accuracy"].tolist() == [first.result(split)["accuracy"] for split in ("validation", "test")]
     submission = pd.read_csv(small.output / "submission_shallow_cnn_as_reported.csv")
     assert submission["img_id"].tolist() == small.dataset.unlabelled_names
@@ -270,5 +270,5 @@ def test_full_runs_leave_a_record_that_reads_like_the_run(small, tmp_path):
     record = runs.write_record(run, tmp_path / "records")
     assert record.result() == run.result()
     assert not record.has_model()
-    found = tables.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
+    found = selection.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
     assert [r.folder for r in found] == [record.folder]

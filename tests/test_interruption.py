@@ -16,7 +16,7 @@ from helpers import cli
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
 from helpers.plots.style import Plot, new_figure
-from helpers.report import generated, model_card, tables
+from helpers.report import evaluations, generated, model_card, results
 from helpers.training import checkpoints, runs
 
 
@@ -136,9 +136,9 @@ def a_figure(value):
 
 # Writes something that depends on the run into a folder.
 WRITERS = {
-    "tables": lambda run, folder: tables.write_tables(folder, [run]),
-    "submission": lambda run, folder: tables.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
-    "log of evaluations": lambda run, folder: tables.log_test_evaluation(folder, run),
+    "tables": lambda run, folder: results.write_tables(folder, [run]),
+    "submission": lambda run, folder: evaluations.write_submission(folder, run, [f"image_{n}" for n in range(100)]),
+    "log of evaluations": lambda run, folder: evaluations.log_test_evaluation(folder, run),
     "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
     "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES], 0),
     "record": lambda run, folder: runs.write_record(run, folder),

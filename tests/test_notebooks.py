@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from helpers import cli
 from helpers.core import paths
-from helpers.report import site, tables
+from helpers.report import results, site
 
 NOTEBOOKS = [paths.NOTEBOOKS / f"{name}.ipynb" for name in cli.NOTEBOOKS]
 NAMES = {"profile": "demo", "data": "", "weights": "", "output": "", "seed": 0}
@@ -166,7 +166,7 @@ def test_explorers_are_figures_without_a_trace_of_widgets(finished):
 
 def test_results_have_a_row_for_every_recipe_and_split(finished):
     table = pd.read_csv(finished["output"] / "results.csv")
-    assert list(table.columns) == list(tables.COLUMNS)
+    assert list(table.columns) == list(results.COLUMNS)
     assert not table.duplicated(["model", "recipe", "seed", "split"]).any()
     assert set(table["split"]) == {"validation", "test"}
     assert set(table["test_source"]) == {"split_off"}

@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from helpers.analysis import comparison
 from helpers.config.labels import name_of
 from helpers.config.recipes import Phase, Recipe
 from helpers.core import provenance
@@ -135,7 +136,7 @@ def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.n
     for name, network in networks.items():
         right = [fit.predict(network, pixels).argmax(axis=1) == labels for pixels in (images, moved)]
         stored, after = (float(np.mean(side)) for side in right)
-        rows.append((name, len(labels), stored, after, after - stored, metrics.mcnemar(*right)))
+        rows.append((name, len(labels), stored, after, after - stored, comparison.mcnemar(*right)))
     return pd.DataFrame(rows, columns=["network", "n", "stored", "moved", "gain", "p_value"])
 
 

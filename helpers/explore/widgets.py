@@ -21,7 +21,7 @@ from helpers.core.errors import InputError
 from helpers.explore import uploads, views
 from helpers.plots import illustrations
 from helpers.plots.style import Plot
-from helpers.report import tables
+from helpers.report import selection
 from helpers.training import metrics
 from helpers.training.runs import Run
 
@@ -295,7 +295,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
         runs: at least one has its network. Of a recipe with several, the first seed is asked.
         class_names: of the labels.
     """
-    there = list(tables.by_recipe([run for run in runs if run.has_model()]).values())
+    there = list(selection.by_recipe([run for run in runs if run.has_model()]).values())
     network = cache(uploads.network)  # a network is loaded when it is first asked
 
     def view(image: np.ndarray, asked: Iterable[Run], source: str) -> Plot:
@@ -321,7 +321,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
 
     def still(_: bool) -> Plot:
         drawing = view(
-            illustrations.example_image(), tables.best_of_each_family(there), "a drawing by the demo's generator"
+            illustrations.example_image(), selection.best_of_each_family(there), "a drawing by the demo's generator"
         )
         return replace(drawing, has_photographs=False)
 

@@ -9,6 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers.analysis import calibration
+from helpers.analysis.comparison import SIGNIFICANCE, mean_interval
 from helpers.config.labels import name_of
 from helpers.config.report_facts import REPORTED
 from helpers.plots.layout import counted, short
@@ -78,7 +79,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
         for place, (model, recipe) in enumerate(reversed(labels)):
             group = [run.result()["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
             n = runs[0].result()["n"]
-            low, high = metrics.mean_interval(group, n)
+            low, high = mean_interval(group, n)
             mean = means[model, recipe] = float(np.mean(group))
             axis.barh(place, mean, color=run_colour(model, recipe), height=0.62)
             axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
@@ -166,7 +167,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     """Differences in accuracy between all pairs, in colour where they are more than chance.
 
     Args:
-        pairs: of `metrics.compare`.
+        pairs: of `comparison.compare`.
         source: what was judged.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
@@ -174,7 +175,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     words = np.full(values.shape, "", object)
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
-        values[place] = -pair.difference if pair.p_holm < metrics.SIGNIFICANCE else 0
+        values[place] = -pair.difference if pair.p_holm < SIGNIFICANCE else 0
         words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
     values, words = values[1:, :-1], words[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
@@ -198,12 +199,12 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
         axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
         note(figure, source)
-    n_clear = int((pairs["p_holm"] < metrics.SIGNIFICANCE).sum())
+    n_clear = int((pairs["p_holm"] < SIGNIFICANCE).sum())
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
         f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at "
-        f"{metrics.SIGNIFICANCE:g}. One run of each recipe.",
+        f"{SIGNIFICANCE:g}. One run of each recipe.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )
 
@@ -369,7 +370,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
     """The classes that are recognised best and worst, with intervals.
 
     Args:
-        per_class: of `metrics.class_accuracy`.
+        per_class: of `comparison.class_accuracy`.
         run_name: whose accuracy.
         source: what was judged.
         shown: how many at either end.
@@ -408,7 +409,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
     """Accuracy by properties of the images, one property a panel.
 
     Args:
-        tables: for each property, `metrics.accuracy_by` of each run.
+        tables: for each property, `comparison.accuracy_by` of each run.
         runs: in the order of the tables.
         source: what was judged.
     """

@@ -25,7 +25,7 @@ from helpers.plots.style import (
     run_colour,
     theme,
 )
-from helpers.report import tables
+from helpers.report import selection
 from helpers.training.runs import Run
 
 
@@ -204,7 +204,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         reported: of `reported.epoch_seconds`.
         source: what was trained on.
     """
-    first = list(tables.by_recipe(runs).values())
+    first = list(selection.by_recipe(runs).values())
     seeds = " and ".join(str(seed) for seed in sorted({run.seed for run in first}))
     n_images = "".join(f", {n:,} training images" for n in sorted({run.record["training_images"] for run in first}))
     with theme():

@@ -6,13 +6,13 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import reported
+from helpers.analysis import comparison, reported
 from helpers.config.labels import name_of
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
 from helpers.plots.style import p_text
-from helpers.report import tables
+from helpers.report import selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run
 
@@ -35,7 +35,7 @@ def judge(
     Returns:
         Columns `claim`, `verdict`, `evidence`; the verdict is "not judged" where what it needs is not there.
     """
-    found = tables.by_recipe(runs, seed)
+    found = selection.by_recipe(runs, seed)
     answers = (
         ("MobileNetV2 transfer is the best of the three.", _best(found)),
         ("There is no sign of a plateau in learning.", _plateau(found)),
@@ -64,13 +64,13 @@ def _missing(what: str) -> Answer:
 
 
 def _best(found: Found) -> Answer:
-    mine = tables.best(run for run in found.values() if run.model == "mobilenetv2")
-    rival = tables.best(run for run in found.values() if run.model != "mobilenetv2")
+    mine = selection.best(run for run in found.values() if run.model == "mobilenetv2")
+    rival = selection.best(run for run in found.values() if run.model != "mobilenetv2")
     if mine is None or rival is None:
         return _missing("a run of MobileNetV2 and one of another network")
-    p_value = metrics.mcnemar(mine.is_right(), rival.is_right())
+    p_value = comparison.mcnemar(mine.is_right(), rival.is_right())
     ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
-    verdict = "undecided" if p_value >= metrics.SIGNIFICANCE else "holds" if ahead else "does not hold"
+    verdict = "undecided" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "does not hold"
     return verdict, (
         f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
         f"(McNemar's exact test, {p_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
@@ -123,9 +123,9 @@ def _chance(found: Found) -> Answer:
     run = found.get(("shallow_cnn", "as_reported"))
     if run is not None:
         classes_here = run.predictions["test_probabilities"].shape[1]
-        here = metrics.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
+        here = comparison.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
         words += f" Here the recipe gives {_test(run)}, {here}."
-    verdict = metrics.versus_chance(value, _REPORTED_IMAGES, num_classes)
+    verdict = comparison.versus_chance(value, _REPORTED_IMAGES, num_classes)
     return "holds" if verdict == "below chance" else "does not hold", words
 
 

@@ -15,7 +15,7 @@ from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED, REPORTED_DEEP_ENDS, REPORTED_L2_CURVE
 from helpers.core import markers, paths, storage
-from helpers.report import tables
+from helpers.report import evaluations, pages, results, selection, tables
 from helpers.training.runs import Run, finished
 
 
@@ -58,33 +58,36 @@ def _results() -> str:
     n = runs[0].result()["n"]
     parts = [
         "",
-        tables.markdown(tables.table_1(runs).replace("not run", "not run yet")),
+        pages.markdown_table(results.table_1(runs).replace("not run", "not run yet")),
         f"Accuracy / loss on test: the report's as it gives them (on which images is not fully known), ours on {n:,} images, "
-        f"{tables.TEST_SOURCES[runs[0].record['test_source']]}, "
+        f"{results.TEST_SOURCES[runs[0].record['test_source']]}, "
         "used neither for training nor for any choice; means where there are several seeds."
-        f"{tables.losses_of_few(runs)}",
+        f"{tables.concentrated_losses_note(runs)}",
         "",
         "The deep CNN has no recipe as coded: its code differs from the text in the dropout after the two dense layers, 50 % "
         "in place of 25 %, which was not tried.",
         "",
-        *(_figure(folder, name) for name in tables.MAIN_FIGURES if (folder / f"{name}.png").exists()),
+        *(_figure(folder, name) for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()),
         "### What each number came from",
         "",
-        tables.markdown(_provenance(runs)),
-        f"- {tables.ABOUT_INTERVALS}; `full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
-        f"- {tables.ABOUT_SECONDS}, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
+        pages.markdown_table(_provenance(runs)),
+        f"- {results.ABOUT_INTERVALS}; `full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
+        f"- {results.ABOUT_SECONDS}, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
         f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
         "- A record has the recipe, the history, all probabilities and versions. Of the best network there is a "
         "[model card](figures/full/model_card.md).",
     ]
-    if changed := tables.of_changed_recipes(runs):
+    if changed := selection.changed_recipes_note(runs):
         parts += ["", changed]
     return "\n".join([*parts, ""]) + "\n"
 
 
 def _looks(folder: Path, runs: list[Run]) -> str:
-    looks = {f"{name_of(run.model, run.recipe)}, seed {run.seed}": tables.looks_at_test(folder, run) for run in runs}
+    looks = {
+        f"{name_of(run.model, run.recipe)}, seed {run.seed}": evaluations.count_test_evaluations(folder, run)
+        for run in runs
+    }
     more = [f"{name} ({n} times)" for name, n in looks.items() if n > 1]
     return "once" + (
         ", but for what was trained again, each recipe chosen by validation, after a change of recipe or code or where its "
@@ -97,13 +100,13 @@ def _looks(folder: Path, runs: list[Run]) -> str:
 def _on_the_same_data(records: Path) -> list[Run]:
     """The runs on the data and split that most of them have: one table never mixes two."""
     counts = Counter((run.config["data_fingerprint"], run.config["split_fingerprint"]) for run in finished(records))
-    return tables.gather([records], *max(counts, key=counts.get)) if counts else []
+    return selection.gather([records], *max(counts, key=counts.get)) if counts else []
 
 
 def _provenance(runs: list[Run]) -> pd.DataFrame:
     """One row a recipe, as text: its test accuracy, and the runs and weights that it came from."""
-    recipes = tables.by_recipe(runs)
-    return tables.summary(runs)[
+    recipes = selection.by_recipe(runs)
+    return results.summary(runs)[
         ["Model", "Recipe", "Accuracy", "95 % interval", "Range over seeds", "Top-5", "Epochs", "Training"]
     ].assign(
         Weights=[_short(run.record["weights"]["sha256"]) for run in recipes.values()],
@@ -182,7 +185,7 @@ def _shallow_loss(fitting: float) -> str:
 
 def _deep_with_larger_batches(fitting: float) -> str:
     found = _experiment("deep_larger_batch")
-    run = tables.by_recipe(_on_the_same_data(paths.FIGURES / "full" / "records")).get(("deep_cnn", "as_reported"))
+    run = selection.by_recipe(_on_the_same_data(paths.FIGURES / "full" / "records")).get(("deep_cnn", "as_reported"))
     if found is None or not run:
         return ""
     (larger, link), plain = found, run.history
@@ -225,7 +228,9 @@ def _claims() -> str:
         return "Notebook 05 has not been run on all of the data yet.\n"
     verdicts = pd.read_csv(file)
     table = pd.DataFrame({"The report says": verdicts["claim"], "Here": verdicts["verdict"]})
-    return f"{tables.markdown(table)}\nThe numbers behind each verdict: notebook 05, [table]({paths.shown(file)}).\n"
+    return (
+        f"{pages.markdown_table(table)}\nThe numbers behind each verdict: notebook 05, [table]({paths.shown(file)}).\n"
+    )
 
 
 def _experiment(name: str) -> tuple[pd.DataFrame, str] | None:
@@ -262,7 +267,7 @@ def _speed() -> str:
         else ""
     )
     return (
-        f"{tables.markdown(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
+        f"{pages.markdown_table(table)}\nBeside it stands the report's way, unless a row says otherwise: the functions that its "
         "code calls, with Keras's defaults, timed in turns with ours, median of "
         f"{measured['repeats'].max():.0f} turns, and the ratio the median of their ratios; what has no lowest and highest was "
         f"measured once. The time to the report's accuracy is what it logged on a GPU. {below}{bounds}Measured on "

@@ -4,12 +4,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from helpers.analysis import calibration
+from helpers.analysis import calibration, comparison
 from helpers.config.labels import name_of
 from helpers.config.recipes import IMAGE_SIZE
 from helpers.core import storage
-from helpers.report import tables
-from helpers.training import metrics
+from helpers.report import evaluations, results
 from helpers.training.runs import Run
 
 
@@ -25,7 +24,7 @@ def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model_card.md"
     with storage.replacing(file) as partial:
-        partial.write_text(text(run, class_names, n_wrong_labels, tables.looks_at_test(folder, run)))
+        partial.write_text(text(run, class_names, n_wrong_labels, evaluations.count_test_evaluations(folder, run)))
     return file
 
 
@@ -110,10 +109,10 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
 def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
     probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
     predicted = probabilities.argmax(axis=1)
-    per_class = metrics.class_accuracy(predicted, labels, class_names)
+    per_class = comparison.class_accuracy(predicted, labels, class_names)
     best, worst = per_class.iloc[0], per_class.iloc[-1]
     result, choice = run.result(), run.result("validation")
-    macro_f1 = metrics.macro_f1(predicted, labels)
+    macro_f1 = comparison.macro_f1(predicted, labels)
     looks = (
         "looked at once"
         if n_looks == 1
@@ -122,8 +121,8 @@ def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
     error = calibration.expected_calibration_error(probabilities, labels)
     scaled = calibration.summary([run]).iloc[0]
     return [
-        f"test images: {tables.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
-        f"test accuracy {metrics.in_words(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
+        f"test images: {results.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
+        f"test accuracy {comparison.accuracy_text(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
         f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %; "
         f"with logits divided by {scaled['temperature']:.2f}, fitted on validation, it is {100 * scaled['ece_scaled']:.1f} %",

@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
-from helpers.report import tables
+from helpers.report import results
 
 _SETTINGS = {
     "project": "TinyImage report series",
@@ -112,7 +112,7 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str])
 
 def _results(source: Path, folder: Path, profile: str) -> list[str]:
     parts = [(folder / "results.md").read_text()] if (folder / "results.md").exists() else []
-    for name in tables.MAIN_FIGURES:
+    for name in results.MAIN_FIGURES:
         if (folder / f"{name}.png").exists():
             copy = f"{profile}_{name}.png"
             shutil.copy2(folder / f"{name}.png", source / copy)

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 
 from helpers import plots
-from helpers.analysis import reported
+from helpers.analysis import comparison, reported
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import RECIPES
 from helpers.models import architecture
@@ -72,7 +72,7 @@ GROWN = pd.DataFrame(
     ]
 )
 RIGHT = {"first": np.arange(100) < 70, "second": np.arange(100) < 20, "third": np.arange(100) < 21}
-PER_CLASS = metrics.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
+PER_CLASS = comparison.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ CASES = {
         {"conv_1": RNG.random((8, 8, 12)), "conv_2": RNG.random((4, 4, 3))}, IMAGES[0], SOURCE
     ),
     "learning_curve": lambda runs: plots.learning_curve(CURVE, SOURCE),
-    "comparison": lambda runs: plots.comparison(metrics.compare(RIGHT), SOURCE),
+    "comparison": lambda runs: plots.comparison(comparison.compare(RIGHT), SOURCE),
     "penalties": lambda runs: plots.penalties(runs[3:], NUM_CLASSES, SOURCE),
     "penalty_course": lambda runs: plots.penalty_course(COURSE, NUM_CLASSES, SOURCE),
     "confusion": lambda runs: plots.confusion(COUNTS, GROUPS, "Deep CNN", SOURCE),

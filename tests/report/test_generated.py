@@ -11,7 +11,7 @@ from benchmarks.measure import row
 from helpers import cli
 from helpers.config import profiles
 from helpers.core import paths
-from helpers.report import generated, tables
+from helpers.report import generated, results, selection
 from helpers.training import runs
 
 README = (paths.ROOT / "README.md").read_text()
@@ -26,12 +26,12 @@ def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
     run = write_run(tmp_path, "deep_cnn", "improved")
     monkeypatch.setattr(paths, "FIGURES", tmp_path)
     run = runs.write_record(run, tmp_path / "full" / "records")
-    tables.write_tables(tmp_path, [run])
+    results.write_tables(tmp_path, [run])
     assert "changed" not in generated._results()
     assert "changed" not in (tmp_path / "results.md").read_text()
     monkeypatch.setattr(profiles, "RECIPES", (replace(recipe, batch_size=7),))
-    monkeypatch.setattr(tables, "RECIPES", profiles.RECIPES)
-    tables.write_tables(tmp_path, [run])
+    monkeypatch.setattr(selection, "RECIPES", profiles.RECIPES)
+    results.write_tables(tmp_path, [run])
     for text in (generated._results(), (tmp_path / "results.md").read_text()):
         assert "since its recipe changed:** Deep CNN, improved, seed 0." in text
 

@@ -1,7 +1,7 @@
 import pytest
 from fake_runs import NUM_CLASSES, write_run
 
-from helpers.report import model_card, tables
+from helpers.report import evaluations, model_card
 
 NAMES = [f"class {label}" for label in range(NUM_CLASSES)]
 
@@ -49,10 +49,12 @@ def test_cautions_fit_the_data_and_the_weights(run):
 
 
 def test_every_look_at_the_test_set_is_counted(run, tmp_path):
-    tables.log_test_evaluation(tmp_path, run)
+    evaluations.log_test_evaluation(tmp_path, run)
     assert "looked at once (`test_evaluations.csv`)" in model_card.write(run, tmp_path, NAMES, 0).read_text()
-    tables.log_test_evaluation(tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=3, right=41, version="b"))
-    tables.log_test_evaluation(tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=4))
+    evaluations.log_test_evaluation(
+        tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=3, right=41, version="b")
+    )
+    evaluations.log_test_evaluation(tmp_path, write_run(tmp_path, "mobilenetv2", "improved", seed=4))
     assert "looked at 2 times" in model_card.write(run, tmp_path, NAMES, 0).read_text()
 
 

@@ -13,12 +13,11 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.display import Markdown
 
 from helpers import plots
-from helpers.analysis import exploration
+from helpers.analysis import comparison, exploration
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.plots.style import WrappedTable
 from helpers.report import model_card, site
-from helpers.training import metrics
 
 NAMES = [MARKUP] * NUM_CLASSES
 LANGUAGE = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
@@ -110,10 +109,10 @@ def test_markup_in_class_names_is_text_on_every_page(page, tiny, tmp_path):
     places = np.random.default_rng(0).normal(size=(len(truth), 2))
     front, notebook = page(
         exploration.class_table(type("Data", (), {"class_names": NAMES})),
-        metrics.class_accuracy(predicted, truth, NAMES),
-        metrics.confused_pairs(metrics.confusion(predicted, truth, NUM_CLASSES), NAMES),
+        comparison.class_accuracy(predicted, truth, NAMES),
+        comparison.confused_pairs(comparison.confusion(predicted, truth, NUM_CLASSES), NAMES),
         plots.embedding_map(places, truth, NAMES, MARKUP),
-        plots.class_accuracies(metrics.class_accuracy(predicted, truth, NAMES), MARKUP, MARKUP),
+        plots.class_accuracies(comparison.class_accuracy(predicted, truth, NAMES), MARKUP, MARKUP),
         WrappedTable(pd.DataFrame({MARKUP: [MARKUP]}), (1.0,)),
         Markdown(model_card.text(run, NAMES)),
         Markdown(f"A file named {MARKUP}\n\n{MARKUP}"),

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from fake_runs import write_run
 
-from helpers.analysis import calibration
+from helpers.analysis import calibration, comparison
 from helpers.config.recipes import RECIPES
 from helpers.config.report_facts import REPORTED
-from helpers.report import tables
+from helpers.report import evaluations, pages, results, selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run, fail
 
@@ -50,7 +50,7 @@ def some(folder):
     write_run(folder, "shallow_cnn", "as_reported", 0, right=1)
     write_run(folder, "shallow_cnn_l2", "as_reported", right=1, penalty=2.5)
     write_run(folder, "deep_cnn", "improved", right=50)
-    return tables.gather([folder], "data0", "split0")
+    return selection.gather([folder], "data0", "split0")
 
 
 def names(runs):
@@ -58,8 +58,8 @@ def names(runs):
 
 
 def test_rows_have_the_columns_that_are_fixed_and_one_row_a_run_and_split(some):
-    table = tables.rows(some)
-    assert list(table.columns) == COLUMNS == tables.COLUMNS
+    table = results.rows(some)
+    assert list(table.columns) == COLUMNS == results.COLUMNS
     assert len(table) == 2 * len(some)
     row = table[(table["model"] == "deep_cnn") & (table["split"] == "test")].iloc[0]
     low, high = metrics.accuracy_interval(0.5, 100)
@@ -73,13 +73,13 @@ def test_rows_have_the_columns_that_are_fixed_and_one_row_a_run_and_split(some):
 
 
 def test_no_run_gives_the_columns_and_no_row():
-    assert list(tables.rows([]).columns) == COLUMNS
-    assert tables.rows([]).empty
-    assert tables.summary([]).empty
+    assert list(results.rows([]).columns) == COLUMNS
+    assert results.rows([]).empty
+    assert results.summary([]).empty
 
 
 def test_what_the_report_does_not_give_stays_empty(some):
-    table = tables.rows(some)
+    table = results.rows(some)
     assert table.loc[table["model"] == "shallow_cnn_l2", ["reported_accuracy", "reported_loss"]].isna().all(axis=None)
 
 
@@ -98,8 +98,8 @@ def test_gather_takes_the_newest_and_other_versions_lists_the_rest(folder):
     newer = write_run(folder, "deep_cnn", "improved", version="new", finished="2022-06-03T11:00:00+00:00")
     other_seed = write_run(folder, "deep_cnn", "improved", 1, version="old", finished="2022-06-03T09:00:00+00:00")
     where = [folder], "data0", "split0"
-    assert [run.key for run in tables.gather(*where)] == [newer.key, other_seed.key]
-    assert [run.key for run in tables.other_versions(*where)] == [older.key]
+    assert [run.key for run in selection.gather(*where)] == [newer.key, other_seed.key]
+    assert [run.key for run in selection.superseded(*where)] == [older.key]
 
 
 def test_the_run_that_would_be_made_now_counts_whatever_a_clock_says(folder):
@@ -107,32 +107,32 @@ def test_the_run_that_would_be_made_now_counts_whatever_a_clock_says(folder):
     now = write_run(folder, "deep_cnn", "improved", version="now", finished="2022-06-03T09:00:00+00:00")
     other = write_run(folder, "deep_cnn", "improved", version="other", finished="2022-06-03T11:00:00+00:00")
     where = [folder], "data0", "split0", lambda run: run.key == now.key
-    assert [run.key for run in tables.gather(*where)] == [now.key]
-    assert [run.key for run in tables.other_versions(*where)] == [other.key]
+    assert [run.key for run in selection.gather(*where)] == [now.key]
+    assert [run.key for run in selection.superseded(*where)] == [other.key]
 
 
 def test_permuted_labels_give_chance_in_every_number_that_is_read_from_a_run(folder):
     """200 of 500 answers would be right; with the labels permuted a fifth is, one in five classes."""
     runs = [write_run(folder, "deep_cnn", "improved", seed, right=200, n=500, permuted=True) for seed in range(10)]
     assert (
-        tables.rows([write_run(folder, "deep_cnn", "as_reported", right=200, n=500)])["accuracy"].tolist() == [0.4] * 2
+        results.rows([write_run(folder, "deep_cnn", "as_reported", right=200, n=500)])["accuracy"].tolist() == [0.4] * 2
     )
     places, rng = np.arange(500), np.random.default_rng(0)
     found = {
-        "rows": tables.rows(runs)["accuracy"].mean(),
-        "summary": float(tables.summary(runs)["Accuracy"].iloc[0].rstrip("%")) / 100,
+        "rows": results.rows(runs)["accuracy"].mean(),
+        "summary": float(results.summary(runs)["Accuracy"].iloc[0].rstrip("%")) / 100,
         "leader board": tables.leader_board(runs)["accuracy"].mean(),
         "training beside validation": tables.training_and_validation(runs)["validation"].mean(),
-        "images left out": tables.without(runs, rng.choice(500, 100, replace=False))["accuracy_left"].mean(),
+        "images left out": tables.accuracy_without(runs, rng.choice(500, 100, replace=False))["accuracy_left"].mean(),
         "mistakes": 1 - tables.mistakes(runs, 1.0 - np.eye(5))["mistakes"].mean() / 500,
     }
     measures = {
         "images": lambda run, scores, labels: run.is_right().mean(),
-        "confusion": lambda run, scores, labels: np.trace(metrics.confusion(scores.argmax(1), labels, 5)) / 500,
-        "classes": lambda run, scores, labels: metrics.class_accuracy(scores.argmax(1), labels, list("abcde"))[
+        "confusion": lambda run, scores, labels: np.trace(comparison.confusion(scores.argmax(1), labels, 5)) / 500,
+        "classes": lambda run, scores, labels: comparison.class_accuracy(scores.argmax(1), labels, list("abcde"))[
             "accuracy"
         ].mean(),
-        "groups": lambda run, scores, labels: metrics.accuracy_by(places, run.is_right())["accuracy"].mean(),
+        "groups": lambda run, scores, labels: comparison.accuracy_by(places, run.is_right())["accuracy"].mean(),
         "bins": lambda run, scores, labels: (
             np.prod(calibration.reliability(scores, labels)[["accuracy", "n"]], axis=1).sum() / 500
         ),
@@ -154,31 +154,31 @@ def test_runs_on_other_data_or_another_split_are_left_out(folder):
     write_run(folder, "deep_cnn", "improved", split="split1")
     mine = write_run(folder, "deep_cnn", "improved")
     where = [folder], "data0", "split0"
-    assert [run.key for run in tables.gather(*where)] == [mine.key]
-    assert tables.other_versions(*where) == []
+    assert [run.key for run in selection.gather(*where)] == [mine.key]
+    assert selection.superseded(*where) == []
 
 
 def test_a_run_with_a_folder_and_a_record_counts_once(folder, tmp_path):
     run = write_run(folder, "deep_cnn", "improved")
     write_run(tmp_path / "records", "deep_cnn", "improved")
-    found = tables.gather([folder, tmp_path / "records"], "data0", "split0")
+    found = selection.gather([folder, tmp_path / "records"], "data0", "split0")
     assert [found_run.folder for found_run in found] == [run.folder]
 
 
 def test_no_folder_has_nothing_to_gather(tmp_path):
-    assert tables.gather([tmp_path / "nowhere"], "data0", "split0") == []
+    assert selection.gather([tmp_path / "nowhere"], "data0", "split0") == []
 
 
 def test_by_recipe_prefers_the_seed_named(some):
-    assert [run.seed for run in tables.by_recipe(some).values()] == [0, 0, 0, 0]
-    assert tables.by_recipe(some, 1)["shallow_cnn", "as_reported"].seed == 1
-    assert tables.by_recipe(some, 1)["deep_cnn", "improved"].seed == 0
-    assert tables.by_recipe(some, 7).keys() == tables.by_recipe(some).keys()
+    assert [run.seed for run in selection.by_recipe(some).values()] == [0, 0, 0, 0]
+    assert selection.by_recipe(some, 1)["shallow_cnn", "as_reported"].seed == 1
+    assert selection.by_recipe(some, 1)["deep_cnn", "improved"].seed == 0
+    assert selection.by_recipe(some, 7).keys() == selection.by_recipe(some).keys()
 
 
 def test_the_best_run_is_the_best_on_validation(some):
-    assert names([tables.best(some)]) == [("mobilenetv2", "improved", 0)]
-    assert tables.best([]) is None
+    assert names([selection.best(some)]) == [("mobilenetv2", "improved", 0)]
+    assert selection.best([]) is None
 
 
 def test_a_view_that_cannot_be_shown_says_what_it_needs(some, capsys):
@@ -193,19 +193,19 @@ def test_a_view_that_cannot_be_shown_says_what_it_needs(some, capsys):
 
 
 def test_the_inventory_has_every_recipe(some):
-    table = tables.inventory(some)
+    table = selection.inventory(some)
     assert len(table) == len(RECIPES)
     assert table["Seeds"].tolist().count("not run") == len(RECIPES) - 4
     assert table.loc[0, ["Seeds", "Read from", "Code"]].tolist() == ["0, 1", "record", "abc123"]
     (some[0].folder / "model.keras").touch()
-    assert tables.inventory(some).loc[0, "Read from"] == "record, run folder"
-    assert (tables.inventory([])["Seeds"] == "not run").all()
+    assert selection.inventory(some).loc[0, "Read from"] == "record, run folder"
+    assert (selection.inventory([])["Seeds"] == "not run").all()
 
 
 def test_the_summary_has_the_mean_over_seeds(some):
-    table = tables.summary(some)
+    table = results.summary(some)
     assert table["Recipe"].tolist() == ["as reported", "as reported", "improved", "improved"]
-    low, high = metrics.mean_interval([0.01, 0.03], 100)
+    low, high = comparison.mean_interval([0.01, 0.03], 100)
     row = table.iloc[0]
     assert (row["Accuracy"], row["Seeds"]) == ("2.0%", "2")
     assert row["95 % interval"] == f"{low:.1%} to {high:.1%}"
@@ -213,27 +213,27 @@ def test_the_summary_has_the_mean_over_seeds(some):
 
 
 def test_table_1_says_what_was_not_run(some):
-    table = tables.table_1(some).set_index("Model")
+    table = results.table_1(some).set_index("Model")
     assert table["Reported"].tolist() == ["0.9% / 6.5", "28.0% / 2.9", "45.6% / 2.24"]
     assert table.loc["Shallow CNN", "Reproduced: as reported"].startswith("2.0% / ")  # of 1 % and 3 %
     assert table.loc["Shallow CNN", ["Reproduced: as coded", "Improved"]].tolist() == ["not run", "not run"]
     assert table.loc["Deep CNN", "Reproduced: as coded"] == ""  # the code has no network of its own there
     assert table.loc["Deep CNN", "Reproduced: as reported"] == "not run"
     assert table.loc["MobileNetV2", "Improved"].startswith("80.0% / ")
-    assert "not run" in tables.table_1([]).loc[2].tolist()
+    assert "not run" in results.table_1([]).loc[2].tolist()
 
 
 def test_markdown_has_a_line_a_row():
     frame = pd.DataFrame({"Model": ["a", "b"], "Accuracy": [1, "2.0%"]})
-    assert tables.markdown(frame) == "| Model | Accuracy |\n|---|---|\n| a | 1 |\n| b | 2.0% |\n"
+    assert pages.markdown_table(frame) == "| Model | Accuracy |\n|---|---|\n| a | 1 |\n| b | 2.0% |\n"
 
 
 def test_tables_are_written_for_readers_and_programs(some, tmp_path):
     others = [write_run(tmp_path / "old", "deep_cnn", "improved", version="older1")]
-    tables.write_tables(tmp_path / "out", some, others)
+    results.write_tables(tmp_path / "out", some, others)
     table = pd.read_csv(tmp_path / "out" / "results.csv")
     assert list(table.columns) == COLUMNS
-    pd.testing.assert_frame_equal(table, tables.rows(some), check_dtype=False)
+    pd.testing.assert_frame_equal(table, results.rows(some), check_dtype=False)
     text = (tmp_path / "out" / "results.md").read_text()
     for part in (
         "demo data",
@@ -246,7 +246,7 @@ def test_tables_are_written_for_readers_and_programs(some, tmp_path):
 
 
 def test_tables_without_a_run_say_so(tmp_path):
-    tables.write_tables(tmp_path, [])
+    results.write_tables(tmp_path, [])
     assert (tmp_path / "results.md").read_text() == "No run has finished yet.\n"
     assert list(pd.read_csv(tmp_path / "results.csv").columns) == COLUMNS
 
@@ -255,7 +255,7 @@ def test_a_submission_keeps_the_order_of_the_sample(some, tmp_path):
     run = some[-1]
     n = len(run.predictions["unlabelled_probabilities"])
     images = [f"{number:018x}" for number in np.random.default_rng(0).permutation(n)]
-    file = tables.write_submission(tmp_path / "out", run, images)
+    file = evaluations.write_submission(tmp_path / "out", run, images)
     assert file.name == "submission_mobilenetv2_improved.csv"
     with file.open(newline="") as stream:
         lines = list(csv.reader(stream))
@@ -268,13 +268,13 @@ def test_a_submission_keeps_the_order_of_the_sample(some, tmp_path):
 
 def test_a_submission_with_names_missing_is_refused(some, tmp_path):
     with pytest.raises(ValueError, match="same length"):
-        tables.write_submission(tmp_path, some[-1], ["only one"])
+        evaluations.write_submission(tmp_path, some[-1], ["only one"])
 
 
 def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
     """A series that was killed before the line was written writes it when it is called again."""
     for run in (some[0], some[-1], some[0]):
-        tables.log_test_evaluation(tmp_path / "out", run)
+        evaluations.log_test_evaluation(tmp_path / "out", run)
     log = pd.read_csv(tmp_path / "out" / "test_evaluations.csv")
     assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2"]
     assert log["accuracy"].tolist() == [0.01, 0.8]
@@ -282,23 +282,23 @@ def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
 
 
 def test_looks_are_counted_by_recipe_seed_and_data(some, tmp_path):
-    assert tables.looks_at_test(tmp_path, some[0]) == 1, "its own, even where the log is lost"
+    assert evaluations.count_test_evaluations(tmp_path, some[0]) == 1, "its own, even where the log is lost"
     for run in some:
-        tables.log_test_evaluation(tmp_path, run)
-    assert tables.looks_at_test(tmp_path, some[0]) == 1
+        evaluations.log_test_evaluation(tmp_path, run)
+    assert evaluations.count_test_evaluations(tmp_path, some[0]) == 1
     file = tmp_path / "test_evaluations.csv"
     earlier = pd.read_csv(file, dtype=str).iloc[[0, 0]].assign(key=["earlier", "other"])
     earlier["data_fingerprint"] = [some[0].config["data_fingerprint"], "other data"]
     pd.concat([pd.read_csv(file, dtype=str), earlier]).to_csv(file, index=False)
-    assert tables.looks_at_test(tmp_path, some[0]) == 2
+    assert evaluations.count_test_evaluations(tmp_path, some[0]) == 2
 
 
 def test_a_log_of_looks_without_today_s_columns_is_gone_on_with(some, tmp_path):
-    tables.log_test_evaluation(tmp_path, some[0])
+    evaluations.log_test_evaluation(tmp_path, some[0])
     file = tmp_path / "test_evaluations.csv"
     pd.read_csv(file).drop(columns="data_fingerprint").to_csv(file, index=False)
     for run in (some[0], some[-1]):
-        tables.log_test_evaluation(tmp_path, run)
+        evaluations.log_test_evaluation(tmp_path, run)
     log = pd.read_csv(file, keep_default_na=False)
     assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2"]
     assert log["data_fingerprint"].tolist() == ["", some[-1].config["data_fingerprint"]]
@@ -324,8 +324,10 @@ def test_a_loss_made_by_few_images_is_named_with_its_seed(folder):
     probabilities[:2] = [0, 1, 0, 0]
     few.predictions["test_probabilities"], few.predictions["test_labels"] = probabilities, np.zeros(100, int)
     few.record["results"]["test"]["loss"] = (98 * np.log(4) + 2 * 200) / 100
-    assert "Deep CNN, as reported, seed 2, is made by few images: 2.0% of them" in tables.losses_of_few([plain, few])
-    assert tables.losses_of_few([plain]) == ""
+    assert "Deep CNN, as reported, seed 2, is made by few images: 2.0% of them" in tables.concentrated_losses_note(
+        [plain, few]
+    )
+    assert tables.concentrated_losses_note([plain]) == ""
 
 
 def test_training_is_listed_as_fit_shows_it_and_as_it_is(folder):
@@ -353,7 +355,7 @@ def test_seconds_are_counted_to_the_first_epoch_that_is_good_enough(folder, accu
 
 def test_steps_lead_through_a_family_and_the_sweep(some, folder):
     write_run(folder, "mobilenetv2", "as_coded", right=40)
-    runs = list(tables.by_recipe(tables.gather([folder], "data0", "split0")).values())
+    runs = list(selection.by_recipe(selection.gather([folder], "data0", "split0")).values())
     sweep = pd.DataFrame({"input_size": [64, 64], "input_range": ["0 to 1", "-1 to 1"], "accuracy": [0.5, 0.7]})
     steps = tables.steps(runs, sweep)
     assert steps["step"].tolist() == [
@@ -387,13 +389,13 @@ def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(
 
 def test_the_best_of_each_family_is_chosen_on_validation(some, folder):
     write_run(folder, "shallow_cnn", "improved", right=20)
-    chosen = tables.best_of_each_family(tables.gather([folder], "data0", "split0"))
+    chosen = selection.best_of_each_family(selection.gather([folder], "data0", "split0"))
     assert [(run.model, run.recipe) for run in chosen] == [
         ("shallow_cnn", "improved"),
         ("deep_cnn", "improved"),
         ("mobilenetv2", "improved"),
     ]
-    assert tables.best_of_each_family([]) == []
+    assert selection.best_of_each_family([]) == []
 
 
 def test_mistakes_are_measured_on_the_tree(some):
@@ -435,7 +437,7 @@ def test_costs_join_what_was_measured(folder):
     ]
     measured = pd.DataFrame({"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]})
     (row,) = tables.costs(runs, measured).to_dict("records")
-    low, high = metrics.mean_interval([0.3, 0.4, 0.5], 100)
+    low, high = comparison.mean_interval([0.3, 0.4, 0.5], 100)
     known = {"model": "deep_cnn", "recipe": "improved", "train_seconds": 6.0, "threads": 1}
     measured_too = {"parameters": 7, "multiply_adds": 9}
     assert row == pytest.approx(known | measured_too | {"accuracy": 0.4, "low": low, "high": high})
@@ -443,13 +445,13 @@ def test_costs_join_what_was_measured(folder):
 
 def test_without_leaves_images_out(folder):
     run = write_run(folder, "deep_cnn", "improved", right=40)
-    row = tables.without([run], np.array([39, 40, 41, 42, 500])).iloc[0]
+    row = tables.accuracy_without([run], np.array([39, 40, 41, 42, 500])).iloc[0]
     assert row[["n", "n_left"]].tolist() == [100, 96]
     assert row[["accuracy", "accuracy_left", "accuracy_left_out"]].tolist() == [0.4, 39 / 96, 0.25]
 
 
 def test_without_leaves_nothing_out_where_no_image_is_named(folder):
-    row = tables.without([write_run(folder, "deep_cnn", "improved")], np.array([], int)).iloc[0]
+    row = tables.accuracy_without([write_run(folder, "deep_cnn", "improved")], np.array([], int)).iloc[0]
     assert row["accuracy"] == row["accuracy_left"]
     assert np.isnan(row["accuracy_left_out"])
 
@@ -459,17 +461,17 @@ def test_a_failed_run_is_in_the_table_without_a_number(folder, tmp_path):
     broken = write_run(folder, "shallow_cnn", "as_coded", seed=2)
     (broken.folder / "run.json").unlink()
     fail(broken.folder, "shallow_cnn as_coded, seed 2: the loss was nan in epoch 1", broken.history)
-    failures = tables.failures([folder], "data0", "split0")
+    failures = selection.failures([folder], "data0", "split0")
     assert [failure.config["seed"] for failure in failures] == [2]
-    assert tables.failures([folder], "other data", "split0") == []
-    table = tables.summary([run], failures=failures).set_index("Model")
+    assert selection.failures([folder], "other data", "split0") == []
+    table = results.summary([run], failures=failures).set_index("Model")
     assert table.loc["Shallow CNN", ["Recipe", "Accuracy", "Seeds", "Loss"]].tolist() == [
         "as coded",
         "failed",
         "seed 2",
         "",
     ]
-    tables.write_tables(tmp_path / "out", [run], failures=failures)
+    results.write_tables(tmp_path / "out", [run], failures=failures)
     words = (tmp_path / "out" / "results.md").read_text()
     assert "Failed: shallow_cnn as_coded, seed 2: the loss was nan in epoch 1." in words
-    assert tables.gather([folder], "data0", "split0") == [run]
+    assert selection.gather([folder], "data0", "split0") == [run]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 from sklearn import metrics as sklearn_metrics
 
+from helpers.analysis import comparison
 from helpers.training import metrics
 
 
@@ -120,13 +121,13 @@ def test_intervals_follow_wilson_s_formula(case):
 
 def test_an_interval_over_seeds_is_never_narrower_than_that_over_images():
     over_images = metrics.accuracy_interval(0.5, 100)
-    assert metrics.mean_interval([0.5], 100) == metrics.mean_interval([0.5] * 3, 100) == over_images
-    alike, apart = (metrics.mean_interval([0.5 - by, 0.5, 0.5 + by], 100) for by in (0.001, 0.1))
+    assert comparison.mean_interval([0.5], 100) == comparison.mean_interval([0.5] * 3, 100) == over_images
+    alike, apart = (comparison.mean_interval([0.5 - by, 0.5, 0.5 + by], 100) for by in (0.001, 0.1))
     assert apart[0] < alike[0] < over_images[0] and over_images[1] < alike[1] < apart[1]
     # With images without end only the seeds are left: Student's 4.303 for two degrees of freedom.
-    low, high = metrics.mean_interval([0.4, 0.5, 0.6], 10**9)
+    low, high = comparison.mean_interval([0.4, 0.5, 0.6], 10**9)
     assert (0.5 - low, high - 0.5) == pytest.approx([4.303 * 0.1 / 3**0.5] * 2, rel=1e-3)
-    assert metrics.mean_interval([0.0, 0.02, 0.0], 1000)[0] == 0
+    assert comparison.mean_interval([0.0, 0.02, 0.0], 1000)[0] == 0
 
 
 def test_more_confidence_and_fewer_images_widen_an_interval():
@@ -164,15 +165,15 @@ def right(both, only_first, only_second, neither):
     [(0, 0, 1.0), (1, 5, 14 / 64), (5, 1, 14 / 64), (0, 10, 2 / 1024), (3, 3, 1.0)],
 )
 def test_mcnemar_has_the_exact_values(only_first, only_second, p_value):
-    assert metrics.mcnemar(*right(7, only_first, only_second, 4)) == pytest.approx(p_value)
+    assert comparison.mcnemar(*right(7, only_first, only_second, 4)) == pytest.approx(p_value)
 
 
 @given(*[st.integers(0, 30)] * 4)
 def test_mcnemar_ignores_where_both_agree_and_the_order(both, only_first, only_second, neither):
-    p_value = metrics.mcnemar(*right(both, only_first, only_second, neither))
+    p_value = comparison.mcnemar(*right(both, only_first, only_second, neither))
     first, second = right(0, only_first, only_second, 0)
-    assert p_value == pytest.approx(metrics.mcnemar(first, second))
-    assert p_value == pytest.approx(metrics.mcnemar(*right(both, only_second, only_first, neither)))
+    assert p_value == pytest.approx(comparison.mcnemar(first, second))
+    assert p_value == pytest.approx(comparison.mcnemar(*right(both, only_second, only_first, neither)))
     assert 0 < p_value <= 1
 
 
@@ -180,34 +181,34 @@ def test_mcnemar_ignores_where_both_agree_and_the_order(both, only_first, only_s
 def test_confusion_is_that_of_scikit_learn(case):
     probabilities, labels = case
     n_classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
-    counts = metrics.confusion(predicted, labels, n_classes)
+    counts = comparison.confusion(predicted, labels, n_classes)
     assert np.array_equal(counts, sklearn_metrics.confusion_matrix(labels, predicted, labels=range(n_classes)))
 
 
 def test_class_accuracy_is_listed_best_first_without_empty_classes():
     labels, predicted = np.array([0, 0, 0, 0, 1, 1, 3]), np.array([0, 1, 1, 0, 1, 1, 0])
-    frame = metrics.class_accuracy(predicted, labels, ["a", "b", "c", "d"])
+    frame = comparison.class_accuracy(predicted, labels, ["a", "b", "c", "d"])
     assert frame[["class_name", "n", "accuracy"]].to_numpy().tolist() == [["b", 2, 1.0], ["a", 4, 0.5], ["d", 1, 0.0]]
     assert tuple(frame.loc[1, ["low", "high"]]) == pytest.approx(metrics.accuracy_interval(0.5, 4))
 
 
 def test_confused_pairs_count_both_directions():
     counts = np.array([[9, 2, 0, 1], [3, 9, 0, 0], [0, 0, 9, 4], [0, 0, 4, 9]])
-    frame = metrics.confused_pairs(counts, ["a", "b", "c", "d"])
+    frame = comparison.confused_pairs(counts, ["a", "b", "c", "d"])
     assert frame.to_numpy().tolist() == [["c", "d", 8], ["a", "b", 5], ["a", "d", 1]]
-    assert len(metrics.confused_pairs(counts, ["a", "b", "c", "d"], most=2)) == 2
-    assert len(metrics.confused_pairs(np.diag([3, 4]), ["a", "b"])) == 0
+    assert len(comparison.confused_pairs(counts, ["a", "b", "c", "d"], most=2)) == 2
+    assert len(comparison.confused_pairs(np.diag([3, 4]), ["a", "b"])) == 0
 
 
 def test_holm_has_the_values_of_his_procedure():
-    assert metrics.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert metrics.holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
-    assert len(metrics.holm(np.array([]))) == 0
+    assert comparison.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert comparison.holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
+    assert len(comparison.holm(np.array([]))) == 0
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_rejects_what_the_step_down_rule_rejects(p_values):
-    corrected, level, expected = metrics.holm(np.array(p_values)), 0.05, set()
+    corrected, level, expected = comparison.holm(np.array(p_values)), 0.05, set()
     for step, index in enumerate(np.argsort(p_values, kind="stable")):
         if p_values[index] * (len(p_values) - step) >= level:
             break
@@ -218,7 +219,7 @@ def test_holm_rejects_what_the_step_down_rule_rejects(p_values):
 
 def test_all_pairs_are_compared_on_the_same_images():
     a, b = right(10, 9, 0, 1)
-    frame = metrics.compare({"a": a, "b": b, "c": b})
+    frame = comparison.compare({"a": a, "b": b, "c": b})
     assert frame[["first", "second"]].to_numpy().tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
     assert frame["difference"].tolist() == pytest.approx([0.45, 0.45, 0])
     assert frame["p_value"].tolist() == pytest.approx([2 / 512, 2 / 512, 1])
@@ -227,36 +228,36 @@ def test_all_pairs_are_compared_on_the_same_images():
 
 def test_too_few_to_compare_give_no_row():
     for given_runs in ({}, {"a": np.array([True])}):
-        assert list(metrics.compare(given_runs).columns) == ["first", "second", "difference", "p_value", "p_holm"]
-        assert metrics.compare(given_runs).empty
+        assert list(comparison.compare(given_runs).columns) == ["first", "second", "difference", "p_value", "p_holm"]
+        assert comparison.compare(given_runs).empty
 
 
 def test_other_images_are_refused():
     with pytest.raises(ValueError, match="the same images for all"):
-        metrics.compare({"a": np.array([True]), "b": np.array([True, False])})
+        comparison.compare({"a": np.array([True]), "b": np.array([True, False])})
 
 
 def test_disagreement_counts_every_image_once():
-    frame = metrics.disagreement(*right(4, 3, 2, 1))
+    frame = comparison.disagreement(*right(4, 3, 2, 1))
     assert frame["images"].tolist() == [4, 3, 2, 1]
     assert frame["share"].tolist() == [0.4, 0.3, 0.2, 0.1]
 
 
 def test_classes_of_one_name_are_not_merged_where_two_disagree():
     first, second = np.array([1, 1, 0, 0, 1], bool), np.array([0, 1, 1, 1, 0], bool)
-    frame = metrics.class_disagreement(first, second, np.array([0, 1, 1, 1, 2]), ["same", "other", "same", "none"])
+    frame = comparison.class_disagreement(first, second, np.array([0, 1, 1, 1, 2]), ["same", "other", "same", "none"])
     assert frame.to_numpy().tolist() == [["same", 1, 1, 0], ["same", 1, 1, 0], ["other", 3, 0, 2]]
 
 
 def test_macro_f1_is_the_mean_over_classes():
     # Class 0: precision 1/2, recall 1; class 1: precision 1, recall 1/2; class 2 is never predicted.
     predicted, labels = np.array([0, 0, 1, 0, 0]), np.array([0, 0, 1, 1, 2])
-    assert metrics.macro_f1(predicted, labels) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
+    assert comparison.macro_f1(predicted, labels) == pytest.approx((2 / 3 + 2 / 3 + 0) / 3)
 
 
 def test_accuracy_by_groups_equally_many_and_leaves_out_unknown_values():
     values = np.array([5.0, 1, 2, np.nan, 4, 3, 6])
-    table = metrics.accuracy_by(values, np.array([True, False, False, True, True, False, True]), groups=2)
+    table = comparison.accuracy_by(values, np.array([True, False, False, True, True, False, True]), groups=2)
     assert table["n"].tolist() == [3, 3]
     assert table["value"].tolist() == [2, 5]
     assert table["accuracy"].tolist() == [0, 1]
@@ -264,5 +265,5 @@ def test_accuracy_by_groups_equally_many_and_leaves_out_unknown_values():
 
 
 def test_accuracy_by_equal_values_is_one_group():
-    assert metrics.accuracy_by(np.ones(8), np.arange(8) < 2)["accuracy"].tolist() == [0.25]
-    assert metrics.accuracy_by(np.full(8, np.nan), np.arange(8) < 2).empty
+    assert comparison.accuracy_by(np.ones(8), np.arange(8) < 2)["accuracy"].tolist() == [0.25]
+    assert comparison.accuracy_by(np.full(8, np.nan), np.arange(8) < 2).empty

@@ -1,0 +1,59 @@
+"""What leaves a run for others: its submission, and a line in the log of test evaluations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from helpers.core import storage
+from helpers.training.runs import Run
+
+_LOG = "test_evaluations.csv"
+
+_LOG_COLUMNS = ("utc", "model", "recipe", "seed", "accuracy", "key", "code_version", "data_fingerprint")
+
+
+def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
+    """Write the most probable class of every unlabelled image, in the order of the source's sample.
+
+    Args:
+        folder: of the profile's figures.
+        run: a finished run with `unlabelled_probabilities`.
+        names: of the images.
+
+    Returns:
+        `submission_<model>_<recipe>.csv`, columns `img_id`, `label`.
+    """
+    labels = run.predictions["unlabelled_probabilities"].argmax(axis=1)
+    file = folder / f"submission_{run.model}_{run.recipe}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    with storage.replacing(file) as partial:
+        pd.DataFrame({"img_id": list(names), "label": labels}).to_csv(partial, index=False, lineterminator="\n")
+    return file
+
+
+def log_test_evaluation(folder: Path, run: Run) -> None:
+    """Add a line to `test_evaluations.csv`, where the run has none yet: every look at the test set leaves one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    look = [run.record["finished"], run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
+    look += [run.record["code_version"], run.config["data_fingerprint"]]
+    looks, new = _read_log(folder), dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
+    if not (looks[["utc", "key"]] == [new["utc"], new["key"]]).all(axis=1).any():
+        with storage.replacing(folder / _LOG) as partial:
+            pd.concat([looks, pd.DataFrame([new])]).to_csv(partial, index=False)
+
+
+def count_test_evaluations(folder: Path, run: Run) -> int:
+    """How many runs of this one's recipe and seed were judged on test of its data, itself with them; see `log_test_evaluation`."""
+    this = {"model": run.model, "recipe": run.recipe, "seed": str(run.seed)}
+    this["data_fingerprint"] = run.config["data_fingerprint"]
+    return max(1, int((_read_log(folder)[list(this)] == list(this.values())).all(axis=1).sum()))
+
+
+def _read_log(folder: Path) -> pd.DataFrame:
+    """The log of looks at the test set, as text; columns that an older version did not write are empty."""
+    file = folder / _LOG
+    empty = pd.DataFrame(columns=list(_LOG_COLUMNS), dtype=str)
+    if not file.exists():
+        return empty
+    return pd.read_csv(file, dtype=str, keep_default_na=False).reindex(columns=empty.columns, fill_value="")
