@@ -20,7 +20,7 @@ from helpers.core import markers, paths, storage
 from helpers.core.errors import InputError
 from helpers.models import architecture
 from helpers.plots.scaling import STEP_NAMES, brief
-from helpers.report.tables import markdown
+from helpers.report.pages import markdown_table
 
 TABLE = paths.FIGURES / "full" / "scaling.csv"
 FIGURE = TABLE.with_suffix(".png")
@@ -160,7 +160,7 @@ def _steps(measured: pd.DataFrame) -> str:
             | {f"MiB, {size:,}": f"{peaks[size]:,.0f}" for size in sizes}
             | {"bytes an image": f"{_slope(peaks):,.0f}"}
         )
-    return markdown(pd.DataFrame(rows))
+    return markdown_table(pd.DataFrame(rows))
 
 
 def _figure(measured: pd.DataFrame) -> str:
@@ -231,7 +231,7 @@ def _hours_needed(measured: pd.DataFrame) -> str:
         f"measured (width {PRETRAINING.width:g}, {IMAGE_SIZE} px), counted by `helpers.analysis.costs`; decoding and batches have "
         f"{TARGETS[0].pixels:g} times the pixels, evaluation {TARGETS[0].classes // NUM_CLASSES} times the classes."
     )
-    return f"{markdown(pd.DataFrame(rows))}\n{words}"
+    return f"{markdown_table(pd.DataFrame(rows))}\n{words}"
 
 
 @functools.cache
@@ -242,7 +242,7 @@ def _multiply_adds(width: float, side: int) -> int:
 
 def _targets_table(rows: dict[str, Callable[[Target], str]]) -> str:
     table = [{"": name} | {f"{t.name}, {t.side} px": value(t) for t in TARGETS} for name, value in rows.items()]
-    return markdown(pd.DataFrame(table))
+    return markdown_table(pd.DataFrame(table))
 
 
 BLOCKS: dict[str, Callable[[pd.DataFrame], str]] = {
