@@ -5,36 +5,41 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What narrows or widens a run; see `make help`.
-DATA ?=
-WEIGHTS ?=
-PROFILE ?=
-NOTEBOOKS ?=
-MODELS ?=
-RECIPES ?=
-SEED ?=
-KILLS ?=
-SEEDS ?=
-SCHEDULER ?=
-IMAGES ?=
-SECONDS ?=
+NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
+         THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS
+
+unknown := $(filter-out $(NAMES) PYTHON PYTEST GLIBC_TUNABLES SHELL,\
+             $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
+ifneq ($(strip $(unknown)),)
+$(error There is no option $(strip $(unknown)); the options are $(NAMES), and `make help` explains them)
+endif
+
+# Values travel to the commands in the environment and are never pasted into a shell line, so any path is safe; `value`
+# takes them as they were written, where make would expand a `$`.
+$(foreach name,$(NAMES),$(eval override $(name) := $$(value $(name))))
+export $(NAMES)
+# bash gives SECONDS a meaning of its own.
+export FUZZ_SECONDS := $(SECONDS)
 
 # Only the options that were given reach the command line, which holds the defaults.
-option = $(if $(2),--$(1) '$(2)')
-OPTIONS := $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE)) \
-           $(call option,models,$(MODELS)) $(call option,recipes,$(RECIPES)) $(call option,seed,$(SEED)) \
-           $(if $(SKIP_UNREADABLE),--skip-unreadable) $(if $(TRACEBACK),--traceback)
+option = $${$(2):+--$(1) "$$$(2)"}
+OPTIONS := $(call option,data,DATA) $(call option,weights,WEIGHTS) $(call option,profile,PROFILE) \
+           $(call option,models,MODELS) $(call option,recipes,RECIPES) $(call option,seed,SEED) \
+           $${SKIP_UNREADABLE:+--skip-unreadable} $${TRACEBACK:+--traceback}
 
+# Relative to this folder and absolute for the workers of a sweep; `abspath` would split a path at its spaces.
+absolute = $(if $(filter /%,$(firstword $(1))),$(1),$(CURDIR)/$(1))
+ifdef RUNS
+export TINYIMAGE_RUNS := $(call absolute,$(RUNS))
+endif
+ifdef CACHE
+export TINYIMAGE_CACHE := $(call absolute,$(CACHE))
+endif
 ifdef WEIGHTS_SHA256
 export TINYIMAGE_WEIGHTS_SHA256 := $(WEIGHTS_SHA256)
 endif
-ifdef RUNS
-export TINYIMAGE_RUNS := $(abspath $(RUNS))
-endif
 ifdef MOST_FILES
 export TINYIMAGE_MOST_FILES := $(MOST_FILES)
-endif
-ifdef CACHE
-export TINYIMAGE_CACHE := $(abspath $(CACHE))
 endif
 ifdef CHECKPOINTS
 export TINYIMAGE_CHECKPOINTS := $(CHECKPOINTS)
@@ -47,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report test html lab tensorboard sweep bench scaling torture fuzz hostile data lint lock clean
+.PHONY: help setup report check test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -70,66 +75,43 @@ help: ## list the commands
 	@echo '  SCHEDULER=tcp://<host>:8786    a Dask scheduler; without it workers on this machine'
 	@echo '  CHECKPOINTS=<folder or URL>    where every worker finds the checkpoints of a run that lost its own'
 
-# Not on pyproject.toml: a changed rule of the linter must not install everything again.
-$(VENV)/.ready: requirements.lock
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v[:2] <= (3, 13) else "This project needs Python 3.11, 3.12 or 3.13 (TensorFlow has no package for %d.%d). Name one: make PYTHON=python3.12 report" % v[:2])'
-	@echo 'Setting up $(VENV) (once; about 3.5 GB)'
-	@rm -rf $(VENV)
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
-# One set-up at a time: the lock belongs to the process that this one becomes and to its children, and ends with the last of them.
-define ALONE
-import fcntl, os, sys
-lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o666)
-try:
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-except BlockingIOError:
-    print("Another make sets up $(VENV); this one waits for it", flush=True)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-os.set_inheritable(lock, True)
-os.execvp(sys.argv[2], sys.argv[2:])
-endef
-export ALONE
-
 setup: ## install the locked environment into .venv
-	@$(PYTHON) -c "$$ALONE" $(VENV).lock $(MAKE) --no-print-directory --quiet $(VENV)/.ready
+	@[ $(VENV)/.ready -nt requirements.lock ] || "$(PYTHON)" -I helpers/core/environment.py
 
 report: setup ## run the series and build the HTML report
-	@$(BIN)/python -m helpers.cli report $(call option,notebooks,$(NOTEBOOKS)) $(OPTIONS)
+	@$(BIN)/python -m helpers.cli report $(call option,notebooks,NOTEBOOKS) $(OPTIONS)
 
-test: setup ## check style and run every test
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check .
+check: lint ## check style, imports, types and the unit tests, in under 90 seconds
+	@$(BIN)/python -m pytest -m unit $(PYTEST)
+
+test: lint ## check style, imports and types, and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run
-	@$(BIN)/python -m helpers.cli html $(call option,profile,$(PROFILE))
+	@$(BIN)/python -m helpers.cli html $(call option,profile,PROFILE)
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=.
 
 sweep: setup ## make the runs of many seeds that are missing, on many workers
-	@$(BIN)/python -m helpers.cli sweep $(call option,seeds,$(SEEDS)) $(call option,scheduler,$(SCHEDULER)) $(OPTIONS)
+	@$(BIN)/python -m helpers.cli sweep $(call option,seeds,SEEDS) $(call option,scheduler,SCHEDULER) $(OPTIONS)
 
 tensorboard: setup ## browse the logs of all runs, the report's own curves among them
 	@$(BIN)/python -m helpers.cli logs
-	@$(BIN)/tensorboard --logdir '$(or $(TINYIMAGE_RUNS),runs)'
+	@$(BIN)/tensorboard --logdir "$${TINYIMAGE_RUNS:-runs}"
 
 bench: setup ## measure speed against the report's way (not a test)
-	@$(BIN)/python -m benchmarks.run $(call option,data,$(DATA)) $(call option,weights,$(WEIGHTS)) $(call option,profile,$(PROFILE))
+	@$(BIN)/python -m benchmarks.run $(call option,data,DATA) $(call option,weights,WEIGHTS) $(call option,profile,PROFILE)
 
 scaling: setup ## measure time and memory at IMAGES=10000,100000,1000000 (not a test; up to 20 GB in CACHE, deleted after)
-	@$(BIN)/python -m benchmarks.scaling $(call option,images,$(IMAGES))
+	@$(BIN)/python -m benchmarks.scaling $(call option,images,IMAGES)
 
 torture: setup ## kill the series KILLS times and compare what it leaves (not a test; KILLS=20, PROFILE=demo)
-	@$(BIN)/python tests/torture.py $(call option,kills,$(KILLS)) $(call option,profile,$(PROFILE)) \
-	    $(call option,notebooks,$(NOTEBOOKS))
+	@$(BIN)/python tests/torture.py $(call option,kills,KILLS) $(call option,profile,PROFILE) \
+	    $(call option,notebooks,NOTEBOOKS)
 
 fuzz: setup ## fuzz the readers of archives, annotations and images (not a test; SECONDS=600; Linux x86_64)
-	@$(BIN)/python tests/fuzz.py $(call option,seconds,$(SECONDS))
+	@$(BIN)/python tests/fuzz.py $(call option,seconds,FUZZ_SECONDS)
 
 hostile: setup ## count the bad sources that are refused or read right (for the README)
 	@$(BIN)/python tests/reliability.py
@@ -137,14 +119,19 @@ hostile: setup ## count the bad sources that are refused or read right (for the 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.cli data
 
-lint: setup ## format and check the code
+lint: setup ## check style, imports and types, and change nothing
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@output=$$($(BIN)/lint-imports --no-logo) || { echo "$$output"; exit 1; }
+	@$(BIN)/mypy
+
+format: setup ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
 lock: setup ## resolve requirements.lock again from pyproject.toml
-	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	    --no-header --no-annotate --upgrade pyproject.toml -o requirements.lock
+	    --no-header --no-annotate --upgrade --all-extras --group dev pyproject.toml -o requirements.lock
 
 clean: ## remove the environment, the HTML report and the figures of demo, smoke and quick (runs and data stay)
-	rm -rf $(VENV) $(VENV).lock build figures/demo figures/smoke figures/quick *.egg-info
+	rm -rf $(VENV) $(VENV).lock build figures/demo figures/smoke figures/quick *.egg-info .mypy_cache .import_linter_cache

@@ -1,23 +1,24 @@
 import ast
-import os
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import time
 import tomllib
 from importlib.metadata import packages_distributions
 
 import nbformat
-import pytest
 import yaml
 
 from helpers.core import paths
 
 
-def project():
-    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+def pyproject():
+    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text())
+
+
+def direct_dependencies():
+    """Names of the packages of every group."""
+    project, groups = pyproject()["project"], pyproject()["dependency-groups"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values(), *groups.values()]
+    return {name_of(requirement) for requirements in lists for requirement in requirements}
 
 
 def name_of(requirement):
@@ -30,7 +31,7 @@ def locked():
 
 
 def test_the_lock_has_every_dependency_with_a_hash():
-    assert {name_of(requirement) for requirement in project()["dependencies"]} <= locked()
+    assert direct_dependencies() <= locked()
     text = (paths.ROOT / "requirements.lock").read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
     assert all("--hash=sha256:" in entry for entry in entries)
@@ -40,17 +41,16 @@ def test_conda_users_get_the_same_lock_and_no_list_of_their_own():
     environment = yaml.safe_load((paths.ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
     assert pip == {"pip": ["-r requirements.lock"]}
-    assert conda == [f"python {project()['requires-python']}", "pip"]
+    assert conda == [f"python {pyproject()['project']['requires-python']}", "pip"]
 
 
-def test_packages_of_the_mission_are_direct_dependencies():
-    direct = {name_of(requirement) for requirement in project()["dependencies"]}
-    assert {"tensorflow", "jupyterlab", "papermill", "matplotlib", "seaborn", "pandas"} <= direct
+def test_the_notebooks_packages_are_direct_dependencies():
+    assert {"tensorflow", "jupyterlab", "papermill", "matplotlib", "seaborn", "pandas"} <= direct_dependencies()
 
 
-def test_the_makefile_checks_the_same_versions_of_python():
-    assert project()["requires-python"] == ">=3.11,<3.14"
-    assert "(3, 11) <= v[:2] <= (3, 13)" in (paths.ROOT / "Makefile").read_text()
+def test_tools_of_development_are_no_runtime_dependencies():
+    runtime = {name_of(requirement) for requirement in pyproject()["project"]["dependencies"]}
+    assert runtime.isdisjoint({"pytest", "ruff", "mypy", "hypothesis", "playwright", "uv"})
 
 
 def test_licence_and_citation_name_the_contributors_and_the_report():
@@ -64,6 +64,10 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
 ASKED_FOR_BY_NAME = {
     "anywidget": ("helpers/explore/widgets.py", "go.FigureWidget("),  # plotly needs it there
     "bokeh": ("helpers/cluster/sweep.py", "client.dashboard_link"),  # distributed shows its dashboard with it
+    "import-linter": ("Makefile", "lint-imports"),
+    "mypy": ("Makefile", "mypy"),
+    "nbstripout": (".pre-commit-config.yaml", "nbstripout"),
+    "uv": ("helpers/core/environment.py", 'locked_entry("uv")'),
     "furo": ("helpers/report/site.py", '"html_theme": "furo"'),
     "jupyterlab": ("Makefile", "jupyter lab"),
     "myst-nb": ("helpers/report/site.py", '"myst_nb"'),
@@ -99,17 +103,17 @@ def packages_of(modules):
 
 
 def test_every_import_is_declared():
-    declared = {name_of(requirement) for requirement in project()["dependencies"]}
-    found = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
-    assert {module for module, packages in found.items() if not packages & declared} == set()
+    declared = direct_dependencies()
+    packages = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
+    assert {module for module, names in packages.items() if not names & declared} == set()
 
 
 def test_every_declared_dependency_is_used():
-    declared = {name_of(requirement) for requirement in project()["dependencies"]}
-    found = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
-    assert declared - set().union(*found.values()) == set(ASKED_FOR_BY_NAME)
-    for file, words in ASKED_FOR_BY_NAME.values():
-        assert words in (paths.ROOT / file).read_text()
+    declared = direct_dependencies()
+    packages = packages_of(imported(sources_of("helpers", "benchmarks", "tests")))
+    assert declared - set().union(*packages.values()) == set(ASKED_FOR_BY_NAME)
+    for file, text in ASKED_FOR_BY_NAME.values():
+        assert text in (paths.ROOT / file).read_text()
 
 
 def test_nothing_is_loaded_that_can_run_code():
@@ -123,50 +127,3 @@ def test_nothing_is_loaded_that_can_run_code():
     assert names.isdisjoint({"eval", "exec", "read_pickle", "enable_unsafe_deserialization"})
     options = {(keyword.arg, getattr(keyword.value, "value", None)) for call in calls for keyword in call.keywords}
     assert options.isdisjoint({("safe_mode", False), ("allow_pickle", True), ("shell", True)})
-
-
-# Stands in for Python where the Makefile makes the environment, which takes minutes: says when, and waits a second.
-SLOW_PYTHON = """#!/bin/sh
-case "$1 $2" in
-    "-m venv") echo begin >> log; sleep 1; mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; echo end >> log ;;
-    "-m pip") ;;
-    *) exec REAL "$@" ;;
-esac
-"""
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    shutil.copy(paths.ROOT / "Makefile", tmp_path)
-    (tmp_path / "requirements.lock").write_text("")
-    python = tmp_path / "slow_python"
-    python.write_text(SLOW_PYTHON.replace("REAL", sys.executable))
-    python.chmod(0o755)
-    return tmp_path
-
-
-def start_set_up(checkout):
-    command = ["make", "setup", f"PYTHON={checkout / 'slow_python'}"]
-    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "PYTHON")}
-    options = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "start_new_session": True}
-    return subprocess.Popen(command, cwd=checkout, env=clean, **options)
-
-
-def test_of_two_set_ups_at_once_one_waits_and_nothing_is_made_twice(checkout):
-    output = [process.communicate(timeout=60)[0] for process in [start_set_up(checkout), start_set_up(checkout)]]
-    assert (checkout / "log").read_text() == "begin\nend\n"
-    assert sorted(text.count("this one waits for it") for text in output) == [0, 1], output
-    assert (checkout / ".venv" / ".ready").exists()
-    assert start_set_up(checkout).communicate(timeout=60)[0] == ""
-
-
-def test_a_set_up_that_was_killed_leaves_no_lock_and_is_done_again(checkout):
-    first = start_set_up(checkout)
-    while not (checkout / "log").exists():
-        assert first.poll() is None
-        time.sleep(0.05)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-    output, _ = start_set_up(checkout).communicate(timeout=60)
-    assert (checkout / "log").read_text() == "begin\nbegin\nend\n", output
-    assert (checkout / ".venv" / ".ready").exists()
