@@ -35,15 +35,15 @@ def judge(
     Returns:
         Columns `claim`, `verdict`, `evidence`; the verdict is "not judged" where what it needs is not there.
     """
-    found = selection.by_recipe(runs, seed)
+    runs_by_recipe = selection.by_recipe(runs, seed)
     answers = (
-        ("MobileNetV2 transfer is the best of the three.", _best(found)),
-        ("There is no sign of a plateau in learning.", _plateau(found)),
-        ("Validation above training accuracy may be chance, or easier images.", _validation_above(found)),
-        ("The shallow CNN is worse than chance.", _chance(found)),
-        ("Transfer saves compute.", _compute(found)),
-        ("More epochs, perhaps grokking, would help.", _more_epochs(found)),
-        ("k-fold cross-validation costs too much.", _folds(found, folds)),
+        ("MobileNetV2 transfer is the best of the three.", _best(runs_by_recipe)),
+        ("There is no sign of a plateau in learning.", _plateau(runs_by_recipe)),
+        ("Validation above training accuracy may be chance, or easier images.", _validation_above(runs_by_recipe)),
+        ("The shallow CNN is worse than chance.", _chance(runs_by_recipe)),
+        ("Transfer saves compute.", _compute(runs_by_recipe)),
+        ("More epochs, perhaps grokking, would help.", _more_epochs(runs_by_recipe)),
+        ("k-fold cross-validation costs too much.", _folds(runs_by_recipe, folds)),
         ("64 x 64 images may show their class badly.", _size(sweep)),
         ("The labels may be wrong.", _labels(n_wrong_labels)),
     )
@@ -56,21 +56,21 @@ def sentence(run: Run) -> str:
 
 
 Answer = tuple[str, str]
-Found = dict[tuple[str, str], Run]
+RunsByRecipe = dict[tuple[str, str], Run]
 
 
 def _missing(what: str) -> Answer:
     return NO_RUN, f"Needs {what}, which is not there."
 
 
-def _best(found: Found) -> Answer:
-    mine = selection.best(run for run in found.values() if run.model == "mobilenetv2")
-    rival = selection.best(run for run in found.values() if run.model != "mobilenetv2")
+def _best(runs_by_recipe: RunsByRecipe) -> Answer:
+    mine = selection.best(run for run in runs_by_recipe.values() if run.model == "mobilenetv2")
+    rival = selection.best(run for run in runs_by_recipe.values() if run.model != "mobilenetv2")
     if mine is None or rival is None:
         return _missing("a run of MobileNetV2 and one of another network")
     p_value = comparison.mcnemar(mine.is_right(), rival.is_right())
     ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
-    verdict = "undecided" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "does not hold"
+    verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
         f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
         f"(McNemar's exact test, {p_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
@@ -78,78 +78,94 @@ def _best(found: Found) -> Answer:
     )
 
 
-def _plateau(found: Found) -> Answer:
+def _plateau(runs_by_recipe: RunsByRecipe) -> Answer:
     log = reported.curves()["validation_accuracy"]
     first, late = _pace(log)
-    verdict = "does not hold" if late <= 0 else "holds" if late >= first / 4 else "holds in part"
-    words = [f"In the report's log of MobileNetV2, {_pace_words(log)}."]
-    run = found.get(("mobilenetv2", "as_coded"))
+    verdict = "not supported" if late <= 0 else "holds" if late >= first / 4 else "partly supported"
+    sentences = [f"In the report's log of MobileNetV2, {_pace_text(log)}."]
+    run = runs_by_recipe.get(("mobilenetv2", "as_coded"))
     if run is not None and len(run.history) >= 4:
-        words.append(f"Here, {_name(run)}: {_pace_words(run.history['validation_accuracy'])}.")
-    return verdict, " ".join([*words, "Still rising is not the same as undiminished."])
+        sentences.append(f"Here, {_name(run)}: {_pace_text(run.history['validation_accuracy'])}.")
+    return verdict, " ".join([*sentences, "Still rising is not the same as undiminished."])
 
 
-def _validation_above(found: Found) -> Answer:
+def _validation_above(runs_by_recipe: RunsByRecipe) -> Answer:
     log = reported.curves()
     above = log["validation_accuracy"] - log["train_accuracy"]
     noise = np.ptp(metrics.accuracy_interval(log["validation_accuracy"].iloc[-1], _REPORTED_IMAGES)) / 2
-    words = (
+    evidence = (
         f"In the report's log validation lies above training in {(above > 0).sum()} of {len(log)} epochs, by "
         f"{_points(above.mean())} on average; chance in {_REPORTED_IMAGES:,} images explains {_points(noise)}."
     )
-    runs = [found[key] for key in (("mobilenetv2", "as_coded"), ("mobilenetv2", "as_reported")) if key in found]
+    runs = [
+        runs_by_recipe[key]
+        for key in (("mobilenetv2", "as_coded"), ("mobilenetv2", "as_reported"))
+        if key in runs_by_recipe
+    ]
     if not runs:
-        return "not chance", f"{words} To tell what it is instead needs a run of MobileNetV2 as coded or as reported."
+        return (
+            "not explained by chance",
+            f"{evidence} To tell what it is instead needs a run of MobileNetV2 as coded or as reported.",
+        )
     last, clean = runs[0].history.iloc[-1], runs[0].result("train_clean")["accuracy"]
     if last["accuracy"] >= last["validation_accuracy"]:
-        verdict = "not seen here"
+        verdict = "not reproduced"
     else:
         explained = clean >= runs[0].result("validation")["accuracy_low"], clean > last["accuracy"]
-        verdict = "explained otherwise" if explained[0] else "explained in part" if explained[1] else "not explained"
+        verdict = (
+            "explained by dropout and augmentation"
+            if explained[0]
+            else "partly explained by dropout and augmentation"
+            if explained[1]
+            else "not explained"
+        )
     return verdict, (
-        f"{words} Here, {_name(runs[0])}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
+        f"{evidence} Here, {_name(runs[0])}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
         f"while the network still changes; the finished network has {clean:.1%} on training images as they are and "
         f"{last['validation_accuracy']:.1%} on validation."
     )
 
 
-def _chance(found: Found) -> Answer:
+def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
     value, num_classes = REPORTED["shallow_cnn"].accuracy, NUM_CLASSES
     low, high = metrics.accuracy_interval(value, _REPORTED_IMAGES)
-    words = (
+    evidence = (
         f"{value:.1%} of {_REPORTED_IMAGES:,} images, the most the report can have measured on, has the 95 % interval "
-        f"{low:.2%} to {high:.2%}; a guess among {num_classes} classes gives {1 / num_classes:.0%}."
+        f"{low:.2%} to {high:.2%}; chance level among {num_classes} classes is {1 / num_classes:.0%}."
     )
-    run = found.get(("shallow_cnn", "as_reported"))
+    run = runs_by_recipe.get(("shallow_cnn", "as_reported"))
     if run is not None:
         classes_here = run.predictions["test_probabilities"].shape[1]
         here = comparison.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
-        words += f" Here the recipe gives {_test(run)}, {here}."
+        evidence += f" Here the recipe gives {_test(run)}, {here}."
     verdict = comparison.versus_chance(value, _REPORTED_IMAGES, num_classes)
-    return "holds" if verdict == "below chance" else "does not hold", words
+    return "holds" if verdict == "below chance" else "not supported", evidence
 
 
-def _compute(found: Found) -> Answer:
-    pairs = [(found.get(("mobilenetv2", name)), found.get(("deep_cnn", name))) for name in ("improved", "as_reported")]
+def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
+    pairs = [
+        (runs_by_recipe.get(("mobilenetv2", name)), runs_by_recipe.get(("deep_cnn", name)))
+        for name in ("improved", "as_reported")
+    ]
     transfer, scratch = next((pair for pair in pairs if None not in pair), (None, None))
     if transfer is None:
         return _missing("MobileNetV2 and the deep CNN by the same recipe, improved or as reported")
     goal = scratch.history["validation_accuracy"].max()
     own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
-    words = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
+    evidence = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
-        return "does not hold", f"{words}{_name(transfer)}, never reaches that."
+        return "not supported", f"{evidence}{_name(transfer)}, never reaches that."
     around = _around(transfer)
     outside = "was not measured, since the run was resumed" if around is None else f"took it {duration(around)} more"
-    return "holds" if reached + (around or 0) < own else "does not hold", (
-        f"{words}{_name(transfer)}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
+    return "holds" if reached + (around or 0) < own else "not supported", (
+        f"{evidence}{_name(transfer)}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
         f"none were kept from before, and the evaluation) {outside}. What the pretraining cost is in neither."
     )
 
 
-def _more_epochs(found: Found) -> Answer:
+def _more_epochs(runs_by_recipe: RunsByRecipe) -> Answer:
     pairs = [
-        (found.get((model, "as_reported")), found.get((model, "improved")))
+        (runs_by_recipe.get((model, "as_reported")), runs_by_recipe.get((model, "improved")))
         for model in ("deep_cnn", "mobilenetv2", "shallow_cnn")
     ]
     before, after = next((pair for pair in pairs if None not in pair), (None, None))
@@ -160,32 +176,34 @@ def _more_epochs(found: Found) -> Answer:
     by_recipe = new[:n].max() - old[:n].max()
     by_epochs = old.max() - old[: max(1, len(old) // 2)].max()
     noise = np.ptp(metrics.accuracy_interval(old.max(), before.result("validation")["n"]))
-    verdict = "holds" if by_epochs > by_recipe else "less than the recipe"
+    verdict = "holds" if by_epochs > by_recipe else "partly supported" if by_epochs >= noise else "not supported"
     if max(by_recipe, by_epochs) < noise:
-        verdict = "undecided"
-    learned = max(run.result("train_clean")["accuracy"] for run in found.values() if run.recipe != "improved")
+        verdict = "inconclusive"
+    learned = max(run.result("train_clean")["accuracy"] for run in runs_by_recipe.values() if run.recipe != "improved")
     return verdict, (
         f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
         f"accuracy; the improved recipe, with a network of its own, changes the best of the first {n} epochs by "
-        f"{_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) comes after a small training set is known by heart; the "
+        f"{_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) sets in after a small training set has been memorised; the "
         f"highest accuracy on training images of the recipes as "
         f"reported and as coded is {learned:.1%}."
     )
 
 
-def _folds(found: Found, folds: pd.DataFrame) -> Answer:
+def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
     if folds.empty:
         return _missing("the cross-validation of notebook 04")
     mean, n = folds["accuracy"].mean(), folds["n"].mean()
-    words = (
+    evidence = (
         f"On features computed once, {len(folds)} folds need as many linear classifiers: accuracy "
         f"{folds['accuracy'].min():.1%} to {folds['accuracy'].max():.1%}, standard deviation {_points(folds['accuracy'].std())}, "
         f"where chance in {n:,.0f} images gives {_points((mean * (1 - mean) / n) ** 0.5)}."
     )
-    deep = found.get(("deep_cnn", "as_reported"))
+    deep = runs_by_recipe.get(("deep_cnn", "as_reported"))
     if deep is not None:
-        words += f" {_name(deep)}, would take {duration(len(folds) * deep.record['train_seconds'])} for as many folds."
-    return "not for frozen features", words
+        evidence += (
+            f" {_name(deep)}, would take {duration(len(folds) * deep.record['train_seconds'])} for as many folds."
+        )
+    return "not supported for frozen features", evidence
 
 
 def _size(sweep: pd.DataFrame) -> Answer:
@@ -193,7 +211,7 @@ def _size(sweep: pd.DataFrame) -> Answer:
         return _missing("the resolution sweep of notebook 04")
     scaled = sweep[sweep["input_range"] == sweep["input_range"].iloc[-1]].sort_values("input_size")
     small, best = scaled.iloc[0], scaled.loc[scaled["accuracy"].idxmax()]
-    return "holds in part" if best["low"] > small["high"] else "undecided", (
+    return "partly supported" if best["low"] > small["high"] else "inconclusive", (
         f"The same frozen network reads {small['accuracy']:.1%} ({_interval(small)}) of the images at "
         f"{small['input_size']:.0f} px, and {best['accuracy']:.1%} ({_interval(best)}) when the same images are enlarged to "
         f"{best['input_size']:.0f} px. Enlarging adds no detail, so a gain was lost in how the network was fed, not in the "
@@ -233,7 +251,7 @@ def _pace(values: pd.Series) -> tuple[float, float]:
     return float(gains.iloc[0]), float(gains.tail(3).mean())
 
 
-def _pace_words(values: pd.Series) -> str:
+def _pace_text(values: pd.Series) -> str:
     first, late = _pace(values)
     return f"validation gains {_points(first)} from epoch 1 to 2 and {_points(late)} an epoch over the last three"
 

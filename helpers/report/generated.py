@@ -74,7 +74,7 @@ def _results() -> str:
         f"- {results.ABOUT_INTERVALS}; `full` trains three seeds where a run takes up to 30 minutes, and one where it takes longer.",
         f"- {results.ABOUT_SECONDS}, on {', '.join(sorted({run.record['hardware'] for run in runs}))}.{_on_fewer_threads(runs)}",
         f"- Weights: {_weights(runs)}. Data: {runs[0].record['data']['description']}, fingerprint {runs[0].config['data_fingerprint']}.",
-        f"- Judged on test {_looks(folder, runs)}; [every look is logged](figures/full/test_evaluations.csv).",
+        f"- Each recipe was evaluated on test {_test_evaluations(folder, runs)}; [every evaluation is logged](figures/full/test_evaluations.csv).",
         "- A record has the recipe, the history, all probabilities and versions. Of the best network there is a "
         "[model card](figures/full/model_card.md).",
     ]
@@ -83,16 +83,16 @@ def _results() -> str:
     return "\n".join([*parts, ""]) + "\n"
 
 
-def _looks(folder: Path, runs: list[Run]) -> str:
-    looks = {
+def _test_evaluations(folder: Path, runs: list[Run]) -> str:
+    counts = {
         f"{name_of(run.model, run.recipe)}, seed {run.seed}": evaluations.count_test_evaluations(folder, run)
         for run in runs
     }
-    more = [f"{name} ({n} times)" for name, n in looks.items() if n > 1]
+    repeated = "; ".join(f"{name} ({n} times)" for name, n in counts.items() if n > 1)
     return "once" + (
-        ", but for what was trained again, each recipe chosen by validation, after a change of recipe or code or where its "
-        f"network was gone: {'; '.join(more)}"
-        if more
+        ", except where it was retrained after a change of recipe or code or after the loss of its network, each time with the "
+        f"recipe chosen on validation: {repeated}"
+        if repeated
         else ""
     )
 
@@ -122,7 +122,7 @@ def _on_fewer_threads(runs: list[Run]) -> str:
         for run in runs
         if run.record["threads"] < most
     ]
-    return f" Runs had {most} threads, but for {'; '.join(fewer)}." if fewer else ""
+    return f" Runs had {most} threads, except {'; '.join(fewer)}." if fewer else ""
 
 
 def _short(sha256: str) -> str:
@@ -175,7 +175,7 @@ def _shallow_loss(fitting: float) -> str:
     table, link = found
     first, last, curve = table.iloc[0], table.iloc[-1], REPORTED_L2_CURVE
     return (
-        f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where a guess has {math.log(NUM_CLASSES):.2f}, is most likely that of a penalised network. The speed "
+        f"**The shallow CNN's loss of {REPORTED['shallow_cnn'].loss}**, where chance level is {math.log(NUM_CLASSES):.2f}, is most likely that of a penalised network. The speed "
         f"at which the report's curve with L2 falls fits about {fitting:.0f} images a batch and the recipe of the released code. Trained so, the objective of "
         f"cross-entropy and penalties falls from {first['objective']:.1f} to {last['objective']:.1f} in {len(table)} epochs, where figure 2 falls from "
         f"{curve.first:g} to {curve.last:g}, and ends at {last['validation_objective']:.1f} on validation. The batch was fitted to that curve, not to the "
@@ -300,8 +300,8 @@ def _torture(counts: dict[str, Any]) -> str:
     met = ", ".join(f"{moment} ({n})" for moment, n in counts["met"].items())
     return (
         f"Kills survived: **{counts['survived']} of {counts['kills']}**, profile `{counts['profile']}`, notebooks: {counts['notebooks']}: the whole process tree "
-        f"was killed, and the same command went on to the end. {counts['equal']} of {counts['runs']} runs compared have the "
-        f"history and predictions, bit for bit, of a series that nobody killed, and {counts['tables_equal']} of "
+        f"was killed, and the same command resumed and finished. {counts['equal']} of {counts['runs']} runs compared have the "
+        f"history and predictions, bit for bit, of an uninterrupted series, and {counts['tables_equal']} of "
         f"{counts['series']} series its tables and the same set of figures. What the kills met: {met}"
     )
 

@@ -42,11 +42,11 @@ TEST_SOURCES = {
     "official_val": "the official validation images of Tiny ImageNet-200",
 }
 
-ABOUT_INTERVALS = "The interval is for other images and, where there are several seeds, for other seeds too"
+ABOUT_INTERVALS = "Intervals cover the choice of images and, where there are several seeds, of the seed"
 
 ABOUT_SECONDS = (
-    "Training is the time of all epochs on the wall, the median over seeds, with whatever else the machine did meanwhile and without the computation of "
-    "frozen features"
+    "Training is the wall-clock time of all epochs, the median over seeds, on a machine that did other work as well, and "
+    "without the computation of frozen features"
 )
 
 MAIN_FIGURES = (

@@ -205,10 +205,10 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
 
 
 def concentrated_losses_note(runs: Sequence[Run]) -> str:
-    """A sentence on each run whose mean loss on test comes mostly from few images; "" where there is none."""
+    """A sentence on each run of whose mean loss on test few images account for most; "" where there is none."""
     return "".join(
-        f" The loss of {row.Model}, {row.Recipe}, seed {row.seed}, is made by few images: {row.share_of_images:.1%} of them, to whose true class it gives next to no "
-        f"probability, have {row.share_of_loss:.0%} of it; the median is {row.median_loss:.1f}."
+        f" {row.share_of_images:.1%} of the images account for {row.share_of_loss:.0%} of the loss of {row.Model}, {row.Recipe}, "
+        f"seed {row.seed}, which assigns their true class almost no probability; its median loss is {row.median_loss:.1f}."
         for row in confident_mistakes(runs).itertuples()
         if row.share_of_loss > 0.5
     )

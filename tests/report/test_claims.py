@@ -40,7 +40,7 @@ def test_every_claim_has_an_answer_even_without_a_run():
 
 
 @pytest.mark.parametrize(
-    ("mine", "rival", "expected"), [(60, 30, "holds"), (30, 60, "does not hold"), (31, 30, "undecided")]
+    ("mine", "rival", "expected"), [(60, 30, "holds"), (30, 60, "not supported"), (31, 30, "inconclusive")]
 )
 def test_the_best_model_is_decided_by_a_test_on_the_same_images(make, mine, rival, expected):
     runs = [make("mobilenetv2", "improved", right=mine), make("deep_cnn", "as_reported", right=rival)]
@@ -59,7 +59,7 @@ def test_the_best_run_of_each_side_is_compared(make):
 
 def test_the_plateau_is_read_from_the_report_s_own_log(make):
     found, evidence = verdict("plateau")
-    assert found == "holds in part"  # 5.65 points at first, 0.41 a late epoch
+    assert found == "partly supported"  # 5.65 points at first, 0.41 a late epoch
     assert "5.6 points" in evidence and "0.4 points" in evidence and "Here" not in evidence
     run = make("mobilenetv2", "as_coded", validation=(0.1, 0.3, 0.35, 0.36), training=(0.1,) * 4)
     assert "Here, MobileNetV2, as coded: validation gains 20.0 points" in verdict("plateau", [run])[1]
@@ -68,11 +68,11 @@ def test_the_plateau_is_read_from_the_report_s_own_log(make):
 @pytest.mark.parametrize(
     ("fit", "clean", "expected"),
     [
-        (0.20, 0.50, "explained otherwise"),  # right on 30 % of validation
-        (0.20, 0.29, "explained otherwise"),  # within the interval of validation
-        (0.10, 0.15, "explained in part"),
+        (0.20, 0.50, "explained by dropout and augmentation"),  # right on 30 % of validation
+        (0.20, 0.29, "explained by dropout and augmentation"),  # within the interval of validation
+        (0.10, 0.15, "partly explained by dropout and augmentation"),
         (0.20, 0.18, "not explained"),
-        (0.40, 0.50, "not seen here"),
+        (0.40, 0.50, "not reproduced"),
     ],
 )
 def test_training_images_as_they_are_explain_validation_above_training(make, fit, clean, expected):
@@ -83,13 +83,13 @@ def test_training_images_as_they_are_explain_validation_above_training(make, fit
 
 
 def test_validation_above_training_in_every_epoch_is_not_chance():
-    assert verdict("above")[0] == "not chance"
+    assert verdict("above")[0] == "not explained by chance"
 
 
 @pytest.mark.parametrize(("right", "where"), [(1, "below chance"), (20, "at chance"), (60, "above chance")])
 def test_less_than_one_per_cent_is_not_worse_than_chance(make, right, where):
     found, evidence = verdict("chance", [make("shallow_cnn", "as_reported", right=right)])
-    assert found == verdict("chance")[0] == "does not hold"
+    assert found == verdict("chance")[0] == "not supported"
     assert "0.73% to 1.10%" in evidence and where in evidence
     assert "Here" not in verdict("chance")[1]
 
@@ -120,7 +120,7 @@ def test_transfer_is_judged_by_the_time_to_the_other_s_accuracy(make):
 )
 def test_transfer_that_takes_longer_saves_nothing(make, settings):
     scratch = make("deep_cnn", "improved", validation=(0.1, 0.2, 0.3), seconds=100)
-    assert verdict("compute", [scratch, make("mobilenetv2", "improved", **settings)])[0] == "does not hold"
+    assert verdict("compute", [scratch, make("mobilenetv2", "improved", **settings)])[0] == "not supported"
 
 
 def test_recipes_are_not_mixed_when_compute_is_compared(make):
@@ -132,9 +132,10 @@ def test_recipes_are_not_mixed_when_compute_is_compared(make):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ((0.1, 0.20, 0.20, 0.21), (0.3, 0.5, 0.6, 0.7), "less than the recipe"),
+        ((0.1, 0.20, 0.20, 0.21), (0.3, 0.5, 0.6, 0.7), "not supported"),
         ((0.1, 0.20, 0.50, 0.60), (0.1, 0.2, 0.4, 0.5), "holds"),
-        ((0.1, 0.20, 0.20, 0.21), (0.1, 0.2, 0.2, 0.22), "undecided"),
+        ((0.1, 0.20, 0.45, 0.46), (0.3, 0.7, 0.8, 0.9), "partly supported"),
+        ((0.1, 0.20, 0.20, 0.21), (0.1, 0.2, 0.2, 0.22), "inconclusive"),
     ],
 )
 def test_more_epochs_are_weighed_against_another_recipe(make, old, new, expected):
@@ -158,13 +159,13 @@ def test_recipes_are_compared_at_the_same_epoch(make):
 def test_folds_are_compared_with_chance_and_with_training_from_pixels(make):
     folds = pd.DataFrame({"fold": [1, 2, 3], "n": 400, "accuracy": [0.48, 0.50, 0.52], "low": 0.4, "high": 0.6})
     found, evidence = verdict("folds", folds=folds)
-    assert found == "not for frozen features"
+    assert found == "not supported for frozen features"
     assert "48.0% to 52.0%, standard deviation 2.0 points, where chance in 400 images gives 2.5 points" in evidence
     deep = make("deep_cnn", "as_reported", seconds=100)
     assert "15 min for as many folds" in verdict("folds", [deep], folds)[1]
 
 
-@pytest.mark.parametrize(("accuracy", "expected"), [(0.7, "holds in part"), (0.42, "undecided")])
+@pytest.mark.parametrize(("accuracy", "expected"), [(0.7, "partly supported"), (0.42, "inconclusive")])
 def test_enlarging_shows_how_much_was_lost_in_feeding(accuracy, expected):
     sweep = pd.DataFrame(
         {

@@ -50,7 +50,7 @@ def test_runs_on_fewer_threads_are_named(tmp_path, monkeypatch):
     runs.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "full" / "records")
     assert "threads" not in generated._results()
     runs.write_record(write_run(tmp_path, "deep_cnn", "improved", 1, threads=1), tmp_path / "full" / "records")
-    assert "Runs had 2 threads, but for Deep CNN, improved, seed 1 (1)." in generated._results()
+    assert "Runs had 2 threads, except Deep CNN, improved, seed 1 (1)." in generated._results()
 
 
 def test_missing_markers_are_refused():

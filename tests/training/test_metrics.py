@@ -267,3 +267,18 @@ def test_accuracy_by_groups_equally_many_and_leaves_out_unknown_values():
 def test_accuracy_by_equal_values_is_one_group():
     assert comparison.accuracy_by(np.ones(8), np.arange(8) < 2)["accuracy"].tolist() == [0.25]
     assert comparison.accuracy_by(np.full(8, np.nan), np.arange(8) < 2).empty
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_has_the_values_of_its_formula(p_values):
+    order = np.argsort(p_values, kind="stable")
+    expected = np.empty(len(order))
+    stepwise = np.maximum.accumulate(np.asarray(p_values)[order] * np.arange(len(order), 0, -1))
+    expected[order] = np.minimum(stepwise, 1)
+    assert comparison.holm(np.array(p_values)) == pytest.approx(expected, abs=1e-12)
+
+
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_mcnemar_has_the_values_of_the_binomial_test(only_first, only_second):
+    expected = stats.binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
+    assert comparison.mcnemar(*right(5, only_first, only_second, 2)) == pytest.approx(expected, abs=1e-12)
