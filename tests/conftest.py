@@ -20,6 +20,27 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
+TRAINING = ("models", "training", "test_cli.py", "test_notebooks.py", "test_experiment.py", "test_interruption.py")
+TRAINING += ("test_concurrency.py", "test_benchmarks.py", "test_scaling.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Mark each test by what it needs, so that `make check` can leave out what is slow; an explicit mark goes first."""
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("unit", "training", "browser", "cluster")):
+            item.add_marker(needs_of(item))
+
+
+def needs_of(item):
+    """Name of the marker of a test, by its folder, its module and its fixtures."""
+    place = item.path.relative_to(Path(__file__).parent).parts[0]
+    if place == "cluster":
+        return "cluster"
+    if place == "test_jupyterlab.py" or "chromium" in item.fixturenames:
+        return "browser"
+    return "training" if place in TRAINING else "unit"
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("TINYIMAGE_CACHE", str(tmp_path / "cache"))
