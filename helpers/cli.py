@@ -115,7 +115,10 @@ def sweep_command(
     lab = open_experiment(name, data, weights if needs_weights else None, output, seed)
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
         storage.clear_partial(lab.output)
-        problems = sweep.sweep(lab, seeds, scheduler, runtime.wanted_threads() or 1)
+        try:
+            problems = sweep.sweep(lab.plans(seeds), lab.keep, scheduler, runtime.wanted_threads() or 1)
+        finally:
+            lab.write_tables()
         _update_readme(name, lab.output)
     for run, problem in problems.items():
         print(f"Failed: {run}: {problem}", flush=True)

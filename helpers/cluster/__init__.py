@@ -1,1 +1,1 @@
-"""Many runs on a Dask cluster."""
+"""A sweep of runs on a Dask cluster."""

@@ -1,37 +1,45 @@
-"""Runs on other processes and machines, by Dask: those that are missing go out, and come back as if made at home.
+"""Train the runs that are missing on the workers of a Dask cluster, one process a run.
 
-A run is described by data (recipe, seed, hashes of images and weights), so any worker that has this project can make it. Images
-and weights go to each worker once, from this machine over HTTP; a finished run comes back with the hashes of its files.
+A run is described by data (recipe, seed, split, hashes of images and weights), so any worker that has this project can train
+it. Images and weights are sent to each machine once, over Dask's own connections; a worker that lacks one, or finds it damaged,
+hands its job back and gets the file. A finished run comes back as the files of its folder, with their checksums.
 """
 
-from collections.abc import Iterator
+import pickle
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from urllib.parse import urlparse
+from dataclasses import replace
+from pathlib import Path
 
 import distributed
 from distributed import CancelledError, Client, Future, LocalCluster
 
-from helpers.cluster import parcels
-from helpers.cluster.jobs import Job, carry_out
-from helpers.cluster.parcels import Parcel
+from helpers.cluster import worker
+from helpers.cluster.worker import Job, Outcome
 from helpers.core import paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data import dataset
-from helpers.experiment import Experiment
 from helpers.models import runtime
 from helpers.training import checkpoints, runs
 from helpers.training.plans import Plan
+from helpers.training.runs import Run
 
-PATIENCE = 60  # seconds to wait for a scheduler
-RETRIES = 2  # of a run whose process ended, as by a full disk or for lack of memory; it goes on from its checkpoint
+CONNECT_SECONDS = 60  # to wait for a scheduler
+POLL_SECONDS = 5  # between looks at the workers
+RETRIES = 2  # of a run whose process ended, as by a full disk or for lack of memory; it resumes from its checkpoint
+_PART_BYTES = 2**24  # of a file in one message
 
 
-def sweep(lab: Experiment, n_seeds: int, scheduler: str = "", threads: int = 1) -> dict[str, str]:
-    """Make the runs that are missing, each on one worker, and keep what comes back.
+def sweep(
+    plans: list[Plan], on_finished: Callable[[Run], None], scheduler: str = "", threads: int = 1
+) -> dict[str, str]:
+    """Train the runs that are missing, each on one worker, and keep their folders.
 
     Args:
-        lab: data, weights, profile; which models and recipes.
-        n_seeds: runs of each recipe, with consecutive seeds.
+        plans: all on the same data set.
+        on_finished: called with each run that comes back.
         scheduler: address of a Dask scheduler, such as "tcp://host:8786"; "" for workers on this machine, as many as its
             cores allow.
         threads: of each run.
@@ -40,54 +48,176 @@ def sweep(lab: Experiment, n_seeds: int, scheduler: str = "", threads: int = 1) 
         Why runs have no result, by their names; empty where all have one.
 
     Raises:
-        InputError: no scheduler answers, or checkpoints cannot be kept where they should be.
+        InputError: no scheduler answers, the scheduler is lost, a worker cannot take part, or checkpoints cannot be kept
+            where they should be.
     """
     checkpoints.check_shared()
-    wanted = lab.plans(n_seeds)
-    problems = {plan.name: problem for plan in wanted if (problem := _failure(plan))}
-    missing = {
-        plan.config()["key"]: plan for plan in wanted if not runs.is_complete(plan.folder) and plan.name not in problems
-    }
-    print(f"{len(missing)} of {len(wanted)} runs are missing", flush=True)
-    try:
-        while missing:
-            with _cluster(scheduler, threads) as address, _client(address) as client, _offered(lab, client) as url:
-                print(f"Dashboard: {client.dashboard_link}", flush=True)
-                for key, outcome in _outcomes(client, missing, lab, threads, url):
-                    plan = missing.pop(key)
-                    problem = outcome if isinstance(outcome, str) else _landed(plan, outcome, lab)
-                    if problem:
-                        problems[plan.name] = problem
-                        print(f"{plan.name}: no result: {problem}", flush=True)
-            if missing:
-                print(f"The scheduler is gone; {len(missing)} runs go out again to the next one", flush=True)
-    finally:
-        lab.write_tables()
+    problems = {plan.name: problem for plan in plans if (problem := _failure(plan))}
+    missing = [plan for plan in plans if plan.name not in problems and not runs.is_complete(plan.folder)]
+    print(f"{len(missing)} of {len(plans)} runs are missing", flush=True)
+    if not missing:
+        return problems
+    with _cluster(scheduler, threads) as address, _connect(address) as client:
+        print(f"Dashboard: {client.dashboard_link}", flush=True)
+        for plan, outcome in _Submission(client, missing, threads).outcomes():
+            problem = outcome if isinstance(outcome, str) else _keep(plan, outcome.files)
+            if problem:
+                problems[plan.name] = problem
+                print(f"{plan.name}: no result: {problem}", flush=True)
+            else:
+                on_finished(Run(plan.folder))
     return problems
 
 
-def _landed(plan: Plan, parcel: Parcel, lab: Experiment) -> str:
-    """Put a run that came back where it belongs.
+class _Submission:
+    """Plans that a cluster trains, and the workers that do it."""
+
+    def __init__(self, client: Client, plans: list[Plan], threads: int) -> None:
+        self.client, self.plans, self.threads = client, plans, threads
+        self.sweep_id = uuid.uuid4().hex
+        self.known_workers: set[str] | None = None
+        self.files: dict[str, tuple[Path, str]] = {}  # path here and SHA-256, by the name below a worker's cache
+
+    def outcomes(self) -> Iterator[tuple[Plan, Outcome | str]]:
+        """Each plan with its run folder, or with the reason why it has none, in the order in which they end.
+
+        Raises:
+            InputError: the scheduler is lost, or a worker cannot take part.
+        """
+        try:
+            yield from self._outcomes()
+        except (CancelledError, OSError) as error:
+            raise InputError(
+                f"The connection to the scheduler at {self.client.scheduler.address} is lost; finished runs are kept, "
+                "and the same command resumes."
+            ) from error
+
+    def _outcomes(self) -> Iterator[tuple[Plan, Outcome | str]]:
+        pending = {self._submit(plan): plan for plan in self.plans}
+        failed_sends: Counter[str] = Counter()
+        while pending:
+            n_workers = self._check_workers()
+            try:
+                done, _ = distributed.wait(list(pending), POLL_SECONDS, "FIRST_COMPLETED")
+            except TimeoutError:
+                continue
+            for future in done:
+                plan = pending.pop(future)
+                outcome = _one_line(future.exception()) if future.status == "error" else future.result()
+                if isinstance(outcome, Outcome) and outcome.missing_files:
+                    reason = self._send(outcome.worker)
+                    failed_sends[plan.name] += bool(reason)
+                    if failed_sends[plan.name] <= RETRIES:
+                        pending[self._submit(plan)] = plan
+                        continue
+                    outcome = reason
+                print(f"{plan.name}: ended; {len(pending)} runs to go on {n_workers} workers", flush=True)
+                yield plan, getattr(outcome, "problem", "") or outcome
+
+    def _submit(self, plan: Plan) -> Future:
+        config = plan.config()
+        key = f"{plan.name} {config['key']} {uuid.uuid4().hex}"
+        return self.client.submit(worker.train, self._job(plan, config), key=key, pure=False, retries=RETRIES)
+
+    def _job(self, plan: Plan, config: dict) -> Job:
+        images = plan.dataset.folder
+        files = {
+            f"{images.name}/{name}": (images / name, sha256)
+            for name, sha256 in dataset.file_hashes(plan.dataset).items()
+        }
+        weights = ""
+        if plan.weights and plan.weights.file:
+            weights = f"{plan.weights.sha256}_{plan.weights.file.name}"  # Keras takes the format from the name's ending
+            files[weights] = (plan.weights.file, plan.weights.sha256)
+        self.files |= files
+        return Job(
+            plan=pickle.dumps(replace(plan, dataset=None)),
+            config=config,
+            folder=plan.folder.relative_to(paths.runs()).as_posix(),
+            images=images.name,
+            is_demo=plan.dataset.is_demo,
+            weights=weights,
+            file_hashes={name: sha256 for name, (_, sha256) in files.items()},
+            threads=self.threads,
+            checkpoints=paths.checkpoints(),
+        )
+
+    def _check_workers(self) -> int:
+        """How many workers are connected.
+
+        Raises:
+            InputError: one that is new has another Python, or not this version of the project.
+        """
+        addresses = set(self.client.scheduler_info(n_workers=-1)["workers"])
+        new = sorted(addresses - (self.known_workers or set()))
+        if new:
+            versions = self.client.run(worker.python_version, workers=new, on_error="return")
+            for address, version in versions.items():
+                if isinstance(version, OSError):  # it has gone already
+                    addresses.discard(address)
+                elif isinstance(version, Exception):
+                    raise InputError(
+                        f"The worker at {address} does not have this version of the project ({_one_line(version)}); "
+                        "install it there, or stop that worker, and call again."
+                    )
+                elif version != worker.python_version():
+                    raise InputError(
+                        f"The worker at {address} runs Python {version}, and this command {worker.python_version()}; "
+                        "start that worker with the same Python, or stop it, and call again."
+                    )
+        if not addresses and self.known_workers != addresses:
+            print(f"No worker is connected to {self.client.scheduler.address}; waiting for one", flush=True)
+        self.known_workers = addresses
+        return len(addresses)
+
+    def _send(self, address: str) -> str:
+        """Send images and weights to a worker that lacks them.
+
+        Returns:
+            Why the worker did not get them; "" where it did.
+        """
+        hashes = {name: sha256 for name, (_, sha256) in self.files.items()}
+        try:
+            [names] = self.client.run(worker.missing_files, hashes, workers=[address]).values()
+            for name in names:
+                file, sha256 = self.files[name]
+                print(f"{name} is missing or damaged at {address} and is sent", flush=True)
+                with file.open("rb") as content:
+                    part = b""  # which starts the file anew
+                    while True:
+                        self.client.run(worker.append, name, self.sweep_id, part, workers=[address])
+                        if not (part := content.read(_PART_BYTES)):
+                            break
+                self.client.run(worker.accept, name, self.sweep_id, sha256, workers=[address])
+        except (OSError, ValueError) as error:
+            return f"{address} did not get its files: {_one_line(error)}"
+        return ""
+
+
+def _keep(plan: Plan, files: dict[str, bytes]) -> str:
+    """Put the files of a run where it belongs, checksums verified; the folder is there complete or not at all.
 
     Returns:
-        Why it has no result; "" where it has one.
+        Why the run has no result; "" where it has one.
     """
     with _locked(plan):
         if not runs.is_complete(plan.folder):
             try:
-                parcels.land(parcel, plan.folder)
+                with storage.replacing_folder(plan.folder) as folder:
+                    for name, content in files.items():
+                        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                        (folder / name).write_bytes(content)
+                    if damage := runs.damage(folder):
+                        raise InputError(
+                            f"its folder arrived damaged ({damage}); remove it at the worker and call again"
+                        )
             except InputError as error:
                 return str(error)
-    if problem := _failure(plan):
-        return problem
-    if not runs.is_complete(plan.folder):
-        return "it came back damaged; remove its folder at the worker and call again"
-    lab.keep(runs.Run(plan.folder))
-    return ""
+    return _failure(plan)
 
 
 def _failure(plan: Plan) -> str:
-    """Why a run was given up before; "" where it was not."""
+    """Why a run failed before; "" where it did not."""
     with _locked(plan):
         try:
             runs.check_not_failed(plan.folder)
@@ -103,7 +233,7 @@ def _locked(plan: Plan) -> AbstractContextManager[None]:
 
 @contextmanager
 def _cluster(scheduler: str, threads: int) -> Iterator[str]:
-    """The address of a scheduler: the one named, or that of a cluster on this machine that lives as long as the block."""
+    """The address of a scheduler: the one named, or that of a cluster on this machine that ends with the block."""
     if scheduler:
         yield scheduler
         return
@@ -113,67 +243,15 @@ def _cluster(scheduler: str, threads: int) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def _client(address: str) -> Client:
+def _connect(address: str) -> Client:
     try:
-        return Client(address, timeout=PATIENCE)
+        return Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"No Dask scheduler answers at {address} ({error}); start one with `dask scheduler`. Runs that have come back "
-            "are kept, and the next call goes on from there."
+            f"No Dask scheduler answers at {address} ({error}); start one with `dask scheduler`, and call again."
         ) from error
 
 
-@contextmanager
-def _offered(lab: Experiment, client: Client) -> Iterator[str]:
-    """Offer images and weights to the workers of a scheduler."""
-    hashes = dataset.file_hashes(lab.dataset)
-    files = {sha256: lab.dataset.folder / name for name, sha256 in hashes.items()}
-    if lab.weights and lab.weights.file:
-        files[lab.weights.sha256] = lab.weights.file
-    with parcels.offered(files, _own_address(client)) as url:
-        yield url
-
-
-def _own_address(client: Client) -> str:
-    """The address by which workers reach this machine; one on another machine has to, where there is any."""
-    workers = [urlparse(address).hostname for address in client.scheduler_info(n_workers=-1)["workers"]]
-    hosts = [*workers, urlparse(client.scheduler.address).hostname]
-    return next((own for own in map(distributed.utils.get_ip, hosts) if own != "127.0.0.1"), "127.0.0.1")
-
-
-def _outcomes(
-    client: Client, missing: dict[str, Plan], lab: Experiment, threads: int, url: str
-) -> Iterator[tuple[str, Parcel | str]]:
-    """What comes back, by the key of the plan, until all has or the scheduler is gone."""
-    hashes = dataset.file_hashes(lab.dataset)
-    futures: dict[Future, str] = {}
-    for key, plan in missing.items():
-        job = _job(plan, lab, hashes, threads, url)
-        futures[client.submit(carry_out, job, key=f"{plan.name} {key}", pure=False, retries=RETRIES)] = key
-    for future in distributed.as_completed(futures):
-        try:
-            outcome = _reason(future.exception()) if future.status == "error" else future.result()
-        except (CancelledError, OSError):  # the connection is lost
-            return
-        yield futures[future], outcome
-        future.release()  # what has come back need not stay in the memory of its worker
-
-
-def _reason(error: BaseException) -> str:
-    """One line that is never empty: some errors have a name and no words."""
+def _one_line(error: BaseException) -> str:
+    """Kind and message of an error in one line, which is never empty."""
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _job(plan: Plan, lab: Experiment, hashes: dict[str, str], threads: int, url: str) -> Job:
-    weights = plan.weights and vars(plan.weights) | {"file": plan.weights.file and plan.weights.file.name}
-    return Job(
-        config=plan.config(),
-        images_per_class=lab.profile.images_per_class,
-        images=plan.dataset.folder.name,
-        image_hashes=hashes,
-        is_demo=plan.dataset.is_demo,
-        weights=weights,
-        threads=threads,
-        url=url,
-        checkpoints=paths.checkpoints(),
-    )

@@ -1,104 +1,149 @@
-"""The process of one run on a worker: takes a job from standard input, says on standard output what becomes of it."""
+"""What a Dask worker does in a sweep: check and receive files, and train each run in a process of its own.
 
-import json
-import os
+Keras draws the seeds of its layers from Python's global generator, which the threads of a Dask worker share; and a run whose
+process is killed must not end its worker. This module loads no TensorFlow: the worker needs none, `run_process` does.
+"""
+
+import pickle
+import platform
+import subprocess
 import sys
-import threading
-import traceback
-from collections.abc import Callable
-from contextlib import redirect_stdout, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from helpers.cluster import parcels
-from helpers.cluster.jobs import Job
-from helpers.config import recipes
+import distributed
+
 from helpers.core import paths, provenance, storage
-from helpers.core.errors import DivergenceError, InputError
-from helpers.data import dataset
-from helpers.models import runtime
-from helpers.models.weights import BaseWeights
-from helpers.training import checkpoints, fit
-from helpers.training.plans import Plan
+from helpers.core.errors import InputError
 
 
-def main() -> None:
-    """Carry out the job of the first line of input, or go on with it; end when the input ends."""
-    job = Job(**json.loads(sys.stdin.readline()))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    answers = sys.stdout
+@dataclass(frozen=True)
+class Job:
+    """A run as it is sent to a worker.
 
-    def say(**message: str) -> None:
-        print(json.dumps(message), file=answers, flush=True)
+    Attributes:
+        plan: pickled `Plan` without its data set.
+        config: of the plan; the run is refused where the worker's would differ.
+        folder: of the run, below the folder of runs.
+        images: name of the folder of decoded images in the cache.
+        is_demo: the images are the demo's.
+        weights: name of the weights file in the cache; "" for none.
+        file_hashes: SHA-256 of images and weights by their names below the cache.
+        threads: that TensorFlow divides an operation among.
+        checkpoints: see `paths.checkpoints`.
+    """
 
-    with redirect_stdout(sys.stderr):  # what libraries print is no answer
-        say(**_outcome(job, lambda line: say(line=line)))
-
-
-def _outcome(job: Job, progress: Callable[[str], None]) -> dict[str, str]:
-    runtime.limit_threads(job.threads)
-    os.environ["TINYIMAGE_CHECKPOINTS"] = job.checkpoints
-    try:
-        plan = _plan(job)
-        checkpoints.remove_torn_notes()
-        with suppress(DivergenceError):  # the folder says so
-            fit.train(plan, progress)
-    except InputError as error:
-        return {"problem": str(error)}
-    except Exception as error:  # of the system or of a library: the run may be tried again
-        traceback.print_exc()
-        return {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-    return {"folder": str(plan.folder)}
+    plan: bytes
+    config: dict
+    folder: str
+    images: str
+    is_demo: bool
+    weights: str
+    file_hashes: dict[str, str]
+    threads: int
+    checkpoints: str
 
 
-def _plan(job: Job) -> Plan:
-    """The plan of a job on this machine, with its images and weights fetched where they are not here.
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        worker: address of the worker.
+        files: content of the files of the run folder, by their names below it.
+        problem: why the run cannot be trained; "" where it was.
+        missing_files: names of the files that the worker needs before it can start.
+    """
+
+    worker: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    problem: str = ""
+    missing_files: tuple[str, ...] = ()
+
+
+def python_version() -> str:
+    """Major and minor version of Python, such as "3.12"."""
+    return platform.python_version().rpartition(".")[0]
+
+
+def missing_files(file_hashes: dict[str, str]) -> tuple[str, ...]:
+    """Names of the files that the cache of this machine lacks or has with another content.
+
+    Args:
+        file_hashes: SHA-256 by name below the cache.
+    """
+    cache = paths.cache()
+    return tuple(
+        name
+        for name, sha256 in file_hashes.items()
+        if not storage.is_sound(cache / name) or storage.sealed_hash(cache / name) != sha256
+    )
+
+
+def append(name: str, sweep_id: str, content: bytes) -> None:
+    """Add a part of a file to what this machine has received of it.
+
+    Args:
+        name: of the file below the cache.
+        sweep_id: tells the files of sweeps apart that send to one machine at the same time.
+        content: the next bytes; the first part of a file is empty, and starts it anew.
+    """
+    partial = _partial(name, sweep_id)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("ab" if content else "wb") as file:
+        file.write(content)
+
+
+def accept(name: str, sweep_id: str, sha256: str) -> None:
+    """Put a received file into its place in the cache, checksum verified.
 
     Raises:
-        InputError: they cannot be fetched, or it would not be the run that was asked for.
+        InputError: its content is not what was sent.
     """
-    images = replace(dataset.open_decoded(job.images, lambda folder: _bring_images(job, folder)), is_demo=job.is_demo)
-    plan = Plan(
-        recipe=recipes.as_recipe(job.config["recipe"]),
-        seed=job.config["seed"],
-        profile=job.config["profile"],
-        dataset=images,
-        split=dataset.make_split(images, job.images_per_class),
-        weights=_weights(job),
-    )
-    found = plan.config()
-    other = [
-        part for part, value in job.config.items() if provenance.digest(found.get(part)) != provenance.digest(value)
-    ]
-    if other:
-        raise InputError(
-            f"a worker would make another run, since its {', '.join(part for part in other if part != 'key')} differ; "
-            "install the same version of the project there."
+    partial, target = _partial(name, sweep_id), paths.cache() / name
+    if provenance.file_hash(partial) != sha256:
+        partial.unlink()
+        raise InputError(f"{name} arrived damaged")
+    storage.settle(partial, target)
+    storage.seal(target, sha256)
+
+
+def train(job: Job) -> Outcome:
+    """Train a run, or resume one that was interrupted on this machine. Its progress is shown where the sweep was started.
+
+    Returns:
+        The run folder, also of a run whose loss became infinite; or what keeps the run from being trained.
+
+    Raises:
+        RuntimeError: the process of the run ended before the run did.
+    """
+    address = distributed.get_worker().address
+    if names := missing_files(job.file_hashes):
+        return Outcome(address, missing_files=names)
+    line = ""
+    with subprocess.Popen(
+        [sys.executable, "-m", "helpers.cluster.run_process"],
+        cwd=paths.ROOT,
+        stdin=subprocess.PIPE,  # stays open: the process ends when the worker does
+        stdout=subprocess.PIPE,
+    ) as process:
+        pickle.dump(job, process.stdin)
+        process.stdin.flush()
+        for output in process.stdout:
+            line = output.decode().rstrip("\n")
+            if line:
+                distributed.print(line)
+    if process.returncode == 2:
+        return Outcome(address, problem=line)
+    if process.returncode:
+        raise RuntimeError(
+            f"its process ended with status {process.returncode} at {address}; see the log of the worker"
         )
-    return plan
+    folder = paths.runs() / job.folder
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.match("checkpoint*")]
+    return Outcome(address, files={path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files)})
 
 
-def _bring_images(job: Job, folder: Path) -> None:
-    for name, sha256 in job.image_hashes.items():
-        parcels.fetch(job.url, sha256, folder / name)
-
-
-def _weights(job: Job) -> BaseWeights | None:
-    if not (job.weights and job.weights["file"]):
-        return job.weights and BaseWeights(**job.weights)
-    sha256 = job.weights["sha256"]
-    file = paths.cache() / f"{sha256}_{job.weights['file']}"  # Keras reads the kind of file off the end of its name
-    with storage.locked(file.with_name(f"{file.name}.lock"), f"another process brings {file.name}"):
-        if not storage.is_sound(file):
-            file.unlink(missing_ok=True)
-            parcels.fetch(job.url, sha256, file)
-    return BaseWeights(**job.weights | {"file": file})
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
+def _partial(name: str, sweep_id: str) -> Path:
+    target = paths.cache() / name
+    return target.with_name(f".{target.stem}.{sweep_id}.partial{target.suffix}")

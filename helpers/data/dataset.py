@@ -10,7 +10,7 @@ import io
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import combinations
@@ -206,21 +206,18 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
         raise InputError(f"{cache} cannot keep decoded images ({error}); name another folder with CACHE.") from error
 
 
-def open_decoded(name: str, fill: Callable[[Path], None]) -> Dataset:
-    """Open images that were decoded elsewhere, brought here first where they are missing or damaged.
+def open_decoded(name: str) -> Dataset:
+    """Open images that were decoded elsewhere and brought into the cache.
 
     Args:
         name: of their folder in the cache.
-        fill: called with a folder to put the files into, each sealed.
+
+    Raises:
+        InputError: they are missing or damaged.
     """
-    paths.cache().mkdir(parents=True, exist_ok=True)
     folder = paths.cache() / name
-    with storage.locked(folder.with_suffix(".lock"), f"another process brings {name}"):
-        if not _is_sound(folder):
-            if folder.exists():
-                print(f"{folder} is damaged and is brought again", flush=True)
-            with storage.replacing_folder(folder) as partial:
-                fill(partial)
+    if not _is_sound(folder):
+        raise InputError(f"{folder} is missing or damaged; call again.")
     return _load(folder)
 
 

@@ -1,6 +1,7 @@
 """A scheduler and two workers as processes of their own, each with folders of its own: nothing is shared but addresses."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,13 +15,13 @@ import pytest
 from distributed import Client
 
 from helpers import experiment
-from helpers.cluster import sweep
+from helpers.cluster import sweep, worker
 from helpers.config import demo_data, recipes
-from helpers.core import paths
+from helpers.core import paths, provenance
 from helpers.core.errors import InputError
 from helpers.data import dataset
 from helpers.models.weights import find_weights
-from helpers.training import plans, runs
+from helpers.training import runs
 
 
 class Cluster:
@@ -41,12 +42,12 @@ class Cluster:
         with Client(scheduler_file=str(file)) as client:
             self.address = client.scheduler.address
 
-    def start_worker(self, name):
+    def start_worker(self, name, *options):
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        own = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
-        options = [self.address, "--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        self._start(name, "distributed.cli.dask_worker", [*options, "--local-directory", folder], own)
+        environment = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
+        options = [self.address, "--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard", *options]
+        self._start(name, "distributed.cli.dask_worker", [*options, "--local-directory", folder], environment)
 
     def kill(self, name):
         process = self.processes.pop(name)
@@ -56,7 +57,7 @@ class Cluster:
     def kill_run(self, name):
         """End the process of the run alone; the worker lives."""
         subprocess.run(
-            ["pkill", "-KILL", "-P", str(self.processes[name].pid), "-f", "helpers.cluster.worker"], check=True
+            ["pkill", "-KILL", "-P", str(self.processes[name].pid), "-f", "helpers.cluster.run_process"], check=True
         )
 
     def worker_with(self, pattern):
@@ -74,7 +75,7 @@ class Cluster:
         self.processes[name] = subprocess.Popen(
             [sys.executable, "-m", module, *map(str, options)],
             cwd=paths.ROOT,
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | (environment or {}),
+            env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10s"} | (environment or {}),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -91,6 +92,7 @@ def cluster(tmp_path_factory):
         cluster.kill(name)
 
 
+RESUMED = re.compile("resuming after epoch|going on after epoch|resumed")
 SMALL = demo_data.DemoData(num_classes=8, images_per_class=12, test_images_per_class=1, duplicate_pairs=1)
 
 
@@ -118,119 +120,141 @@ print(lab.train("shallow_cnn", "improved")[0].folder)
 
 
 def serial(folder, epochs=0):
-    """The run of the improved shallow network made by one process with one thread, in a folder of its own."""
-    own = {"TINYIMAGE_RUNS": str(folder / "serial"), "TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
-    own["PYTHONPATH"] = os.pathsep.join(map(str, (paths.ROOT, paths.ROOT / "tests", paths.ROOT / "tests" / "cluster")))
-    done = subprocess.run(
+    """The run of the improved shallow network trained by one process with one thread, in a folder of its own."""
+    environment = {"TINYIMAGE_RUNS": str(folder / "serial"), "TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        map(str, (paths.ROOT, paths.ROOT / "tests", paths.ROOT / "tests" / "cluster"))
+    )
+    completed = subprocess.run(
         [sys.executable, "-c", SERIAL, str(folder / "serial"), str(epochs)],
         cwd=paths.ROOT,
-        env=os.environ | own,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=300,
         check=True,
     )
-    return runs.Run(paths.Path(done.stdout.splitlines()[-1]))
+    return runs.Run(paths.Path(completed.stdout.splitlines()[-1]))
 
 
-def assert_equal(run, other):
-    assert run.key == other.key
-    assert run.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+def assert_equal(run, expected):
+    assert run.key == expected.key
+    assert run.history.drop(columns="seconds").equals(expected.history.drop(columns="seconds"))
     for name, array in run.predictions.items():
-        assert np.array_equal(array, other.predictions[name]), name
+        assert np.array_equal(array, expected.predictions[name]), name
+
+
+def run_sweep(lab, seeds, address):
+    """What `make sweep` does."""
+    try:
+        return sweep.sweep(lab.plans(seeds), lab.keep, address)
+    finally:
+        lab.write_tables()
 
 
 @pytest.fixture(scope="module")
 def swept(cluster, tmp_path_factory):
-    """Three seeds of two recipes, made by the cluster."""
-    folder = tmp_path_factory.mktemp("home")
+    """Three seeds of two recipes, trained by the cluster."""
+    folder = tmp_path_factory.mktemp("local")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
         patch.setenv("TINYIMAGE_RUNS", str(folder / "runs"))
         lab = open_lab(folder, ("as_reported", "improved"))
-        assert sweep.sweep(lab, 3, cluster.address) == {}
+        assert run_sweep(lab, 3, cluster.address) == {}
     return lab, folder
 
 
 @pytest.fixture
-def at_home(swept, monkeypatch):
+def swept_lab(swept, monkeypatch):
     lab, folder = swept
     monkeypatch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
     monkeypatch.setenv("TINYIMAGE_RUNS", str(folder / "runs"))
     return lab
 
 
-def test_three_seeds_come_back_as_if_made_at_home(cluster, at_home):
-    wanted = at_home.plans(3)
-    assert len(wanted) == 6
-    assert all(runs.Run(plan.folder).has_model() for plan in wanted)
-    table = pd.read_csv(at_home.output / "results.csv")
+def test_runs_come_back_with_their_networks_and_rows(cluster, swept_lab):
+    plans = swept_lab.plans(3)
+    assert len(plans) == 6 and all(runs.Run(plan.folder).has_model() for plan in plans)
+    table = pd.read_csv(swept_lab.output / "results.csv")
     assert len(table) == 2 * 6 and not table.duplicated(["model", "recipe", "seed", "split"]).any()
-    assert len(pd.read_csv(at_home.output / "test_evaluations.csv")) == 6
-    assert "| 3 |" in (at_home.output / "results.md").read_text()  # seeds of a row
-    made = [len(list((cluster.folder / name / "runs" / "smoke").glob("*/run.json"))) for name in ("a", "b")]
-    assert sum(made) == 6 and min(made) > 0
+    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 6
+    n_runs = [len(list((cluster.folder / name / "runs" / "smoke").glob("*/run.json"))) for name in ("a", "b")]
+    assert sum(n_runs) == 6 and min(n_runs) > 0
 
 
-def test_runs_of_a_sweep_have_the_bits_of_serial_ones(at_home, tmp_path):
+def test_runs_of_a_sweep_have_the_bits_of_serial_ones(swept_lab, tmp_path):
     expected = serial(tmp_path)
-    [run] = [r for r in at_home.finished() if r.key == expected.key]
+    [run] = [run for run in swept_lab.finished() if run.key == expected.key]
     assert run.record["threads"] == expected.record["threads"] == 1
     assert_equal(run, expected)
 
 
-def test_a_second_sweep_finds_nothing_to_do(cluster, at_home, capfd):
-    assert sweep.sweep(at_home, 3, cluster.address) == {}
+def test_a_second_sweep_trains_nothing(cluster, swept_lab, capfd):
+    assert run_sweep(swept_lab, 3, cluster.address) == {}
     assert "0 of 6 runs are missing" in capfd.readouterr().out
-    assert len(pd.read_csv(at_home.output / "test_evaluations.csv")) == 6
+    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 6
 
 
-def test_a_damaged_cache_of_a_worker_is_fetched_again(cluster, at_home, tmp_path):
+def test_damaged_images_of_a_worker_are_sent_again(cluster, swept_lab, tmp_path, capfd):
     for images in cluster.folder.glob("*/cache/images_*/labelled.npy"):
         content = bytearray(images.read_bytes())
         content[len(content) // 2] ^= 1
         images.write_bytes(content)
     lab = open_lab(tmp_path, models=("mobilenetv2",))
-    assert sweep.sweep(lab, 1, cluster.address) == {}
+    assert run_sweep(lab, 1, cluster.address) == {}
     [run] = [run for run in lab.finished() if run.model == "mobilenetv2"]
     assert run.record["weights"]["sha256"] == lab.weights.sha256
-    assert any("is damaged and is brought again" in file.read_text() for file in cluster.folder.glob("*.log"))
+    assert "labelled.npy is missing or damaged at tcp://127.0.0.1:" in capfd.readouterr().out
 
 
-def test_what_fails_is_listed_with_its_reason_and_the_rest_is_made(cluster, tmp_path, monkeypatch):
+def test_failing_runs_are_listed_and_the_others_are_trained(cluster, tmp_path):
     lab = open_lab(tmp_path)
+    [good] = lab.plans(1)
     diverging = replace(lab.recipe("shallow_cnn", "improved"), phases=(recipes.Phase(3, "sgd", 1e30),))
-    good = experiment.Experiment.plans
-
-    def plans(lab, n_seeds):
-        """A run whose loss is infinite, one that a worker with other code cannot make, one that is all right."""
-        [plan] = good(lab, 1)
-        return [replace(plan, recipe=diverging, seed=1), OtherCode(*vars(replace(plan, seed=2)).values()), plan]
-
-    monkeypatch.setattr(experiment.Experiment, "plans", plans)
-    problems = sweep.sweep(lab, 1, cluster.address)
-    assert sorted(problems) == ["shallow_cnn improved, seed 1", "shallow_cnn improved, seed 2"]
-    assert "the loss was nan" in problems["shallow_cnn improved, seed 1"]
-    assert "a worker would make another run, since its code_hash differ" in problems["shallow_cnn improved, seed 2"]
+    plans = [replace(good, recipe=diverging, seed=1), good]
+    problems = sweep.sweep(plans, lab.keep, cluster.address)
+    assert list(problems) == ["shallow_cnn improved, seed 1"] and "the loss was nan" in problems[plans[0].name]
     assert [run.seed for run in lab.finished()] == [0]
-    lab = replace(lab, output=tmp_path / "again")
-    monkeypatch.setattr(experiment.Experiment, "plans", lambda lab, n_seeds: plans(lab, 1)[::2])
-    assert list(sweep.sweep(lab, 1, "tcp://nowhere:9")) == ["shallow_cnn improved, seed 1"]  # nothing goes out again
+    assert list(sweep.sweep(plans, lab.keep, "tcp://nowhere:9")) == [plans[0].name]  # not tried again
 
 
-class OtherCode(plans.Plan):
-    """A plan made by another version of the project."""
+def test_a_worker_that_would_train_another_run_refuses(cluster, tmp_path, monkeypatch):
+    lab = open_lab(tmp_path)
+    versions = provenance.packages() | {"keras": "0"}
+    monkeypatch.setattr(provenance, "packages", lambda: versions)
+    [problem] = sweep.sweep(lab.plans(1), lab.keep, cluster.address).values()
+    assert "a worker would train another run, since its packages differ; install the same version" in problem
 
-    def config(self):
-        return super().config() | {"code_hash": "another", "key": f"another{self.seed}"}
+
+def test_a_file_that_arrives_damaged_is_not_accepted(tmp_path):
+    worker.append("images/labelled.npy", "sweep", b"")
+    worker.append("images/labelled.npy", "sweep", b"pixels")
+    with pytest.raises(InputError, match="labelled.npy arrived damaged"):
+        worker.accept("images/labelled.npy", "sweep", "0" * 64)
+    assert list((paths.cache() / "images").iterdir()) == []
 
 
-def in_background(*arguments):
-    """A sweep in a thread, and what it will return."""
-    found = {}
-    thread = threading.Thread(target=lambda: found.update(problems=sweep.sweep(*arguments)), daemon=True)
+def test_a_run_folder_that_arrives_damaged_is_not_kept(swept_lab, tmp_path, monkeypatch):
+    plan = swept_lab.plans(1)[0]
+    files = {file.name: file.read_bytes() for file in plan.folder.iterdir() if file.is_file()}
+    monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path))
+    assert "history.csv is not what was written" in sweep._keep(plan, files | {"history.csv": b"epoch"})
+    assert not plan.folder.exists()
+
+
+def in_background(lab, address):
+    """A sweep of one seed in a thread, and what it will return or raise."""
+    result = {}
+
+    def target():
+        try:
+            result["problems"] = run_sweep(lab, 1, address)
+        except InputError as error:
+            result["error"] = str(error)
+
+    thread = threading.Thread(target=target, daemon=True)
     thread.start()
-    return thread, found
+    return thread, result
 
 
 @pytest.fixture
@@ -240,47 +264,97 @@ def checkpoints(tmp_path, monkeypatch):
     return tmp_path / "checkpoints"
 
 
-def test_a_run_whose_worker_is_killed_goes_on_at_the_other(cluster, tmp_path, checkpoints, capfd):
+def second_checkpoint(lab):
+    return f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*"
+
+
+def test_a_run_whose_worker_is_killed_resumes_at_another(cluster, tmp_path, checkpoints, capfd):
     lab = open_lab(tmp_path, epochs=25)
-    thread, found = in_background(lab, 1, cluster.address)
-    victim = cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*")
+    thread, result = in_background(lab, cluster.address)
+    victim = cluster.worker_with(second_checkpoint(lab))
     cluster.kill(victim)
     thread.join(timeout=200)
     cluster.start_worker(victim)
-    assert found == {"problems": {}}
-    out = capfd.readouterr().out
-    assert "epoch 1/25" in out and "going on after epoch" in out
+    assert result == {"problems": {}}
+    assert RESUMED.search(capfd.readouterr().out)
     assert not list(checkpoints.rglob("*.npz"))
     assert_equal(lab.finished()[0], serial(tmp_path, epochs=25))
 
 
-def test_a_run_whose_process_is_killed_goes_out_again(cluster, tmp_path, checkpoints, capfd):
+def test_a_run_whose_process_is_killed_resumes(cluster, tmp_path, checkpoints, capfd):
     lab = replace(open_lab(tmp_path, epochs=25), seed=6)
-    thread, found = in_background(lab, 1, cluster.address)
-    cluster.kill_run(cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*"))
+    thread, result = in_background(lab, cluster.address)
+    cluster.kill_run(cluster.worker_with(second_checkpoint(lab)))
     thread.join(timeout=200)
-    assert found == {"problems": {}}
-    assert "going on after epoch" in capfd.readouterr().out
-    assert [run.seed for run in lab.finished()] == [6]
+    assert result == {"problems": {}}
+    assert RESUMED.search(capfd.readouterr().out)
 
 
-def test_runs_go_out_again_when_the_scheduler_is_restarted(cluster, tmp_path, checkpoints, capfd):
+def test_a_worker_that_comes_back_after_it_was_presumed_dead_gives_no_second_row(cluster, tmp_path, checkpoints):
+    lab = replace(open_lab(tmp_path, epochs=25), seed=7)
+    thread, result = in_background(lab, cluster.address)
+    name = cluster.worker_with(second_checkpoint(lab))
+    group = cluster.processes[name].pid
+    os.killpg(group, signal.SIGSTOP)
+    time.sleep(30)
+    os.killpg(group, signal.SIGCONT)
+    thread.join(timeout=200)
+    cluster.kill(name)
+    cluster.start_worker(name)
+    assert result == {"problems": {}}
+    assert len(list((paths.runs() / "smoke").glob("*/run.json"))) == 1
+    assert len(pd.read_csv(lab.output / "test_evaluations.csv")) == 1
+
+
+def test_the_same_command_resumes_after_the_scheduler_is_gone(cluster, tmp_path, checkpoints, capfd, monkeypatch):
     lab = replace(open_lab(tmp_path, epochs=25), seed=3)
-    thread, found = in_background(lab, 1, cluster.address)
-    cluster.worker_with(f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*")
+    monkeypatch.setattr(sweep, "CONNECT_SECONDS", 2)
+    thread, result = in_background(lab, cluster.address)
+    cluster.worker_with(second_checkpoint(lab))
     for name in ("scheduler", "a", "b"):  # workers end when their scheduler is gone
         cluster.kill(name)
+    thread.join(timeout=60)
+    assert "The connection to the scheduler at" in result["error"] and "the same command resumes" in result["error"]
     cluster.start_scheduler(cluster.address.rpartition(":")[2])
+    monkeypatch.setattr(sweep, "CONNECT_SECONDS", 60)
+    thread, result = in_background(lab, cluster.address)
+    wait_for_line(capfd, "No worker is connected to tcp://")
     for name in ("a", "b"):
         cluster.start_worker(name)
     thread.join(timeout=200)
-    assert found == {"problems": {}}
-    out = capfd.readouterr().out
-    assert "The scheduler is gone; " in out and "going on after epoch" in out
+    assert result == {"problems": {}}
+    assert RESUMED.search(capfd.readouterr().out)
     assert [run.seed for run in lab.finished()] == [3]
 
 
+def wait_for_line(capfd, text):
+    deadline, output = time.monotonic() + 60, ""
+    while text not in output:
+        assert time.monotonic() < deadline, output
+        time.sleep(0.2)
+        output += capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("preload", "message"),
+    [
+        ("import platform; platform.python_version = lambda: '3.10.1'", "runs Python 3.10, and this command 3.1"),
+        ("import sys; sys.modules['helpers.cluster.worker'] = None", "does not have this version of the project"),
+    ],
+    ids=["Python", "project"],
+)
+def test_a_worker_of_another_version_is_one_sentence(cluster, preload, message, tmp_path):
+    cluster.start_worker("wrong", "--preload", preload)
+    try:
+        with Client(cluster.address) as client:
+            client.wait_for_workers(3, timeout=60)
+        with pytest.raises(InputError, match=message):
+            run_sweep(replace(open_lab(tmp_path), seed=9), 1, cluster.address)
+    finally:
+        cluster.kill("wrong")
+
+
 def test_no_scheduler_is_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "PATIENCE", 1)
+    monkeypatch.setattr(sweep, "CONNECT_SECONDS", 1)
     with pytest.raises(InputError, match="No Dask scheduler answers at tcp://127.0.0.1:9 "):
-        sweep.sweep(open_lab(tmp_path), 1, "tcp://127.0.0.1:9")
+        run_sweep(open_lab(tmp_path), 1, "tcp://127.0.0.1:9")
