@@ -84,7 +84,9 @@ report: setup ## run the series and build the HTML report
 check: lint ## check style, imports, types and the unit tests, in under 90 seconds
 	@$(BIN)/python -m pytest -m unit $(PYTEST)
 
-test: lint ## check style, imports and types, and run every test
+test: setup ## check style and run every test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run
