@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # What narrows or widens a run; see `make help`.
 NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
-         THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS
+         JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS
 
 unknown := $(filter-out $(NAMES) PYTHON PYTEST GLIBC_TUNABLES SHELL,\
              $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -65,6 +65,7 @@ help: ## list the commands
 	@echo '  NOTEBOOKS=04 MODELS=mobilenetv2 RECIPES=improved    only these (several: separated by commas)'
 	@echo '  SEED=<n>                the first seed of the runs (default 0)'
 	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'
+	@echo '  JOBS=<n>                notebooks that run side by side (default: one for each core; with PROFILE=full 1)'
 	@echo '  THREADS=<n>             threads of a run (default: one for each core; in a sweep 1)'
 	@echo '  SKIP_UNREADABLE=1       list and leave out images that cannot be read, instead of stopping'
 	@echo '  MOST_FILES=<n>          how many files DATA may have (default 200000), with as many times more bytes'
@@ -79,7 +80,7 @@ setup: ## install the locked environment into .venv
 	@[ $(VENV)/.ready -nt requirements.lock ] || "$(PYTHON)" -I helpers/core/environment.py
 
 report: setup ## run the series and build the HTML report
-	@$(BIN)/python -m helpers.cli report $(call option,notebooks,NOTEBOOKS) $(OPTIONS)
+	@$(BIN)/python -m helpers.cli report $(call option,notebooks,NOTEBOOKS) $(call option,jobs,JOBS) $(OPTIONS)
 
 check: lint ## check style, imports, types and the unit tests, in under 90 seconds
 	@$(BIN)/python -m pytest -m unit $(PYTEST)

@@ -1,18 +1,12 @@
 import errno
-import os
+import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
-import nbformat
 import pytest
 
 from helpers import cli
 from helpers.core import paths
-from helpers.core.errors import InputError
-
-BROKEN = Path(__file__).parent / "broken"
-PARAMETERS = {"profile": "smoke", "data": "", "weights": "", "output": "", "seed": 0}
 
 
 @dataclass
@@ -37,16 +31,6 @@ def call(monkeypatch, capsys):
     return run
 
 
-def test_choose_takes_numbers_in_the_order_of_the_series():
-    assert cli.choose("") == list(cli.NOTEBOOKS)
-    assert cli.choose("5, 02") == ["02_shallow_cnn", "05_result_comparison"]
-
-
-def test_choose_refuses_an_unknown_number():
-    with pytest.raises(InputError, match="no notebook '09'.*01 to 05"):
-        cli.choose("09")
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -55,7 +39,13 @@ def test_choose_refuses_an_unknown_number():
         (["--recipes", "best"], ["'best'", "improved"]),
         (["--notebooks", "7"], ["'07'", "01 to 05"]),
         (["--data", "no/such.zip"], ["no/such.zip", "DATA must name"]),
+        (["--data", "/nonexistent"], ["There is no /nonexistent ", "DATA must name"]),
         (["--weights", "no/such.h5"], ["no/such.h5", "WEIGHTS must name"]),
+        (["--seed", "abc"], ["SEED is a whole number from 0, not 'abc'"]),
+        (["--seed", "-1"], ["SEED is a whole number from 0, not '-1'"]),
+        (["--jobs", "0"], ["JOBS is a whole number from 1, not '0'"]),
+        (["--profile", "full"], ["figures/full", "DATA=<zip or folder>"]),
+        (["--notebook", "01"], ["--notebook", "make help"]),
     ],
 )
 def test_bad_input_is_one_sentence_and_a_status(arguments, words, call):
@@ -85,57 +75,6 @@ def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_p
     assert "Traceback" not in done.stderr
 
 
-def test_notebook_that_fails_stops_with_its_copy_left(tmp_path):
-    with pytest.raises(InputError, match=r"raises.ipynb failed in cell \d+: ZeroDivisionError: a cell that fails"):
-        cli.run_notebook(BROKEN / "raises.ipynb", tmp_path, PARAMETERS)
-    copy = nbformat.read(tmp_path / "raises.ipynb", 4)
-    errors = [out for cell in copy.cells for out in cell.get("outputs", []) if out.output_type == "error"]
-    assert errors[0].ename == "ZeroDivisionError"
-    assert any("a cell that fails" in line for line in errors[0].traceback)
-
-
-def test_notebook_that_leaves_early_is_no_success(tmp_path):
-    with pytest.raises(InputError, match="leaves_early.ipynb"):
-        cli.run_notebook(BROKEN / "leaves_early.ipynb", tmp_path, PARAMETERS)
-
-
-def test_misspelt_parameter_is_refused_before_anything_runs(tmp_path):
-    wrong = {("sede" if name == "seed" else name): value for name, value in PARAMETERS.items()}
-    with pytest.raises(InputError, match="sede, seed"):
-        cli.run_notebook(BROKEN / "prints.ipynb", tmp_path, wrong)
-    assert not list(tmp_path.iterdir())
-
-
-def test_log_has_a_plain_line_for_each_line_of_the_notebook(tmp_path, capfd):
-    cli.run_notebook(BROKEN / "prints.ipynb", tmp_path, PARAMETERS)
-    out = capfd.readouterr().out
-    assert [line for line in out.splitlines() if "epoch" in line] == [f"prints: run: epoch {n}/3" for n in (1, 2, 3)]
-    assert "\r" not in out
-
-
-def test_kernels_of_the_series_are_told_that_they_are_headless(tmp_path, monkeypatch):
-    monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
-    notebook = nbformat.read(BROKEN / "prints.ipynb", 4)
-    notebook.cells.append(nbformat.v4.new_code_cell('import os\nprint(os.environ["TINYIMAGE_HEADLESS"])'))
-    nbformat.write(notebook, tmp_path / "asks.ipynb")
-    copy = cli.run_notebook(tmp_path / "asks.ipynb", tmp_path / "executed", PARAMETERS)
-    assert nbformat.read(copy, 4).cells[-1].outputs[0].text == "1\n"
-    assert "TINYIMAGE_HEADLESS" not in os.environ
-
-
-def test_a_relative_path_names_the_same_file_in_a_notebook(tmp_path, monkeypatch):
-    monkeypatch.chdir(paths.DATA)
-    notebook = nbformat.read(BROKEN / "prints.ipynb", 4)
-    notebook.cells.append(
-        nbformat.v4.new_code_cell("from helpers.core import paths\nprint(paths.resolve(output).name)")
-    )
-    notebook.cells.append(nbformat.v4.new_code_cell("print(paths.resolve(output) == paths.ROOT.parent / 'notebooks')"))
-    nbformat.write(notebook, tmp_path / "asks.ipynb")
-    output = paths.from_root("../../notebooks")  # inside the project there is a folder of that name
-    copy = cli.run_notebook(tmp_path / "asks.ipynb", tmp_path / "executed", PARAMETERS | {"output": output})
-    assert [cell.outputs[0].text for cell in nbformat.read(copy, 4).cells[-2:]] == ["notebooks\n", "True\n"]
-
-
 def test_only_a_lack_of_room_or_of_rights_is_called_one(capsys):
     for error, hint in ((OSError(errno.ENOSPC, "No space left on device", "/x"), True), (TimeoutError(), False)):
 
@@ -145,10 +84,25 @@ def test_only_a_lack_of_room_or_of_rights_is_called_one(capsys):
         with pytest.raises(SystemExit):
             cli.main(command)
         said = capsys.readouterr().err
-        assert ("make room" in said) == hint and "the next call goes on from there" in said
+        assert ("make room" in said) == hint and "the next call resumes from there" in said
 
 
 def test_html_without_a_run_says_what_to_do(call, tmp_path):
     done = call("html", TINYIMAGE_RUNS=str(tmp_path))
     assert done.returncode == 2
     assert "make report" in done.stderr
+
+
+def test_a_wrong_option_is_refused_before_anything_slow_is_imported():
+    code = (
+        "import sys\nfrom helpers import cli\nsys.argv = ['series', 'report', '--profile', 'huge']\n"
+        "try:\n    cli.main()\nexcept SystemExit as ended:\n    status = ended.code\n"
+        "print(status, *{'tensorflow', 'keras', 'papermill', 'nbformat', 'pandas', 'matplotlib', 'dask'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
+
+
+def test_threads_that_are_no_number_are_refused(call):
+    done = call("report", TINYIMAGE_THREADS="many")
+    assert done.stderr == "Error: THREADS is a whole number from 1, not 'many'.\n"

@@ -11,11 +11,12 @@ from lab_server import lab, open_and_run
 from PIL import Image
 from playwright.sync_api import expect
 
-from helpers import cli
 from helpers.core import paths
 from helpers.report import results, site
+from helpers.runner.execute import run_notebook
+from helpers.runner.notebooks import executed_folder, find_notebooks
 
-NOTEBOOKS = [paths.NOTEBOOKS / f"{name}.ipynb" for name in cli.NOTEBOOKS]
+NOTEBOOKS = [notebook.file for notebook in find_notebooks()]
 NAMES = {"profile": "demo", "data": "", "weights": "", "output": "", "seed": 0}
 FIXED_FIGURES = (
     "figure_1_architectures",
@@ -98,9 +99,9 @@ def finished(tmp_path_factory):
         output = folder / "figures"
         parameters = {"profile": "smoke", "data": "", "weights": "", "output": str(output), "seed": 3}
         for notebook in NOTEBOOKS:
-            cli.run_notebook(notebook, cli.executed_folder("smoke"), parameters)
-        page = site.build(cli.executed_folder("smoke"), cli.NOTEBOOKS, "smoke", output)
-        yield {"output": output, "executed": cli.executed_folder("smoke"), "page": page}
+            run_notebook(notebook, executed_folder("smoke"), parameters)
+        page = site.build(executed_folder("smoke"), tuple(file.stem for file in NOTEBOOKS), "smoke", output)
+        yield {"output": output, "executed": executed_folder("smoke"), "page": page}
 
 
 def test_every_promised_figure_is_there_in_both_formats_with_its_words(finished):
@@ -161,7 +162,7 @@ def test_explorers_are_figures_without_a_trace_of_widgets(finished):
     for notebook in finished["executed"].glob("*.ipynb"):
         assert "widgets" not in nbformat.read(notebook, 4).metadata
         assert "application/vnd.jupyter.widget" not in notebook.read_text()
-    assert "jupyter.widget" not in finished["page"].with_name(f"{cli.NOTEBOOKS[0]}.html").read_text()
+    assert "jupyter.widget" not in finished["page"].with_name(f"{NOTEBOOKS[0].stem}.html").read_text()
 
 
 def test_results_have_a_row_for_every_recipe_and_split(finished):
@@ -194,7 +195,7 @@ def test_executed_notebooks_are_quiet(finished):
 
 def test_pages_have_alt_text_and_ask_no_other_host(finished):
     pages = list(Path(finished["page"]).parent.glob("*.html"))
-    assert {page.stem for page in pages} >= {"index", *cli.NOTEBOOKS}
+    assert {page.stem for page in pages} >= {"index", *(file.stem for file in NOTEBOOKS)}
     for page in pages:
         text = page.read_text()
         assert not re.search(r"""<(script|link|img|iframe)[^>]+(src|href)=["'](https?:)?//""", text), page.name
@@ -210,7 +211,7 @@ def test_pages_hold_in_a_browser(finished, chromium, width):
     view.on("pageerror", lambda error: errors.append(str(error)))
     view.on("request", lambda request: asked.append(request.url))
     folder = finished["page"].parent
-    for name in ("index", *cli.NOTEBOOKS):
+    for name in ("index", *(file.stem for file in NOTEBOOKS)):
         view.goto((folder / f"{name}.html").as_uri())
         view.wait_for_function("[...document.images].every(image => image.complete)")
         assert view.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.alt)") == []
@@ -230,7 +231,7 @@ def test_front_page_shows_the_main_figures_and_every_notebook(finished):
     assert len(re.findall(r"<figure", text)) >= 4
     assert ":::" not in text
     assert "```" not in text
-    assert all(f'href="{name}.html"' in text for name in cli.NOTEBOOKS)
+    assert all(f'href="{name}.html"' in text for name in [file.stem for file in NOTEBOOKS])
 
 
 def test_result_comparison_trains_nothing():

@@ -25,6 +25,7 @@ from processes import kill_tree
 from reliability import keep as keep_counts
 
 from helpers.core import paths
+from helpers.runner.notebooks import INCOMPLETE
 from helpers.training import runs
 
 _MEAN_SECONDS = 25  # of work between two kills at random moments
@@ -81,6 +82,7 @@ class _Series:
     def start(self) -> subprocess.Popen:
         log = (self.folder / "log.txt").open("a")
         command = ["report", "--profile", self.profile, "--output", str(self.folder / "figures"), "--no-html"]
+        command += ["--jobs", "1"]  # so that the last line is of the notebook that runs
         command += ["--notebooks", self.notebooks] if self.notebooks else []
         own = {"TINYIMAGE_RUNS": str(self.folder / "runs"), "TINYIMAGE_CACHE": str(self.folder / "cache")}
         return subprocess.Popen(
@@ -104,7 +106,9 @@ class _Series:
             return "before the first notebook"
         name = lines[-1].split(":")[0]
         try:
-            cells = nbformat.read(self.folder / "runs" / self.profile / "notebooks" / f"{name}.ipynb", 4).cells
+            cells = nbformat.read(
+                self.folder / "runs" / self.profile / "notebooks" / INCOMPLETE / f"{name}.ipynb", 4
+            ).cells
         except (OSError, ValueError):  # not there yet, or being written
             return "between notebooks"
         running = [cell.source for cell in cells if cell.metadata.get("papermill", {}).get("status") == "running"]

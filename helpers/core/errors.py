@@ -1,4 +1,8 @@
-"""What can end a run, and is no fault of the program."""
+"""Errors whose cause is the input or the machine, and their messages."""
+
+import errno
+
+_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class InputError(ValueError):
@@ -13,5 +17,15 @@ class DivergenceError(ArithmeticError):
 
 
 def first_line(error: Exception) -> str:
-    """The first line of what an error says, for a sentence; its kind where it says nothing."""
+    """The first line of an error's message; the error's class where the message is empty."""
     return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def explain(error: InputError | OSError) -> str:
+    """A user error or a resource error (a full disk, a folder that may not be written) in one sentence."""
+    if isinstance(error, InputError):
+        return str(error)
+    place = f" at {error.filename}" if error.filename else ""
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    hint = "make room or name other folders, and " if error.errno in _NO_PLACE else ""
+    return f"{reason}{place}; {hint}the next call resumes from there."

@@ -8,7 +8,6 @@ import pytest
 from fake_runs import write_run
 
 from benchmarks.measure import row
-from helpers import cli
 from helpers.config import profiles
 from helpers.core import paths
 from helpers.report import generated, results, selection
@@ -72,7 +71,7 @@ def test_every_file_that_is_linked_exists():
 
 
 def test_layout_lists_every_notebook_and_module():
-    assert {name for name in cli.NOTEBOOKS if name not in README} == set()
+    assert {name for name in [file.stem for file in paths.NOTEBOOKS.glob("*.ipynb")] if name not in README} == set()
 
 
 def test_what_explains_the_report_is_read_from_the_tables_of_experiments(tmp_path, monkeypatch):

@@ -1,0 +1,122 @@
+"""The notebooks of the series, found by their numbers. What a notebook needs, its own metadata says.
+
+A notebook is a file `NN_name.ipynb`. Its metadata may have a key `tinyimage` with
+
+    needs_weights: whether it opens MobileNetV2's weights (default true)
+    independent: whether it needs nothing from the notebooks before it, so that it can run beside them (default false)
+
+Both defaults are safe, so that adding a notebook takes a file and nothing else.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from helpers.config import profiles
+from helpers.core import paths
+from helpers.core.errors import InputError
+
+INCOMPLETE = "incomplete"  # folder of executed copies that are still running, were interrupted or failed
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook of the series.
+
+    Attributes:
+        file: the source, without outputs.
+    """
+
+    file: Path
+
+    @property
+    def name(self) -> str:
+        """For example "02_shallow_cnn"."""
+        return self.file.stem
+
+    @property
+    def number(self) -> str:
+        """For example "02"."""
+        return self.name[:2]
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether it opens MobileNetV2's weights."""
+        return self._settings.get("needs_weights", True)
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether it can run beside the notebooks before it."""
+        return self._settings.get("independent", False)
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
+        try:
+            return json.loads(self.file.read_text())["metadata"].get("tinyimage", {})
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{self.file} is not a notebook; restore it or remove it.") from error
+
+
+def find_notebooks(folder: Path = paths.NOTEBOOKS) -> list[Notebook]:
+    """The notebooks in a folder, in the order of their numbers."""
+    return [Notebook(file) for file in sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+
+
+def choose(numbers: str) -> list[Notebook]:
+    """Notebooks of the series by their numbers.
+
+    Args:
+        numbers: such as "04" or "2,3"; "" for all.
+
+    Raises:
+        InputError: a number has no notebook.
+    """
+    chosen = [f"{number:0>2}" for number in profiles.listed(numbers)]
+    series = find_notebooks()
+    known = sorted({notebook.number for notebook in series})
+    for number in chosen:
+        if number not in known:
+            raise InputError(
+                f"There is no notebook {number!r}; NOTEBOOKS takes numbers from {known[0]} to {known[-1]}."
+            )
+    return [notebook for notebook in series if not chosen or notebook.number in chosen]
+
+
+def stages(chosen: list[Notebook]) -> list[list[Notebook]]:
+    """Notebooks in groups that run one after another; those of a group can run side by side."""
+    groups = itertools.groupby(enumerate(chosen), lambda item: -1 if item[1].is_independent else item[0])
+    return [[notebook for _, notebook in group] for _, group in groups]
+
+
+def executed_folder(profile: str) -> Path:
+    """Where the complete executed copies of a profile's notebooks are kept."""
+    return paths.runs() / profile / "notebooks"
+
+
+def incomplete_copies(executed: Path) -> list[Path]:
+    """Executed copies of notebooks that are running, were interrupted or failed, by name."""
+    return sorted((executed / INCOMPLETE).glob("[0-9][0-9]_*.ipynb"))
+
+
+def cell_seconds(copy: Path) -> list[float]:
+    """Seconds of each code cell of an executed copy, in order; empty where there is no readable copy."""
+    try:
+        cells = json.loads(copy.read_text())["cells"]
+        return [cell["metadata"]["papermill"]["duration"] or 0.0 for cell in cells if cell["cell_type"] == "code"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def newest_profile() -> str:
+    """The profile whose notebooks ran last.
+
+    Raises:
+        InputError: none has run to its end.
+    """
+    copies = sorted(paths.runs().glob("*/notebooks/*.ipynb"), key=lambda file: file.stat().st_mtime)
+    if not copies:
+        raise InputError("No notebook has been run yet; call `make report` first.")
+    return copies[-1].parent.parent.name

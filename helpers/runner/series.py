@@ -1,0 +1,134 @@
+"""Notebooks in the order of their numbers, independent ones side by side, each in a process of its own."""
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from helpers.core import paths
+from helpers.core.errors import InputError
+from helpers.core.progress import duration
+from helpers.runner.display import Display
+from helpers.runner.notebooks import Notebook, cell_seconds, stages
+
+_SECONDS_TO_END = 20  # that an interrupted notebook gets to end its kernel
+
+
+def run_series(chosen: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int) -> None:
+    """Run notebooks; see `execute.run_notebook` for one of them.
+
+    Args:
+        chosen: in the order of the series.
+        executed: folder of the executed copies.
+        parameters: values for the parameters cell of each notebook.
+        jobs: how many independent notebooks run at the same time.
+
+    Raises:
+        InputError: a notebook failed; those beside it are interrupted.
+    """
+    with Display(len(chosen), executed) as display:
+        for stage in stages(chosen):
+            _Stage(stage, executed, parameters, jobs, display).run()
+
+
+def describe_series(chosen: list[Notebook], executed: Path, profile: str, jobs: int) -> str:
+    """What a run of notebooks is about to do, and how long it takes by the last complete run of each."""
+    numbers = ", ".join(notebook.number for notebook in chosen)
+    jobs = min(jobs, max(map(len, stages(chosen))))
+    side_by_side = f", up to {jobs} side by side" if jobs > 1 else ""
+    seconds = [sum(cell_seconds(executed / notebook.file.name)) for notebook in chosen]
+    estimate = "how long it takes is not known yet: these notebooks have not all run here before"
+    if all(seconds):
+        estimate = f"about {duration(max(*seconds, sum(seconds) / jobs))} if it trains as much as last time"
+    return f"Running notebooks {numbers} with the profile {profile}{side_by_side}; {estimate}"
+
+
+class _Stage:
+    """Independent notebooks on their way, at most `jobs` at a time."""
+
+    def __init__(
+        self, notebooks: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int, display: Display
+    ) -> None:
+        self.waiting, self.executed, self.parameters = deque(notebooks), executed, parameters
+        self.jobs, self.display = jobs, display
+        self.running: dict[Notebook, subprocess.Popen] = {}
+        self.events: queue.SimpleQueue[tuple[Notebook, dict[str, Any] | None]] = queue.SimpleQueue()
+        self.problems: dict[Notebook, str] = {}
+
+    def run(self) -> None:
+        try:
+            while self.waiting or self.running:
+                while self.waiting and len(self.running) < self.jobs:
+                    self._start(self.waiting.popleft())
+                notebook, event = self.events.get()
+                if event is None:
+                    self._end(notebook)
+                elif "error" in event:
+                    self.problems[notebook] = event["error"]
+                else:
+                    self.display.show(notebook, event)
+        finally:
+            _interrupt(list(self.running.values()))
+
+    def _start(self, notebook: Notebook) -> None:
+        self.display.start(notebook)
+        # A session of its own: Ctrl-C reaches this process alone, which interrupts its notebooks once.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "helpers.runner.execute", *[arg for arg in sys.argv if arg == "--traceback"]],
+            cwd=paths.ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self.running[notebook] = process
+        task = {"notebook": str(notebook.file), "folder": str(self.executed), "parameters": self.parameters}
+        threading.Thread(target=self._read, args=(notebook, process, json.dumps(task)), daemon=True).start()
+
+    def _read(self, notebook: Notebook, process: subprocess.Popen, task: str) -> None:
+        """Hand a process its task and pass on its events, then None."""
+        try:
+            process.stdin.write(task)
+            process.stdin.close()
+        except BrokenPipeError:  # it ended at once; its status says how
+            pass
+        for line in process.stdout:
+            self.events.put((notebook, _as_event(line)))
+        process.wait()
+        self.events.put((notebook, None))
+
+    def _end(self, notebook: Notebook) -> None:
+        status = self.running.pop(notebook).returncode
+        self.display.end(notebook, failed=status != 0)
+        if status:
+            raise InputError(
+                self.problems.get(notebook, f"{notebook.name} ended with status {status}; see its last lines.")
+            )
+
+
+def _as_event(line: str) -> dict[str, Any]:
+    """An event of a notebook's process; what anything else in that process printed becomes a line."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    return event if isinstance(event, dict) else {"line": line.rstrip("\n")}
+
+
+def _interrupt(processes: list[subprocess.Popen]) -> None:
+    """End notebooks as Ctrl-C does; kernels that do not end in time are killed with their process."""
+    for process in processes:
+        process.send_signal(signal.SIGINT)
+    for process in processes:
+        try:
+            process.wait(timeout=_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
