@@ -12,7 +12,8 @@ from IPython.display import display
 from helpers.config import profiles, recipes
 from helpers.config.profiles import Profile
 from helpers.config.recipes import Recipe
-from helpers.core import paths, provenance, storage
+from helpers.config.results_versions import table_versions
+from helpers.core import keys, paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data.dataset import Dataset, Split, make_split, open_demo, open_source
 from helpers.explore.widgets import Explorer
@@ -23,25 +24,6 @@ from helpers.report import evaluations, results, selection
 from helpers.training import checkpoints, fit, plans, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
-
-# What computes the tables of small experiments.
-_TABLE_MODULES = (
-    "analysis/costs",
-    "analysis/exploration",
-    "analysis/label_errors",
-    "analysis/penalties",
-    "analysis/probes",
-    "data/augment",
-    "data/batches",
-    "models/architecture",
-    "models/blocks",
-    "models/deep_cnn",
-    "models/features",
-    "models/mobilenetv2",
-    "models/shallow_cnn",
-    "training/fit",
-    "training/metrics",
-)
 
 
 @dataclass(frozen=True)
@@ -146,8 +128,7 @@ class Experiment:
             found = [file for file in sorted(folder.glob(f"{of_name}*.csv")) if storage.is_sound(file)]
             return pd.read_csv(found[-1]) if found else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
-        made_by = [provenance.packages(), provenance.code_hash(*_TABLE_MODULES)]
-        key = provenance.digest([repr(_spelled_out(settings)), weights, *made_by])
+        key = keys.table_key(_resolved(settings), weights, provenance.key_packages(), table_versions(name))
         file = folder / f"{of_name}{key}.csv"
         if not storage.is_sound(file):
             if file.exists():
@@ -262,12 +243,8 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
     )
 
 
-def _spelled_out(setting: object) -> object:
-    """A setting of a table with everything that a recipe in it means, down to the ranges of its augmentation."""
-    if isinstance(setting, Recipe):
-        return setting.as_dict() | {"augmentation": vars(recipes.AUGMENTATIONS[setting.augmentation])}
-    if isinstance(setting, dict):
-        return {name: _spelled_out(value) for name, value in setting.items()}
-    if isinstance(setting, list | tuple):
-        return [_spelled_out(value) for value in setting]
-    return setting
+def _resolved(settings: dict[str, object]) -> dict[str, object]:
+    """Settings of a table with the ranges of the augmentation that each recipe in them names."""
+    values = [item for value in settings.values() for item in (value if isinstance(value, list | tuple) else [value])]
+    ranges = [recipes.AUGMENTATIONS[value.augmentation] for value in values if isinstance(value, Recipe)]
+    return settings | ({"augmentations": ranges} if ranges else {})

@@ -1,10 +1,8 @@
-import ast
 import json
 import shutil
 from dataclasses import replace
 
 import ipywidgets
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from PIL import Image
 
 from helpers import experiment
 from helpers.config import recipes
+from helpers.config.results_versions import RESULTS_VERSIONS, TABLE_VERSIONS
 from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
@@ -154,17 +153,16 @@ def test_every_seed_has_a_run_and_one_that_diverges_does_not_stop_the_others(sma
     ]
 
 
-def test_what_computes_a_table_is_part_of_its_key():
-    """Each module of the project that a notebook hands to `lab.table`."""
-    named = set()
-    for notebook in sorted((paths.ROOT / "notebooks").glob("*.ipynb")):
-        for cell in nbformat.read(notebook, as_version=4).cells:
-            if cell.cell_type == "code" and "lab.table(" in cell.source:
-                calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
-                computing = [call.args[1] for call in calls if ast.unparse(call.func) == "lab.table" and call.args[1:]]
-                named |= {node.id for way in computing for node in ast.walk(way) if isinstance(node, ast.Name)}
-    modules = {name for name in named if (paths.ROOT / "helpers" / f"{name}.py").exists()}
-    assert {"probes", "penalties", "costs"} <= modules <= set(experiment._TABLE_MODULES)
+@pytest.mark.parametrize(("versions", "part"), [(RESULTS_VERSIONS, "training"), (TABLE_VERSIONS, "halves")])
+def test_a_raised_results_version_computes_a_table_again(small, versions, part, monkeypatch):
+    values = iter([1, 2])
+
+    def compute():
+        return pd.DataFrame({"value": [next(values)]})
+
+    assert [small.table("halves", compute)["value"].item() for _ in range(2)] == [1, 1]
+    monkeypatch.setitem(versions, part, 2)
+    assert small.table("halves", compute)["value"].item() == 2
 
 
 def test_a_damaged_table_is_named_and_made_again(small, capsys):
@@ -185,7 +183,7 @@ def test_tables_take_the_run_that_would_be_made_now(small):
     run = small.train("shallow_cnn", "as_reported")[0]
     other = run.folder.with_name("shallow_cnn_as_reported_0_other")
     shutil.copytree(run.folder, other)
-    for name, change in (("config.json", {"key": "other", "code_hash": "other"}), ("run.json", {"finished": "2999"})):
+    for name, change in (("config.json", {"key": "other", "results_versions": {}}), ("run.json", {"finished": "2999"})):
         runs.write_json(other / name, json.loads((other / name).read_text()) | change)
     runs.seal(other)
     assert [found.key for found in small.finished()] == [run.key]

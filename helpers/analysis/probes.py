@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from helpers.analysis import comparison
 from helpers.config.labels import name_of
 from helpers.config.recipes import Phase, Recipe
+from helpers.config.results_versions import versions_of
 from helpers.core import provenance
 from helpers.core.tensorflow import tf
 from helpers.data import augment, batches
@@ -300,8 +301,7 @@ def frozen_features(
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
     model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, 0)
     key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
-    key += [weights.sha256, provenance.packages()]
-    key.append(provenance.code_hash("models/architecture", "models/features", "models/mobilenetv2"))
+    key += [weights.sha256, provenance.key_packages(), versions_of("decoding", "mobilenetv2", "features")]
     return features.activations(
         architecture.trunk(model, pooling), Rows(dataset.images, indices), f"probe_{provenance.digest(key)}"
     )

@@ -1,7 +1,5 @@
-"""What a number came from: hashes of code, files and settings, versions, machine."""
+"""What a number came from: hashes of files and settings, versions, the processor, time."""
 
-import ast
-import functools
 import hashlib
 import json
 import os
@@ -14,6 +12,8 @@ from pathlib import Path
 
 from helpers.core import paths
 
+_INSTRUCTION_SETS = ("avx2", "fma", "avx512", "avx_vnni", "amx")  # how the names of flags begin
+
 _JSON = json.JSONEncoder(sort_keys=True, default=vars)
 
 
@@ -24,29 +24,11 @@ def digest(value: object) -> str:
 
 def digest_of_items(items: Iterable[object]) -> str:
     """The same as `digest` of a list of these items, which need not be in memory together."""
-    found = hashlib.sha256(b"[")
+    sha256 = hashlib.sha256(b"[")
     for index, item in enumerate(items):
-        found.update(f"{', ' if index else ''}{_JSON.encode(item)}".encode())
-    found.update(b"]")
-    return found.hexdigest()[:16]
-
-
-@functools.cache
-def code_hash(*modules: str) -> str:
-    """Hash of what modules of `helpers` compute: comments, docstrings and layout do not count.
-
-    Args:
-        modules: their names, for example "augment".
-    """
-    return digest([_meaning((paths.ROOT / "helpers" / f"{name}.py").read_text()) for name in modules])
-
-
-def _meaning(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:]
-    return ast.dump(tree)
+        sha256.update(f"{', ' if index else ''}{_JSON.encode(item)}".encode())
+    sha256.update(b"]")
+    return sha256.hexdigest()[:16]
 
 
 def file_hash(path: Path) -> str:
@@ -55,15 +37,15 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def packages() -> dict[str, str]:
-    """Versions of the packages that decide a result: what decodes, divides, transforms, computes."""
-    names = ("tensorflow", "keras", "numpy", "opencv-python-headless", "pillow", "scikit-learn", "simplejpeg")
-    return {name: version(name) for name in names}
+def key_packages() -> dict[str, str]:
+    """Versions of TensorFlow and Keras, the packages whose version is part of a run's key."""
+    return {name: version(name) for name in ("tensorflow", "keras")}
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a result."""
-    return {"python": platform.python_version()} | packages()
+    """Versions of Python and of the packages that compute a result: what decodes, splits, transforms, trains."""
+    names = ("numpy", "opencv-python-headless", "pillow", "scikit-learn", "simplejpeg")
+    return {"python": platform.python_version()} | key_packages() | {name: version(name) for name in names}
 
 
 def code_version() -> str:
@@ -82,17 +64,29 @@ def code_version() -> str:
 
 def hardware() -> str:
     """Processor and number of usable cores, for example "AMD EPYC, 2 cores"."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = lines[0].split(":", 1)[1].strip() if lines else model
-    return f"{model}, {cores()} cores"
+    return f"{cpu_model()}, {cores()} cores"
 
 
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def cpu_model() -> str:
+    """Name of the processor as the system gives it, for example "AMD EPYC"."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def instruction_sets() -> list[str]:
+    """Flags of the processor that decide its speed in networks (AVX2, FMA, AVX-512, AMX), sorted; empty where Linux does not tell."""
+    return sorted(flag for flag in _cpuinfo("flags").split() if flag.startswith(_INSTRUCTION_SETS))
+
+
+def _cpuinfo(name: str) -> str:
+    """A value of the first processor in /proc/cpuinfo; "" where there is none."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if line.split(":")[0].strip() == name), "")
 
 
 def utc_now() -> str:

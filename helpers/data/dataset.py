@@ -24,7 +24,8 @@ from sklearn.model_selection import train_test_split
 
 from helpers.config.demo_data import DemoData
 from helpers.config.recipes import IMAGE_SIZE, SPLIT_SEED
-from helpers.core import paths, provenance, storage
+from helpers.config.results_versions import versions_of
+from helpers.core import keys, paths, provenance, storage
 from helpers.core.errors import InputError
 from helpers.data import archive
 from helpers.data.archive import Contents, Files
@@ -157,7 +158,7 @@ def open_demo(demo: DemoData) -> Dataset:
 
 def demo_folder(demo: DemoData) -> Path:
     """Folder of the demo data set in the Kaggle layout, made first where it is not there as it was made."""
-    key = provenance.digest([vars(demo), provenance.code_hash("data/demo")])
+    key = provenance.digest([keys.plain(demo), versions_of("demo")])
     folder = paths.cache() / f"demo_{key}"
     note = folder.with_suffix(".fingerprint")
     paths.cache().mkdir(parents=True, exist_ok=True)

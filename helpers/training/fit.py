@@ -12,6 +12,7 @@ import pandas as pd
 from filelock import FileLock
 
 from helpers.config.recipes import Phase
+from helpers.config.results_versions import versions_of
 from helpers.core import provenance
 from helpers.core.errors import DivergenceError
 from helpers.core.progress import epoch_line
@@ -217,7 +218,7 @@ class _Training:
                 self.recipe.input_range,
                 self.recipe.width,
                 *(config[k] for k in ("data_fingerprint", "split_fingerprint", "weights_sha256", "packages")),
-                provenance.code_hash("models/architecture", "models/mobilenetv2", "models/features"),
+                versions_of("decoding", "mobilenetv2", "features"),
                 # Random base weights depend on the seed.
                 None if config["weights_sha256"] else self.plan.seed,
             ]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from helpers.config.recipes import AUGMENTATIONS, Recipe
-from helpers.core import paths, provenance
+from helpers.config.results_versions import versions_of
+from helpers.core import keys, paths, provenance
 from helpers.data.dataset import Dataset, Split
 from helpers.models.architecture import NETWORKS
 from helpers.models.weights import BaseWeights
@@ -31,18 +32,19 @@ class Plan:
     weights: BaseWeights | None
 
     def config(self) -> dict[str, Any]:
-        """The plan as plain values, with its key; the profile's name is no part of the key, nor is the git commit."""
-        parts = {
-            "recipe": self.recipe.as_dict(),
-            "augmentation": vars(AUGMENTATIONS[self.recipe.augmentation]),
+        """The plan as plain values, with its key; the profile's name is no part of the key, see `keys.run_key`."""
+        augmentation = AUGMENTATIONS[self.recipe.augmentation]
+        inputs = {
             "seed": self.seed,
             "data_fingerprint": self.dataset.fingerprint,
             "split_fingerprint": self.split.fingerprint,
             "weights_sha256": self.weights.sha256 if self.weights else "",
-            "packages": provenance.packages(),
-            "code_hash": provenance.code_hash(*self._modules()),
+            "packages": provenance.key_packages(),
+            "results_versions": versions_of(*self._parts()),
         }
-        return parts | {"key": provenance.digest(parts), "profile": self.profile}
+        key = keys.run_key(self.recipe, augmentation, **inputs)
+        settings = {"recipe": self.recipe.as_dict(), "augmentation": vars(augmentation)}
+        return settings | inputs | {"key": key, "profile": self.profile}
 
     @property
     def name(self) -> str:
@@ -55,15 +57,15 @@ class Plan:
         name = f"{self.recipe.model}_{self.recipe.name}_{self.seed}_{self.config()['key'][:10]}"
         return paths.runs() / self.profile / name
 
-    def _modules(self) -> list[str]:
-        """The modules that compute this run; those that it does not use may change without a new run."""
-        family = NETWORKS[self.recipe.network].__module__.removeprefix("helpers.").replace(".", "/")
-        modules = ["data/batches", "models/architecture", "models/blocks", family, "training/fit"]
+    def _parts(self) -> list[str]:
+        """The parts of `RESULTS_VERSIONS` that decide this run."""
+        family = NETWORKS[self.recipe.network].__module__.rsplit(".", 1)[-1]
+        parts = ["decoding", "batches", family, "training"]
         if self.recipe.augmentation != "none" or self.recipe.mix:
-            modules.append("data/augment")
+            parts.append("augmentation")
         if any(phase.frozen_below for phase in self.recipe.phases):
-            modules.append("models/features")
-        return modules
+            parts.append("features")
+        return parts
 
 
 def make_plan(

@@ -220,8 +220,8 @@ def test_failing_runs_are_listed_and_the_others_are_trained(cluster, tmp_path):
 
 def test_a_worker_that_would_train_another_run_refuses(cluster, tmp_path, monkeypatch):
     lab = open_lab(tmp_path)
-    versions = provenance.packages() | {"keras": "0"}
-    monkeypatch.setattr(provenance, "packages", lambda: versions)
+    versions = provenance.key_packages() | {"keras": "0"}
+    monkeypatch.setattr(provenance, "key_packages", lambda: versions)
     [problem] = sweep.sweep(lab.plans(1), lab.keep, cluster.address).values()
     assert "a worker would train another run, since its packages differ; install the same version" in problem
 

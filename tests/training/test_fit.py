@@ -10,6 +10,7 @@ from processes import full_disk
 from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import Phase
+from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import paths, provenance
 from helpers.core.errors import DivergenceError
 from helpers.data.dataset import make_split
@@ -226,7 +227,7 @@ def test_transfer_names_the_origin_of_its_weights(finished_transfer):
     assert finished_transfer[0].record["weights"]["sha256"] == provenance.file_hash(paths.DEMO_WEIGHTS)
 
 
-def test_kept_activations_depend_on_the_code_of_the_network(transfer_plan, monkeypatch):
+def test_cached_activations_depend_on_the_results_version_of_the_network(transfer_plan, monkeypatch):
     class Named(Exception):
         pass
 
@@ -236,15 +237,9 @@ def test_kept_activations_depend_on_the_code_of_the_network(transfer_plan, monke
         names.append(name)
         raise Named
 
-    code_hash = provenance.code_hash
     monkeypatch.setattr(features, "activations", name_only)
-    for version in ("", "changed"):
-        edited = {"networks/mobilenetv2": version}
-        monkeypatch.setattr(
-            provenance,
-            "code_hash",
-            lambda *modules, edited=edited: code_hash(*modules) + "".join(edited.get(name, "") for name in modules),
-        )
+    for version in (1, 2):
+        monkeypatch.setitem(RESULTS_VERSIONS, "mobilenetv2", version)
         with pytest.raises(Named):
             train(transfer_plan, quiet)
     assert names[0] != names[1]
