@@ -117,7 +117,8 @@ def train(job: Job) -> Outcome:
     Raises:
         RuntimeError: the process of the run ended before the run did.
     """
-    address = distributed.get_worker().address
+    dask_worker = distributed.get_worker()
+    address = dask_worker.address
     if names := missing_files(job.file_hashes):
         return Outcome(address, missing_files=names)
     line = ""
@@ -132,7 +133,8 @@ def train(job: Job) -> Outcome:
         for output in process.stdout:
             line = output.decode().rstrip("\n")
             if line:
-                distributed.print(line)
+                # `distributed.print` would show it here too: twice on the terminal of a local cluster.
+                dask_worker.log_event("print", {"args": (line,), "flush": True})
     if process.returncode == 2:
         return Outcome(address, problem=line)
     if process.returncode:
