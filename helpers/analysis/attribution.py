@@ -146,7 +146,7 @@ def telling_images(runs: Sequence[Run], each: int = 2) -> np.ndarray:
         while another is right, and that it gets wrong itself; of each kind those that it is surest of.
     """
     right = np.array([run.is_right() for run in runs])
-    confidence = runs[-1].predictions["test_probabilities"].max(axis=1)
+    confidence = runs[-1].probabilities().max(axis=1)
     others = right[:-1].any(axis=0)
     kinds = [right.all(axis=0), right[-1] & ~others, ~right[-1] & others, ~right[-1] & ~others]
     surest = [np.flatnonzero(kind)[np.argsort(-confidence[kind], kind="stable")[:each]] for kind in kinds]
@@ -156,7 +156,7 @@ def telling_images(runs: Sequence[Run], each: int = 2) -> np.ndarray:
 def surest_mistakes(run: Run, most: int) -> np.ndarray:
     """Positions among the test images, int64, of the mistakes with the highest confidence."""
     wrong = np.flatnonzero(~run.is_right())
-    confidence = run.predictions["test_probabilities"].max(axis=1)
+    confidence = run.probabilities().max(axis=1)
     return wrong[np.argsort(-confidence[wrong], kind="stable")[:most]]
 
 

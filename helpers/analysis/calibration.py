@@ -102,8 +102,8 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
     """
     made = []
     for run in runs:
-        probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
-        temperature = fit_temperature(run.predictions["validation_probabilities"], run.predictions["validation_labels"])
+        probabilities, labels = run.probabilities(), run.labels()
+        temperature = fit_temperature(run.probabilities("validation"), run.labels("validation"))
         changed = scaled(probabilities, temperature)
         made.append(
             {
@@ -169,8 +169,8 @@ def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -
     made = []
     for run in runs:
         named = {"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe]}
-        curve = risk_coverage(run.predictions["validation_probabilities"], run.predictions["validation_labels"])
-        confidence, right = _confidence(run.predictions["test_probabilities"], run.predictions["test_labels"])
+        curve = risk_coverage(run.probabilities("validation"), run.labels("validation"))
+        confidence, right = _confidence(run.probabilities(), run.labels())
         for level in levels:
             threshold = threshold_for(curve, level)
             answered = right[confidence >= threshold]

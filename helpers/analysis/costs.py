@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from helpers.config.recipes import as_recipe
 from helpers.core.tensorflow import tf
 from helpers.models import architecture
 from helpers.training.runs import Run
@@ -64,8 +63,8 @@ def measure(runs: Sequence[Run]) -> pd.DataFrame:
     """
     rows = []
     for run in runs:
-        num_classes = run.predictions["test_probabilities"].shape[1]
-        recipe = as_recipe(run.config["recipe"])
+        num_classes = run.probabilities().shape[1]
+        recipe = run.settings
         network = architecture.build(recipe, num_classes)
         if network.count_params() != run.record["parameters"]:
             continue

@@ -48,7 +48,7 @@ def network(run: Run) -> Network:
         From an image, uint8 (64, 64, 3), to probabilities, float32 (n_classes,).
     """
     model = run.network()
-    flip = run.config["recipe"]["flip_at_test"]
+    flip = run.settings.flip_at_test
     return lambda image: np.exp(fit.predict(model, image[None], flip)[0])
 
 

@@ -89,7 +89,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
             if reported is not None:
                 axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
         axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
-        chance_line(axis, runs[0].predictions["test_probabilities"].shape[1], horizontal=False)
+        chance_line(axis, runs[0].probabilities().shape[1], horizontal=False)
         axis.set(xlabel="accuracy on test")
         axis.margins(x=0.12)
         axis.set_xlim(left=0)
@@ -225,9 +225,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
         ):
             axis.plot([0, 1], [0, 1], color=FAINT, linestyle=":", linewidth=1)
             for run, divisor in zip(runs, divisors, strict=True):
-                table = calibration.reliability(
-                    calibration.scaled(run.predictions["test_probabilities"], divisor), run.predictions["test_labels"]
-                )
+                table = calibration.reliability(calibration.scaled(run.probabilities(), divisor), run.labels())
                 table = table[table["n"] >= _FEWEST_IN_BIN]
                 axis.errorbar(
                     table["confidence"],
@@ -238,7 +236,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
                     elinewidth=0.8,
                     markersize=4,
                     clip_on=False,
-                    label=name_of(run.model, run.recipe),
+                    label=run.title,
                 )
             axis.set(title=title, xlabel="confidence", xlim=(0, 1), ylim=(0, 1))
             percent_axis(axis, "x")
@@ -246,17 +244,14 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
         percent_axis(axes[0])
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
         note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
-    errors = [
-        calibration.expected_calibration_error(run.predictions["test_probabilities"], run.predictions["test_labels"])
-        for run in runs
-    ]
+    errors = [calibration.expected_calibration_error(run.probabilities(), run.labels()) for run in runs]
     return Plot(
         figure,
         f"Accuracy of test images grouped by confidence with 95 % intervals ({source}), in {calibration.N_BINS} bins of equal "
         f"width; bins of fewer than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it "
         "says. The temperature is fitted on validation.",
         "; ".join(
-            f"{name_of(run.model, run.recipe)}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
+            f"{run.title}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
             for run, error, divisor in zip(runs, errors, temperatures, strict=True)
         ),
     )
@@ -269,9 +264,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
         runs: one curve each.
         source: what they were judged on.
     """
-    curves = [
-        calibration.risk_coverage(run.predictions["test_probabilities"], run.predictions["test_labels"]) for run in runs
-    ]
+    curves = [calibration.risk_coverage(run.probabilities(), run.labels()) for run in runs]
     with theme():
         figure, axis = new_figure(COLUMN, 2.6)
         for run, curve in zip(runs, curves, strict=True):
@@ -287,7 +280,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
                 color=colour,
                 marker=RECIPE_MARKERS[run.recipe],
                 markevery=max(1, len(curve) // 6),
-                label=name_of(run.model, run.recipe),
+                label=run.title,
             )
         axis.set(xlabel="share of images answered", ylabel="accuracy of the answers", xlim=(0, 1), ylim=(0, 1))
         for which in ("x", "y"):
@@ -295,8 +288,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
         axis.legend(loc="best")
         note(figure, f"{source}, n = {len(curves[0]):,} images")
     halves = {
-        name_of(run.model, run.recipe): curve["accuracy"].iloc[[len(curve) // 2 - 1, -1]]
-        for run, curve in zip(runs, curves, strict=True)
+        run.title: curve["accuracy"].iloc[[len(curve) // 2 - 1, -1]] for run, curve in zip(runs, curves, strict=True)
     }
     best, (half, whole) = max(halves.items(), key=lambda item: item[1].iloc[-1])
     return Plot(
@@ -428,7 +420,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
                     fmt=f"{RECIPE_MARKERS[run.recipe]}-",
                     color=run_colour(run.model, run.recipe),
                     capsize=2,
-                    label=name_of(run.model, run.recipe),
+                    label=run.title,
                 )
             axis.set(xlabel=words, ylim=(0, 1))
         for axis in axes[:, 0]:
@@ -438,7 +430,7 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
         groups = pd.concat([table["n"] for found in tables.values() for table in found])
         note(figure, f"{source}, n = {counted(groups)} images a point")
     ends = [
-        f"{name_of(run.model, run.recipe)} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
+        f"{run.title} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
         f"{table['accuracy'].iloc[-1]:.1%} in the highest"
         for words, found in tables.items()
         for run, table in zip(runs, found, strict=True)

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 
-from helpers.config.labels import name_of
 from helpers.config.report_facts import REPORTED
 from helpers.plots.style import (
     COLUMN,
@@ -58,7 +57,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
             axes[0].axhline(
                 REPORTED[runs[0].model].accuracy, color=INK, linewidth=1, linestyle="-.", label="report, table 1"
             )
-        chance_line(axes[0], runs[0].predictions["test_probabilities"].shape[1])
+        chance_line(axes[0], runs[0].probabilities().shape[1])
         axes[0].set(ylabel="accuracy", xlabel="epoch", ylim=(0, None))
         percent_axis(axes[0])
         top = min(_highest_loss(runs), 12.0)
@@ -85,7 +84,7 @@ def _ends(runs: Sequence[Run], end: Callable[[Run], str]) -> str:
     """What each recipe ends at; seeds that read the same are named once."""
     ends: dict[str, list[str]] = {}
     for run in runs:
-        ends.setdefault(name_of(run.model, run.recipe), []).append(end(run))
+        ends.setdefault(run.title, []).append(end(run))
     return "; ".join(f"{name} ends at {', '.join(dict.fromkeys(found))}" for name, found in ends.items())
 
 
@@ -107,16 +106,14 @@ def _of_the_report(runs: Sequence[Run], reported: pd.DataFrame | None) -> str:
 
 def _mirrored(runs: Sequence[Run]) -> str:
     """A sentence on runs whose scores are higher than their curves; "" where there are none."""
-    names = dict.fromkeys(
-        name_of(run.model, run.recipe) for run in runs if run.config["recipe"].get("flip_at_test", False)
-    )
+    names = dict.fromkeys(run.title for run in runs if run.settings.flip_at_test)
     return f" Without the mirrored view that the scores of {'; '.join(names)} have." if names else ""
 
 
 def _covered(runs: Sequence[Run]) -> str:
     """A sentence on validation curves that a later one hides for all of their length; "" where each can be seen."""
     hidden = [
-        name_of(run.model, run.recipe)
+        run.title
         for i, run in enumerate(runs)
         if any(_lies_on(run, later) for later in runs[i + 1 :] if later.label != run.label)
     ]
@@ -214,7 +211,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
         for run in first:
             options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
             for number, phase in run.history.groupby("phase"):
-                label = name_of(run.model, run.recipe) if number == 1 else None
+                label = run.title if number == 1 else None
                 axis.plot(phase["epoch"], phase["seconds"], label=label, **options)
         axis.axvline(5.5, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
         axis.set(xlabel="epoch", ylabel="seconds of the epoch", yscale="log")
@@ -271,7 +268,7 @@ def logged_weights(frame: pd.DataFrame) -> Plot:
 def _label(run: Run, runs: Sequence[Run]) -> str | None:
     """A run's name for the legend: the first seed of a recipe stands for all."""
     is_first = run.seed == min(other.seed for other in runs if other.label == run.label)
-    return name_of(run.model, run.recipe) if is_first else None
+    return run.title if is_first else None
 
 
 def _phase_borders(run: Run) -> list[float]:

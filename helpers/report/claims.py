@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis import comparison, reported
-from helpers.config.labels import name_of
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
@@ -135,7 +134,7 @@ def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
     )
     run = runs_by_recipe.get(("shallow_cnn", "as_reported"))
     if run is not None:
-        classes_here = run.predictions["test_probabilities"].shape[1]
+        classes_here = run.probabilities().shape[1]
         here = comparison.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
         evidence += f" Here the recipe gives {_test(run)}, {here}."
     verdict = comparison.versus_chance(value, _REPORTED_IMAGES, num_classes)
@@ -229,7 +228,7 @@ def _labels(n_wrong_labels: int) -> Answer:
 
 
 def _name(run: Run) -> str:
-    return name_of(run.model, run.recipe)
+    return run.title
 
 
 def _interval(result: pd.Series | dict[str, float]) -> str:

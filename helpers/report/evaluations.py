@@ -24,7 +24,7 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
     Returns:
         `submission_<model>_<recipe>.csv`, columns `img_id`, `label`.
     """
-    labels = run.predictions["unlabelled_probabilities"].argmax(axis=1)
+    labels = run.predicted("unlabelled")
     file = folder / f"submission_{run.model}_{run.recipe}.csv"
     folder.mkdir(parents=True, exist_ok=True)
     with storage.replacing(file) as partial:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from helpers.analysis import penalties
 from helpers.analysis.reported import logged_weights
-from helpers.config.labels import name_of
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED, REPORTED_DEEP_ENDS, REPORTED_L2_CURVE
@@ -84,10 +83,7 @@ def _results() -> str:
 
 
 def _test_evaluations(folder: Path, runs: list[Run]) -> str:
-    counts = {
-        f"{name_of(run.model, run.recipe)}, seed {run.seed}": evaluations.count_test_evaluations(folder, run)
-        for run in runs
-    }
+    counts = {f"{run.title}, seed {run.seed}": evaluations.count_test_evaluations(folder, run) for run in runs}
     repeated = "; ".join(f"{name} ({n} times)" for name, n in counts.items() if n > 1)
     return "once" + (
         ", except where it was retrained after a change of recipe or code or after the loss of its network, each time with the "
@@ -117,11 +113,7 @@ def _provenance(runs: list[Run]) -> pd.DataFrame:
 def _on_fewer_threads(runs: list[Run]) -> str:
     """A sentence on runs that had fewer cores than others."""
     most = max(run.record["threads"] for run in runs)
-    fewer = [
-        f"{name_of(run.model, run.recipe)}, seed {run.seed} ({run.record['threads']})"
-        for run in runs
-        if run.record["threads"] < most
-    ]
+    fewer = [f"{run.title}, seed {run.seed} ({run.record['threads']})" for run in runs if run.record["threads"] < most]
     return f" Runs had {most} threads, except {'; '.join(fewer)}." if fewer else ""
 
 
@@ -195,11 +187,11 @@ def _deep_with_larger_batches(fitting: float) -> str:
     between = ": the report lies between the two" if is_between else ""
     return (
         f"**The deep CNN's {REPORTED['deep_cnn'].accuracy:.1%}** looks like its best epoch: the report's curves end near {100 * REPORTED_DEEP_ENDS['accuracy']:g} % in "
-        f"training and {100 * REPORTED_DEEP_ENDS['validation_accuracy']:g} % on validation. As reported, with {run.config['recipe']['batch_size']} images a batch, it ends here at "
+        f"training and {100 * REPORTED_DEEP_ENDS['validation_accuracy']:g} % on validation. As reported, with {run.settings.batch_size} images a batch, it ends here at "
         f"{shown(last['accuracy'], last['validation_accuracy'])} after {len(plain)} epochs. With the batches of {fitting:.0f} that fit the other curve it has "
         f"{shown(end['accuracy'], end['validation_accuracy'])} after {len(larger)}, and {larger['validation_accuracy'].max():.1%} in its best{between} (notebook 03, {link}). "
         f"What is not explained: in the report's first epoch training accuracy is 4 %, with these batches {larger['accuracy'].iloc[0]:.1%}, with "
-        f"{run.config['recipe']['batch_size']} a batch {first['accuracy']:.1%}; the larger dropout of the released code was not tried."
+        f"{run.settings.batch_size} a batch {first['accuracy']:.1%}; the larger dropout of the released code was not tried."
     )
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from helpers.analysis import calibration, comparison
-from helpers.config.labels import name_of
 from helpers.config.recipes import IMAGE_SIZE
 from helpers.core import storage
 from helpers.report import evaluations, results
@@ -46,7 +45,7 @@ def text(run: Run, class_names: list[str], n_wrong_labels: int = 0, n_looks: int
         "Where it comes from": _origin(run),
     }
     blocks = [f"## {title}\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items()]
-    return f"# Model card: {name_of(run.model, run.recipe)}\n\n" + "\n\n".join(blocks) + "\n"
+    return f"# Model card: {run.title}\n\n" + "\n\n".join(blocks) + "\n"
 
 
 def _model(run: Run) -> list[str]:
@@ -107,7 +106,7 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
 
 
 def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
-    probabilities, labels = run.predictions["test_probabilities"], run.predictions["test_labels"]
+    probabilities, labels = run.probabilities(), run.labels()
     predicted = probabilities.argmax(axis=1)
     per_class = comparison.class_accuracy(predicted, labels, class_names)
     best, worst = per_class.iloc[0], per_class.iloc[-1]

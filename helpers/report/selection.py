@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES, name_of
+from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import RECIPES
 from helpers.training.runs import Failure, Run, failed, finished
@@ -69,7 +69,7 @@ def has_current_recipe(run: Run) -> bool:
 
 def changed_recipes_note(runs: Sequence[Run]) -> str:
     """A sentence, in Markdown, that names the runs whose recipe is no longer the one they were trained by; "" for none."""
-    changed = [f"{name_of(run.model, run.recipe)}, seed {run.seed}" for run in runs if not has_current_recipe(run)]
+    changed = [f"{run.title}, seed {run.seed}" for run in runs if not has_current_recipe(run)]
     return f"**Not trained again yet since its recipe changed:** {'; '.join(changed)}." if changed else ""
 
 

@@ -61,8 +61,8 @@ def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
     """
     made = []
     for run in runs:
-        predicted = run.predictions["test_probabilities"].argmax(axis=1)
-        made.append(_named(run) | wordnet.severity(predicted, run.predictions["test_labels"], distance))
+        predicted = run.predicted()
+        made.append(_named(run) | wordnet.severity(predicted, run.labels(), distance))
     return pd.DataFrame(made)
 
 
@@ -92,9 +92,7 @@ def leader_board(runs: Sequence[Run]) -> pd.DataFrame:
                 "low": result["accuracy_low"],
                 "high": result["accuracy_high"],
                 "top5_accuracy": result["top5_accuracy"],
-                "macro_f1": comparison.macro_f1(
-                    run.predictions["test_probabilities"].argmax(axis=1), run.predictions["test_labels"]
-                ),
+                "macro_f1": comparison.macro_f1(run.predicted(), run.labels()),
                 "better_than": len(ranked) - place - sum(int(other) > place for other in others),
                 "like": ", ".join(others),
             }
@@ -145,7 +143,7 @@ def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
     """
     made = []
     for run in runs:
-        right, is_out = run.is_right(), np.isin(run.predictions["test_indices"], left_out)
+        right, is_out = run.is_right(), np.isin(run.indices(), left_out)
         made.append(
             _named(run)
             | {
@@ -187,7 +185,7 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
     """
     made = []
     for run in runs:
-        probabilities, labels = run.predictions[f"{split}_probabilities"], run.predictions[f"{split}_labels"]
+        probabilities, labels = run.probabilities(split), run.labels(split)
         of_truth = probabilities[np.arange(len(labels)), labels].astype(float)
         confident, mean = of_truth < 1e-6, run.result(split)["loss"]
         others = -np.log(of_truth[~confident]).sum() / len(labels)
@@ -280,7 +278,7 @@ def _on_the_way(sweep: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
     """The rows of an input sweep that lead to runs: the smallest size in both ranges, and the sizes of the runs themselves."""
     if sweep.empty:
         return sweep
-    sizes = {sweep["input_size"].min(), *(run.config["recipe"]["input_size"] for run in runs)}
+    sizes = {sweep["input_size"].min(), *(run.settings.input_size for run in runs)}
     return sweep[sweep["input_size"].isin(sizes)]
 
 

@@ -30,6 +30,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from helpers.config.labels import name_of
+from helpers.config.recipes import Recipe, as_recipe
 from helpers.core import provenance, storage
 from helpers.core.errors import DivergenceError, InputError, first_line
 from helpers.models import runtime
@@ -97,18 +99,44 @@ class Run:
         """Hash of everything that decides the result."""
         return self.config["key"]
 
+    @cached_property
+    def settings(self) -> Recipe:
+        """The recipe that was trained, resolved for its profile and weights."""
+        return as_recipe(self.config["recipe"])
+
+    @property
+    def title(self) -> str:
+        """The display name: "Deep CNN, improved"."""
+        return name_of(self.model, self.recipe)
+
     @property
     def label(self) -> str:
-        """For legends: "deep_cnn improved"."""
+        """The short name of files and lines of progress: "deep_cnn improved"."""
         return f"{self.model} {self.recipe}"
 
     def result(self, split: str = "test") -> dict[str, float]:
         """`n`, `accuracy` with its interval, `top5_accuracy` and `loss` on a split."""
         return self.record["results"][split]
 
+    def probabilities(self, split: str = "test") -> np.ndarray:
+        """Float (n, n_classes): predicted probabilities on `validation`, `test` or `unlabelled`; rows sum to 1."""
+        return self.predictions[f"{split}_probabilities"]
+
+    def predicted(self, split: str = "test") -> np.ndarray:
+        """Int (n,): the most probable class of each image."""
+        return self.probabilities(split).argmax(axis=1)
+
+    def labels(self, split: str = "test") -> np.ndarray:
+        """Int (n,): the true class of each image of `validation` or `test`."""
+        return self.predictions[f"{split}_labels"]
+
+    def indices(self, split: str = "test") -> np.ndarray:
+        """Int (n,): position of each image of `validation` or `test` in the data set."""
+        return self.predictions[f"{split}_indices"]
+
     def is_right(self, split: str = "test") -> np.ndarray:
         """Bool (n,): whether the most probable class of each image is the true one."""
-        return self.predictions[f"{split}_probabilities"].argmax(axis=1) == self.predictions[f"{split}_labels"]
+        return self.predicted(split) == self.labels(split)
 
     def has_unlabelled(self) -> bool:
         """Whether unlabelled images were predicted: records do not keep these."""
