@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # What narrows or widens a run; see `make help`.
-NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
+NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED OUTPUT SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
          JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS
 
 unknown := $(filter-out $(NAMES) PYTHON PYTEST GLIBC_TUNABLES SHELL,\
@@ -24,7 +24,7 @@ export FUZZ_SECONDS := $(SECONDS)
 # Only the options that were given reach the command line, which holds the defaults.
 option = $${$(2):+--$(1) "$$$(2)"}
 OPTIONS := $(call option,data,DATA) $(call option,weights,WEIGHTS) $(call option,profile,PROFILE) \
-           $(call option,models,MODELS) $(call option,recipes,RECIPES) $(call option,seed,SEED) \
+           $(call option,models,MODELS) $(call option,recipes,RECIPES) $(call option,seed,SEED) $(call option,output,OUTPUT) \
            $${SKIP_UNREADABLE:+--skip-unreadable} $${TRACEBACK:+--traceback}
 
 # Relative to this folder and absolute for the workers of a sweep; `abspath` would split a path at its spaces.
@@ -52,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report check test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
+.PHONY: help setup report status check test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -64,6 +64,7 @@ help: ## list the commands
 	@echo '  WEIGHTS_SHA256=<hash>   stop unless the weights file has this SHA-256'
 	@echo '  NOTEBOOKS=04 MODELS=mobilenetv2 RECIPES=improved    only these (several: separated by commas)'
 	@echo '  SEED=<n>                the first seed of the runs (default 0)'
+	@echo '  OUTPUT=<folder>         folder of figures and tables (default: figures/<profile>)'
 	@echo '  RUNS=<folder> CACHE=<folder>    where runs and decoded data are kept (default: runs/ and data/cache/)'
 	@echo '  JOBS=<n>                notebooks that run side by side (default: one for each core; with PROFILE=full 1)'
 	@echo '  THREADS=<n>             threads of a run (default: one for each core; in a sweep 1)'
@@ -81,6 +82,9 @@ setup: ## install the locked environment into .venv
 
 report: setup ## run the series and build the HTML report
 	@$(BIN)/python -m helpers.cli report $(call option,notebooks,NOTEBOOKS) $(call option,jobs,JOBS) $(OPTIONS)
+
+status: setup ## list the runs that exist, and those to come with an estimated time
+	@$(BIN)/python -m helpers.cli status $(OPTIONS)
 
 check: lint ## check style, imports, types and the unit tests, in under 90 seconds
 	@$(BIN)/python -m pytest -m unit $(PYTEST)

@@ -59,7 +59,7 @@ def report(
     print(series.describe_series(chosen, executed, options.profile, n_jobs), flush=True)
     if data or weights:
         needs_weights = any(notebook.needs_weights for notebook in chosen)
-        _open_input(options.data, options.weights, needs_weights, skip_unreadable)
+        _open_input(options.data, options.weights, options.folder, needs_weights, skip_unreadable)
     with (
         _alone(executed, f"runs the profile {options.profile}"),
         _alone(options.folder, f"writes to {paths.shown(options.folder)}"),
@@ -111,6 +111,27 @@ def sweep_command(
     raise SystemExit(1 if problems else 0)
 
 
+@app.command()
+def status(
+    data: Data = "",
+    weights: Weights = "",
+    profile: ProfileName = "",
+    models: Models = "",
+    recipes: Recipes = "",
+    seed: FirstSeed = "",
+    output: Output = "",
+    skip_unreadable: SkipUnreadable = False,
+    show_traceback: ShowTraceback = False,
+) -> None:
+    """List the runs that exist, those to come with an estimated time, and why they are trained again."""
+    options = check_options(data, weights, profile, models, recipes, seed, output, skip_unreadable)
+    print(f"Comparing the runs of the profile {options.profile} with its recipes and data", flush=True)
+    from helpers.experiment import open_experiment
+    from helpers.runner.status import status_lines
+
+    print(*status_lines(open_experiment(**options.parameters)), sep="\n")
+
+
 @app.command(name="html")
 def html_command(
     profile: Annotated[str, typer.Option(help="whose executed notebooks; the newest if not given")] = "",
@@ -135,12 +156,13 @@ def data_command() -> None:
     print(f"Ready: make report DATA={paths.shown(download_official(paths.DATA))}")
 
 
-def _open_input(data: str, weights: str, needs_weights: bool, skip_unreadable: bool) -> None:
+def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip_unreadable: bool) -> None:
     """Decode the data into the cache and find the weights before a notebook starts, so that errors are reported at once."""
     from helpers.data.dataset import open_source
+    from helpers.report.committed import check_output
 
     if data:
-        open_source(data, skip_unreadable)
+        check_output(folder, open_source(data, skip_unreadable).fingerprint)
     if needs_weights:
         from helpers.models.weights import find_weights
 
@@ -183,8 +205,10 @@ def main(command: object = app) -> None:
         _complain(explain(error))
     except typer.TyperException as error:  # an option that does not exist, a value that is missing
         _complain(error.format_message().rstrip(".") + "; `make help` lists the options.")
-    except (KeyboardInterrupt, typer.Abort):
-        _complain("stopped by Ctrl-C; results so far are kept, and the next call resumes from there.", _INTERRUPTED)
+    except SystemExit as ended:  # Typer turns Ctrl-C into one
+        if ended.code == _INTERRUPTED:
+            _complain("stopped by Ctrl-C; results so far are kept, and the next call resumes from there.", _INTERRUPTED)
+        raise
     raise SystemExit(status or 0)
 
 

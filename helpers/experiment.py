@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from IPython.display import display
 
 from helpers.config import profiles, recipes
@@ -21,6 +22,7 @@ from helpers.models import runtime
 from helpers.models.weights import BaseWeights, find_weights
 from helpers.plots.style import Plot
 from helpers.report import evaluations, results, selection
+from helpers.report.committed import check_output
 from helpers.training import checkpoints, fit, plans, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
@@ -96,7 +98,9 @@ class Experiment:
 
     def write_tables(self) -> None:
         """Write `tables.csv` and `tables.md` from all runs on these data in this profile."""
-        results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
+        self.output.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.output / ".tables.lock"):  # a notebook beside this one may have finished a run in between
+            results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
 
     def finished(self) -> list[Run]:
         """All finished runs on these data in this profile, and the records of such runs; see `selection.gather`."""
@@ -231,12 +235,14 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
     dataset = open_source(data, bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))) if data else open_demo(settings.demo)
     models, recipes = (profiles.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
     profiles.check_names(models, recipes)
+    folder = paths.resolve(output) if output else paths.FIGURES / profile
+    check_output(folder, dataset.fingerprint)
     return Experiment(
         profile=settings,
         dataset=dataset,
         split=make_split(dataset, settings.images_per_class),
         weights=None if weights is None else find_weights(weights, dataset.is_demo),
-        output=paths.resolve(output) if output else paths.FIGURES / profile,
+        output=folder,
         seed=seed,
         models=models,
         recipes=recipes,

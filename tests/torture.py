@@ -25,7 +25,6 @@ from processes import kill_tree
 from reliability import keep as keep_counts
 
 from helpers.core import paths
-from helpers.runner.notebooks import INCOMPLETE
 from helpers.training import runs
 
 _MEAN_SECONDS = 25  # of work between two kills at random moments
@@ -107,7 +106,7 @@ class _Series:
         name = lines[-1].split(":")[0]
         try:
             cells = nbformat.read(
-                self.folder / "runs" / self.profile / "notebooks" / INCOMPLETE / f"{name}.ipynb", 4
+                self.folder / "runs" / self.profile / "notebooks" / paths.INCOMPLETE / f"{name}.ipynb", 4
             ).cells
         except (OSError, ValueError):  # not there yet, or being written
             return "between notebooks"

@@ -9,6 +9,7 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 BUILD = ROOT / "build"
 DOCS = ROOT / "docs"
+INCOMPLETE = "incomplete"  # folder beside executed notebooks: copies that are running, were interrupted or failed
 
 DEMO_WEIGHTS = DATA / "demo_mobilenetv2.weights.h5"
 REPORTED_CURVES = DATA / "mobilenetv2_reported_curves.csv"

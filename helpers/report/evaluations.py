@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock
 
 from helpers.core import storage
 from helpers.training.runs import Run
@@ -37,8 +38,11 @@ def log_test_evaluation(folder: Path, run: Run) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     look = [run.record["finished"], run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
     look += [run.record["code_version"], run.config["data_fingerprint"]]
-    looks, new = _read_log(folder), dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
-    if not (looks[["utc", "key"]] == [new["utc"], new["key"]]).all(axis=1).any():
+    new = dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
+    with FileLock(folder / ".evaluations.lock"):  # notebooks side by side add to one log
+        looks = _read_log(folder)
+        if (looks[["utc", "key"]] == [new["utc"], new["key"]]).all(axis=1).any():
+            return
         with storage.replacing(folder / _LOG) as partial:
             pd.concat([looks, pd.DataFrame([new])]).to_csv(partial, index=False)
 

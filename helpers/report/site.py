@@ -66,8 +66,11 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     for name in present:
-        nbformat.write(_as_page(executed / f"{name}.ipynb", profile), source / f"{name}.ipynb")
-    (source / "index.md").write_text(_front_page(source, profile, figures or paths.FIGURES / profile, present))
+        has_newer = (executed / paths.INCOMPLETE / f"{name}.ipynb").exists()
+        nbformat.write(_as_page(executed / f"{name}.ipynb", profile, has_newer), source / f"{name}.ipynb")
+    (source / "index.md").write_text(
+        _front_page(source, executed, profile, figures or paths.FIGURES / profile, present)
+    )
     warnings = io.StringIO()
     with storage.replacing_folder(target) as made:
         doctrees = paths.BUILD / "doctrees"
@@ -80,7 +83,7 @@ def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | 
     return target / "index.html"
 
 
-def _as_page(file: Path, profile: str) -> nbformat.NotebookNode:
+def _as_page(file: Path, profile: str, has_newer: bool) -> nbformat.NotebookNode:
     """An executed notebook that says below its title what it was made from, and whose code opens with a click."""
     try:
         notebook = nbformat.read(file, 4)
@@ -89,14 +92,15 @@ def _as_page(file: Path, profile: str) -> nbformat.NotebookNode:
     data = notebook.metadata.get("papermill", {}).get("parameters", {}).get("data", "")
     made_from = "`" + Path(data).name.replace("`", "'") + "`" if data else "the demo data"
     title, _, rest = notebook.cells[0].source.partition("\n")
-    notebook.cells[0].source = f"{title}\n\n*Made from {made_from} with the profile `{profile}`.*\n{rest}"
+    note = " **A later run of this notebook has not finished; this page shows the one before.**" if has_newer else ""
+    notebook.cells[0].source = f"{title}\n\n*Made from {made_from} with the profile `{profile}`.*{note}\n{rest}"
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.setdefault("tags", []).append("hide-input")
     return notebook
 
 
-def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str]) -> str:
+def _front_page(source: Path, executed: Path, profile: str, figures: Path, notebooks: list[str]) -> str:
     """Markdown of the front page: the story, the real results where there are some, this run's, the notebooks."""
     parts = [_STORY]
     if profile != "full" and (paths.FIGURES / "full" / "results.md").exists():
@@ -105,9 +109,16 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: list[str])
     parts += [heading, *_results(source, figures, profile)]
     parts += [
         f"## Notebooks\n\nThe pages below were made with the profile `{profile}`; each names its data.",
+        *_left_out(executed, notebooks),
         "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(notebooks) + "\n```",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _left_out(executed: Path, notebooks: list[str]) -> list[str]:
+    """A sentence on the notebooks that have only an incomplete copy; none where every one is complete."""
+    names = [copy.stem for copy in sorted((executed / paths.INCOMPLETE).glob("*.ipynb")) if copy.stem not in notebooks]
+    return [f"**Left out, since they have not finished: {', '.join(names)}.**"] if names else []
 
 
 def _results(source: Path, folder: Path, profile: str) -> list[str]:

@@ -23,7 +23,6 @@ from traitlets.config import Config
 
 from helpers.core import paths
 from helpers.core.errors import InputError, explain
-from helpers.runner.notebooks import INCOMPLETE
 
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 _SOCKETS = f"tinyimage-kernel-{os.getuid()}-"
@@ -59,7 +58,7 @@ def run_notebook(
     if set(declared) != set(parameters):
         names = ", ".join(sorted(set(declared).symmetric_difference(parameters)))
         raise InputError(f"{notebook.name} and the parameters given disagree about {names}.")
-    target, copy = folder / notebook.name, folder / INCOMPLETE / notebook.name
+    target, copy = folder / notebook.name, folder / paths.INCOMPLETE / notebook.name
     copy.parent.mkdir(parents=True, exist_ok=True)
     listener = _Listener(tell, n_cells=1 + sum(cell.cell_type == "code" for cell in nbformat.read(notebook, 4).cells))
     with _headless(), _kernel_settings() as settings:

@@ -19,8 +19,6 @@ from helpers.config import profiles
 from helpers.core import paths
 from helpers.core.errors import InputError
 
-INCOMPLETE = "incomplete"  # folder of executed copies that are still running, were interrupted or failed
-
 
 @dataclass(frozen=True)
 class Notebook:
@@ -98,7 +96,7 @@ def executed_folder(profile: str) -> Path:
 
 def incomplete_copies(executed: Path) -> list[Path]:
     """Executed copies of notebooks that are running, were interrupted or failed, by name."""
-    return sorted((executed / INCOMPLETE).glob("[0-9][0-9]_*.ipynb"))
+    return sorted((executed / paths.INCOMPLETE).glob("[0-9][0-9]_*.ipynb"))
 
 
 def cell_seconds(copy: Path) -> list[float]:

@@ -98,7 +98,7 @@ def test_a_page_of_real_data_names_the_file_and_not_where_it_lies(tmp_path):
     cells = [nbformat.v4.new_markdown_cell("# Title\n\nProse.")]
     metadata = {"papermill": {"parameters": {"data": "/somewhere/of`mine/tiny.zip"}}}
     nbformat.write(nbformat.v4.new_notebook(metadata=metadata, cells=cells), tmp_path / "a.ipynb")
-    words = site._as_page(tmp_path / "a.ipynb", "full").cells[0].source
+    words = site._as_page(tmp_path / "a.ipynb", "full", has_newer=False).cells[0].source
     assert words == "# Title\n\n*Made from `tiny.zip` with the profile `full`.*\n\nProse."
 
 
@@ -137,3 +137,18 @@ def test_markup_in_class_names_is_text_in_a_drawing(tmp_path):
 def test_without_notebooks_there_is_nothing_to_build(tmp_path):
     with pytest.raises(InputError, match="No notebook has been run.*'smoke'"):
         site.build(tmp_path, ("01_data",), "smoke")
+
+
+@pytest.mark.parametrize("has_newer", [True, False])
+def test_a_page_says_that_a_later_run_has_not_finished(has_newer, tmp_path):
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")]), tmp_path / "a.ipynb")
+    text = site._as_page(tmp_path / "a.ipynb", "demo", has_newer).cells[0].source
+    assert ("A later run of this notebook has not finished" in text) == has_newer
+
+
+def test_the_front_page_names_notebooks_that_have_only_an_incomplete_copy(tmp_path):
+    (tmp_path / "incomplete").mkdir()
+    for name in ("01_first", "02_second"):
+        (tmp_path / "incomplete" / f"{name}.ipynb").touch()
+    assert site._left_out(tmp_path, ["01_first"]) == ["**Left out, since they have not finished: 02_second.**"]
+    assert site._left_out(tmp_path, ["01_first", "02_second"]) == []

@@ -7,7 +7,6 @@ import pytest
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.runner.execute import run_notebook
-from helpers.runner.notebooks import INCOMPLETE
 
 BROKEN = Path(__file__).parents[1] / "broken"
 PARAMETERS = {"profile": "smoke", "data": "", "weights": "", "output": "", "seed": 0}
@@ -25,7 +24,7 @@ def with_cell(folder, source):
 def test_notebook_that_fails_stops_with_its_copy_left(tmp_path):
     with pytest.raises(InputError, match=r"raises.ipynb failed in cell \d+: ZeroDivisionError: a cell that fails"):
         run_notebook(BROKEN / "raises.ipynb", tmp_path, PARAMETERS)
-    copy = nbformat.read(tmp_path / INCOMPLETE / "raises.ipynb", 4)
+    copy = nbformat.read(tmp_path / paths.INCOMPLETE / "raises.ipynb", 4)
     errors = [out for cell in copy.cells for out in cell.get("outputs", []) if out.output_type == "error"]
     assert errors[0].ename == "ZeroDivisionError"
     assert any("a cell that fails" in line for line in errors[0].traceback)
@@ -71,7 +70,7 @@ def test_the_last_complete_copy_stays_until_the_next_one_is_complete(tmp_path):
     content = complete.read_bytes()
     with pytest.raises(InputError, match="failed in cell"):
         run_notebook(with_cell(tmp_path, "raise ValueError"), tmp_path / "executed", PARAMETERS)
-    incomplete = tmp_path / "executed" / INCOMPLETE / "prints.ipynb"
+    incomplete = tmp_path / "executed" / paths.INCOMPLETE / "prints.ipynb"
     assert complete.read_bytes() == content and incomplete.exists()
     run_notebook(BROKEN / "prints.ipynb", tmp_path / "executed", PARAMETERS)
     assert not incomplete.exists()

@@ -4,8 +4,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from helpers.core import paths
 from helpers.core.errors import InputError
-from helpers.runner.notebooks import INCOMPLETE, find_notebooks
+from helpers.runner.notebooks import find_notebooks
 from helpers.runner.series import describe_series, run_series
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -64,7 +65,7 @@ def test_a_notebook_that_fails_interrupts_those_beside_it(series, tmp_path, capf
         time.sleep(0.1)
     assert not kernel.exists()
     assert "01_fails: failed after" in capfd.readouterr().out
-    assert (tmp_path / "executed" / INCOMPLETE / "02_sleeps.ipynb").exists()
+    assert (tmp_path / "executed" / paths.INCOMPLETE / "02_sleeps.ipynb").exists()
 
 
 def test_a_notebook_whose_process_is_killed_is_named(series):

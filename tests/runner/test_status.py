@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import pytest
+
+from helpers.config import profiles
+from helpers.experiment import Experiment
+from helpers.models import runtime
+from helpers.runner import status
+from helpers.training import fit
+
+
+@pytest.fixture
+def lab(tiny, tmp_path):
+    from helpers.data.dataset import make_split
+
+    profile = profiles.find_profile("smoke")
+    only = {"models": ("shallow_cnn",), "recipes": ("improved",)}
+    return Experiment(profile, tiny, make_split(tiny), None, tmp_path / "figures", seed=0, **only)
+
+
+def test_status_lists_runs_that_exist_and_says_why_one_is_trained_again(lab):
+    [plan] = lab.plans(1)
+    lines = status.status_lines(lab)
+    assert lines[0].startswith("shallow_cnn improved, seed 0: to train, about ")
+    assert "differs" not in lines[0] and lines[-1] == "Executed notebooks: none"
+    fit.train(plan)
+    assert status.status_lines(lab)[:2] == [
+        "shallow_cnn improved, seed 0: finished", "To come: no training; every run is finished",
+    ]  # fmt: skip
+    changed = {("shallow_cnn", "improved"): {"batch_size": 20}}
+    lines = status.status_lines(replace(lab, profile=replace(lab.profile, changes=changed)))
+    assert lines[0].endswith(" differs: another value of batch_size")
+
+
+class Measured:
+    model, recipe = "shallow_cnn", "improved"
+    config = {"recipe": {"input_size": 64}}
+
+    def __init__(self, hardware, seconds):
+        self.record = {
+            "hardware": hardware, "finished": "2026-01-01", "training_images": 1000, "epochs": 10, "train_seconds": seconds,
+        }  # fmt: skip
+
+
+def test_an_estimate_scales_the_speed_of_this_machine_where_it_was_measured(lab):
+    [plan] = lab.plans(1)
+    images = len(plan.split.train) * plan.recipe.epochs
+    elsewhere, here = Measured("another", 100.0), Measured(runtime.hardware(), 500.0)
+    assert status.estimate(plan, []) is None
+    assert status.estimate(plan, [elsewhere]) == pytest.approx(100 * images / 10_000)
+    assert status.estimate(plan, [here, elsewhere]) == pytest.approx(500 * images / 10_000)
+
+
+def test_differences_name_what_decides_a_run(lab):
+    now = lab.plans(1)[0].config()
+    before = now | {"data_fingerprint": "x", "recipe": now["recipe"] | {"dropout": 0.9}, "key": "y", "profile": "z"}
+    assert status.differences(before, now) == ["other data", "another value of dropout"]
