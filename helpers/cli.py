@@ -205,10 +205,8 @@ def main(command: object = app) -> None:
         _complain(explain(error))
     except typer.TyperException as error:  # an option that does not exist, a value that is missing
         _complain(error.format_message().rstrip(".") + "; `make help` lists the options.")
-    except SystemExit as ended:  # Typer turns Ctrl-C into one
-        if ended.code == _INTERRUPTED:
-            _complain("stopped by Ctrl-C; results so far are kept, and the next call resumes from there.", _INTERRUPTED)
-        raise
+    if status == _INTERRUPTED:  # Typer turns Ctrl-C into this status
+        _complain("stopped by Ctrl-C; results so far are kept, and the next call resumes from there.", _INTERRUPTED)
     raise SystemExit(status or 0)
 
 
