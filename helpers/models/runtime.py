@@ -2,10 +2,11 @@
 
 import functools
 import os
+from typing import Any
 
 from helpers.core import provenance
 from helpers.core.errors import InputError
-from helpers.core.tensorflow import tf
+from helpers.core.tensorflow import is_onednn_on, tf
 
 
 def limit_threads(threads: int) -> None:
@@ -58,6 +59,17 @@ def hardware() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     names = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
     return ", ".join([provenance.hardware(), *names, *([dtype_policy()] if gpus else [])])
+
+
+def start_record() -> dict[str, Any]:
+    """When and on what a training starts or is resumed: `utc`, `cpu`, `instruction_sets`, `threads`, `onednn`."""
+    return {
+        "utc": provenance.utc_now(),
+        "cpu": provenance.cpu_model(),
+        "instruction_sets": provenance.instruction_sets(),
+        "threads": threads(),
+        "onednn": is_onednn_on(),
+    }
 
 
 def dtype_policy() -> str:

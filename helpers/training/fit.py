@@ -133,7 +133,7 @@ class _Training:
         self.recipe = plan.recipe
         self.name = f"{self.recipe.model} {self.recipe.name}, seed {plan.seed}"
         self.history: list[dict[str, float]] = []
-        self.started = provenance.utc_now()
+        self.starts = [runtime.start_record()]
 
     def run(self) -> None:
         keras.utils.set_random_seed(self.plan.seed)
@@ -231,6 +231,7 @@ class _Training:
         state = {f"model_{index}": np.asarray(v) for index, v in enumerate(self.model.variables)}
         state |= {f"optimizer_{index}": np.asarray(v) for index, v in enumerate(learner.optimizer.variables)}
         state["history"] = np.array(json.dumps(self.history))
+        state["starts"] = np.array(json.dumps(self.starts))
         checkpoints.save(self.folder, len(self.history), state)
 
     def _restore(self) -> dict[str, np.ndarray]:
@@ -238,6 +239,7 @@ class _Training:
         if not state:
             return {}
         self.history = json.loads(str(state.pop("history")))
+        self.starts = json.loads(str(state.pop("starts"))) + self.starts
         for index, variable in enumerate(self.model.variables):
             variable.assign(state[f"model_{index}"])
         self.progress(f"{self.name}: going on after epoch {len(self.history)}")
@@ -262,7 +264,7 @@ class _Training:
         if len(dataset.unlabelled_images):
             scores = log_probabilities(dataset.unlabelled_images)
             predictions["unlabelled_probabilities"] = np.exp(scores)
-        runs.finish(self.plan, self.folder, self.model, pd.DataFrame(self.history), results, predictions, self.started)
+        runs.finish(self.plan, self.folder, self.model, pd.DataFrame(self.history), results, predictions, self.starts)
         checkpoints.clear(self.folder)
 
     def epoch_done(self, number: int, logs: dict[str, float], seconds: float) -> None:

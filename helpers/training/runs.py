@@ -263,7 +263,7 @@ def finish(
     history: pd.DataFrame,
     results: dict[str, dict[str, float]],
     predictions: dict[str, np.ndarray],
-    started: str,
+    starts: list[dict[str, Any]],
 ) -> None:
     """Write what a finished run leaves, `run.json` last.
 
@@ -274,7 +274,7 @@ def finish(
         history: one row an epoch, with `seconds`.
         results: by split, as `evaluation.summarise` gives them.
         predictions: arrays as `Run.predictions` describes them.
-        started: time in UTC.
+        starts: the first start and each resume, as `runtime.start_record` gives them.
     """
     storage.clear_partial(folder)
     with storage.replacing(folder / "predictions.npz") as partial:
@@ -307,7 +307,9 @@ def finish(
             "threads": runtime.threads(),
             "versions": provenance.versions(),
             "code_version": provenance.code_version(),
-            "started": started,
+            "started": starts[0]["utc"],
+            "resumed": len(starts) - 1,
+            "starts": starts,
             "finished": provenance.utc_now(),
         },
     )

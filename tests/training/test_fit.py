@@ -14,7 +14,7 @@ from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import paths, provenance
 from helpers.core.errors import DivergenceError
 from helpers.data.dataset import make_split
-from helpers.models import architecture, features
+from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
 from helpers.training import fit, runs
 from helpers.training.fit import compiled, predict, train
@@ -158,6 +158,11 @@ def test_an_interrupted_run_goes_on_to_the_same_result(epoch, finished, plan):
     run = train(plan, lines.append)
     assert f"going on after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
     assert_same(run, finished[0])
+    assert run.record["resumed"] == 1 and finished[0].record["resumed"] == 0
+    first, second = run.record["starts"]
+    assert run.record["started"] == first["utc"] <= second["utc"] <= run.record["finished"]
+    assert first | {"utc": ""} == second | {"utc": ""} == runtime.start_record() | {"utc": ""}
+    assert set(first) == {"utc", "cpu", "instruction_sets", "threads", "onednn"}
 
 
 def test_another_seed_gives_another_result(finished, plan):
