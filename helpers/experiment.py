@@ -1,14 +1,16 @@
 """What a notebook works with: its data, split, weights and folders, opened from the five parameters."""
 
+import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from IPython.display import display
+from IPython.display import Markdown, display
 
 from helpers.config import profiles, recipes
 from helpers.config.profiles import Profile
@@ -147,17 +149,74 @@ class Experiment:
                 other.unlink(missing_ok=True)
         return pd.read_csv(file)
 
-    def save_table(self, table: pd.DataFrame, name: str) -> None:
-        """Write a table of results as `<name>.csv` beside the figures, all its digits; what a page shows is rounded."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        with storage.replacing(self.output / f"{name}.csv") as partial:
-            table.to_csv(partial, index=False)
+    def probe(self, name: str, function: Callable[..., pd.DataFrame], **settings: object) -> pd.DataFrame:
+        """The table of a small experiment on these data, computed once; see `table`.
 
-    def show(self, plot: Plot, name: str) -> None:
-        """Display a figure and save it; photographs of real data are shown here and not saved."""
-        if self.dataset.is_demo or not plot.has_photographs:
-            plot.save(self.output, name)
-        display(plot)
+        Args:
+            name: of the experiment.
+            function: computes the table; of `dataset`, `split`, `weights` and `seed`, those that it takes are this experiment's.
+            settings: its remaining arguments.
+        """
+        context = {"dataset": self.dataset, "split": self.split, "weights": self.weights, "seed": self.seed}
+        accepted = inspect.signature(function).parameters
+        given = {argument: value for argument, value in context.items() if argument in accepted}
+        return self.table(name, partial(function, **given), **settings)
+
+    def show(self, result: Plot | pd.DataFrame | str, name: str = "", digits: int = 3) -> None:
+        """Display a figure, a table or a text in Markdown; a figure or table with a name is saved too.
+
+        Figures with photographs of real data are displayed and not saved. A table is saved with all its digits and
+        displayed rounded.
+
+        Args:
+            result: what to display; nothing happens for an empty text.
+            name: of the file or files in the output folder, without ending.
+            digits: decimals of a displayed table.
+        """
+        if isinstance(result, str):
+            if result:
+                display(Markdown(result))
+        elif isinstance(result, pd.DataFrame):
+            if name:
+                self.save_table(result, name)
+            display(result.round(digits))
+        else:
+            if name and (self.dataset.is_demo or not result.has_photographs):
+                result.save(self.output, name)
+            display(result)
+
+    def present(
+        self,
+        view: str,
+        inputs: Sized,
+        make: Callable[[], Plot | pd.DataFrame | str],
+        name: str = "",
+        needs: str = "a finished run",
+        at_least: int = 1,
+        digits: int = 3,
+    ) -> None:
+        """Show a view of runs or rows (see `show`); where too few are there, print one sentence that says what is missing.
+
+        Args:
+            view: what is shown, within a sentence.
+            inputs: the runs or rows that it needs.
+            make: makes it; called only where there are enough inputs.
+            name: to save it under; "" to display it only.
+            needs: what the inputs are, within a sentence.
+            at_least: how many of them it takes.
+            digits: decimals of a displayed table.
+        """
+        if len(inputs) >= at_least:
+            self.show(make(), name, digits)
+        else:
+            present = f"only {len(inputs)}" if len(inputs) else "none"
+            print(f"Not shown: {view}. It needs {needs}, and there is {present}.")
+
+    def save_table(self, table: pd.DataFrame, name: str) -> None:
+        """Write a table of results as `<name>.csv` beside the figures, with all its digits."""
+        self.output.mkdir(parents=True, exist_ok=True)
+        with storage.replacing(self.output / f"{name}.csv") as partial_file:
+            table.to_csv(partial_file, index=False)
 
     def explore(self, explorer: Explorer, name: str) -> None:
         """Display an explorer: alive, or as one figure where TINYIMAGE_HEADLESS says that nobody is there to use it.

@@ -212,17 +212,54 @@ def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):
     assert (demo.output / "drawings.png").exists()
 
 
+def test_a_probe_gets_what_it_asks_for_of_the_experiment(small):
+    def images_of_each_class(dataset, seed, factor):
+        return pd.DataFrame({"images": np.bincount(dataset.labels) * factor, "seed": seed})
+
+    table = small.probe("images_of_each_class", images_of_each_class, factor=2)
+    assert table["images"].tolist() == [24] * 6
+    assert set(table["seed"]) == {small.seed}
+    assert small.table("images_of_each_class").equals(table)
+
+
+def test_a_table_is_saved_with_all_digits_and_displayed_rounded(small, displayed):
+    small.show(pd.DataFrame({"accuracy": [1 / 3]}), "accuracies")
+    assert pd.read_csv(small.output / "accuracies.csv")["accuracy"].tolist() == [1 / 3]
+    assert displayed[0]["accuracy"].tolist() == [0.333]
+
+
+def test_a_text_is_displayed_as_markdown_and_an_empty_one_is_not(small, displayed):
+    small.show("**29** runs")
+    small.show("")
+    assert [text.data for text in displayed] == ["**29** runs"]
+
+
+def test_a_view_without_enough_inputs_says_what_it_needs_and_computes_nothing(small, displayed, capsys):
+    def make():
+        return pytest.fail("nothing was to be computed")
+
+    small.present("figure 2", [], make, "figure_2")
+    small.present("the comparison", ["a run"], make, needs="two finished runs", at_least=2)
+    assert capsys.readouterr().out == (
+        "Not shown: figure 2. It needs a finished run, and there is none.\n"
+        "Not shown: the comparison. It needs two finished runs, and there is only 1.\n"
+    )
+    small.present("figure 2", ["a run"], plot, "figure_2")
+    assert len(displayed) == 1
+    assert (small.output / "figure_2.png").exists()
+
+
 @pytest.fixture
 def headless(monkeypatch):
     monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
 
 
 @pytest.fixture
-def shown(monkeypatch):
+def displayed(monkeypatch):
     """What is displayed."""
-    found = []
-    monkeypatch.setattr(experiment, "display", found.append)
-    return found
+    outputs = []
+    monkeypatch.setattr(experiment, "display", outputs.append)
+    return outputs
 
 
 def browser(lab):
@@ -230,21 +267,21 @@ def browser(lab):
     return widgets.class_browser(data.images, data.labels, data.class_names, lab.source)
 
 
-def test_an_explorer_is_alive_where_somebody_is_there_and_a_figure_elsewhere(tmp_path, shown, monkeypatch):
+def test_an_explorer_is_alive_where_somebody_is_there_and_a_figure_elsewhere(tmp_path, displayed, monkeypatch):
     lab = open_smoke(tmp_path)
     monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
     lab.explore(browser(lab), "class_browser")
-    assert isinstance(shown[0], ipywidgets.Widget)
+    assert isinstance(displayed[0], ipywidgets.Widget)
     assert not lab.output.exists()
     monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
     lab.explore(browser(lab), "class_browser")
-    assert isinstance(shown[1], Plot)
+    assert isinstance(displayed[1], Plot)
     assert (lab.output / "class_browser.png").exists()
 
 
-def test_pages_get_no_photographs_of_real_data(small, shown, headless, capsys):
+def test_pages_get_no_photographs_of_real_data(small, displayed, headless, capsys):
     small.explore(browser(small), "class_browser")
-    assert not shown and not small.output.exists()
+    assert not displayed and not small.output.exists()
     assert capsys.readouterr().out.startswith("Not on this page: photographs of TinyImage. In JupyterLab: choose")
 
 
