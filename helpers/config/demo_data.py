@@ -31,8 +31,8 @@ class DemoData:
     test_images_per_class: int = 5
     grey_per_class: int = 1
     duplicate_pairs: int = 7
-    # Less than in pretraining: networks from scratch have to learn something from few images in a minute.
-    nuisance: Nuisance = Nuisance(hue_drift=0.06, noise=(0.01, 0.04), scale=(0.5, 0.8), reach=0.2, clutter=1)
+    # Less than in pretraining: networks from scratch have to learn the classes from 2,000 images within a minute.
+    nuisance: Nuisance = Nuisance(hue_drift=0.02, noise=(0.01, 0.04), scale=(0.6, 0.85), reach=0.15, clutter=1)
     seed: int = 2022
 
 

@@ -9,6 +9,8 @@ TF_ENABLE_ONEDNN_OPTS in the environment wins.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from helpers.core import provenance
@@ -28,21 +30,28 @@ def is_onednn_on() -> bool | None:
     return setting in ("1", "true") if setting else None
 
 
-def _load_quietly() -> ModuleType:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    enable_onednn()
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Close standard error to libraries that write to it directly; real problems are still raised as exceptions."""
     standard_error = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(silence, 2)
-        import tensorflow
+        yield
     finally:
         os.dup2(standard_error, 2)
         os.close(standard_error)
         os.close(silence)
+
+
+def _load() -> ModuleType:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    enable_onednn()
+    with silenced():
+        import tensorflow
     # Every run builds its own network, so functions are traced again on purpose.
     tensorflow.get_logger().setLevel("ERROR")
     return tensorflow
 
 
-tf = _load_quietly()
+tf = _load()

@@ -7,8 +7,9 @@ from it say nothing about photographs.
 """
 
 import csv
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,20 @@ def object_classes(num_classes: int, seed: int) -> list[ObjectClass]:
     ]
 
 
+def demo_classes(num_classes: int, seed: int) -> list[ObjectClass]:
+    """Classes whose two hues are spread evenly, so that a network can learn to tell them apart in few steps.
+
+    Args:
+        num_classes: how many; the hues form a grid of about its square root in each direction.
+        seed: of everything but the hues.
+    """
+    steps = math.ceil(math.sqrt(num_classes))
+    return [
+        replace(kind, hues=(index % steps / steps, index // steps / steps))
+        for index, kind in enumerate(object_classes(num_classes, seed))
+    ]
+
+
 def render(
     kind: ObjectClass, n_images: int, nuisance: Nuisance, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +147,7 @@ def write_demo(folder: Path, demo: DemoData) -> Path:
     """
     if folder.exists():
         return folder
-    kinds = object_classes(demo.num_classes, demo.seed)
+    kinds = demo_classes(demo.num_classes, demo.seed)
     wnids = [f"d{index:08d}" for index in range(demo.num_classes)]
     with storage.replacing_folder(folder) as partial:
         test = []

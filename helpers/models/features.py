@@ -9,7 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from helpers.core import paths, provenance, storage
-from helpers.core.tensorflow import tf
+from helpers.models import inference
 
 _CHUNK = 256  # images between two notes of how far a computation is
 
@@ -54,14 +54,10 @@ def _compute(network: keras.Model, inputs: np.ndarray, file: Path, mirrored: boo
     done = json.loads(note.read_text()) if note.exists() and partial.exists() else 0
     rows = np.lib.format.open_memmap(partial, "r+" if done else "w+", None if done else np.float16, shape)
 
-    @tf.function(reduce_retracing=True)
-    def forward(x: tf.Tensor) -> tf.Tensor:
-        return network(tf.image.flip_left_right(x) if mirrored else x, training=False)
-
+    forward = inference.forward_pass(network, len(inputs) - done)
     for start in range(done, len(inputs), _CHUNK):
-        chunk = tf.cast(tf.constant(inputs[start : start + _CHUNK]), tf.float32)
-        outputs = [forward(chunk[i : i + 64]).numpy() for i in range(0, len(chunk), 64)]
-        rows[start : start + _CHUNK] = np.concatenate(outputs)
+        chunk = np.asarray(inputs[start : start + _CHUNK])
+        rows[start : start + _CHUNK] = forward(chunk[:, :, ::-1] if mirrored else chunk)
         rows.flush()
         note.write_text(str(start + len(chunk)))
     del rows

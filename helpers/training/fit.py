@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 from filelock import FileLock
+from scipy import special
 
 from helpers.config.recipes import Phase
 from helpers.config.results_versions import versions_of
@@ -19,7 +20,7 @@ from helpers.core.progress import epoch_line
 from helpers.core.tensorflow import tf
 from helpers.data import batches
 from helpers.data.dataset import Rows
-from helpers.models import architecture, features, runtime
+from helpers.models import architecture, features, inference, runtime
 from helpers.training import checkpoints, metrics, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
@@ -87,24 +88,19 @@ def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.nd
     Returns:
         float32 (n, n_classes), natural logarithms.
     """
-    return _predictor(model, flip)(images)
+    return _predictor(model, flip, len(images))(images)
 
 
-def _predictor(model: keras.Model, flip: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """`predict` for one network, whose graph is traced once however often it is called."""
-
-    @tf.function(input_signature=[tf.TensorSpec(model.input.shape, tf.uint8)])
-    def forward(pixels: tf.Tensor) -> tf.Tensor:
-        x = tf.cast(pixels, tf.float32)
-        scores = tf.nn.log_softmax(model(x, training=False))
-        if flip:
-            mirrored = tf.nn.log_softmax(model(tf.reverse(x, [2]), training=False))
-            scores = tf.reduce_logsumexp(tf.stack([scores, mirrored]), axis=0) - np.log(2.0).astype(np.float32)
-        return scores
+def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray], np.ndarray]:
+    """`predict` for one network and an amount of work, prepared once however often it is called."""
+    forward = inference.forward_pass(model, n_images * (1 + flip))
 
     def log_probabilities(images: np.ndarray) -> np.ndarray:
-        starts = range(0, len(images), _EVALUATION_BATCH)
-        return np.concatenate([forward(tf.constant(images[i : i + _EVALUATION_BATCH])).numpy() for i in starts])
+        scores = special.log_softmax(forward(images), axis=1)
+        if flip:
+            mirrored = special.log_softmax(forward(np.asarray(images)[:, :, ::-1]), axis=1)
+            scores = np.logaddexp(scores, mirrored) - np.log(np.float32(2))
+        return scores
 
     return log_probabilities
 
@@ -247,7 +243,11 @@ class _Training:
 
     def _finish(self) -> None:
         dataset, split, recipe = self.plan.dataset, self.plan.split, self.recipe
-        log_probabilities = _predictor(self.model, recipe.flip_at_test)
+        # The training images as they are, as many as there are for validation: what `fit` shows of them is measured
+        # under augmentation and dropout, while the network changes.
+        clean = split.train[:: max(1, len(split.train) // len(split.validation))]
+        n_images = len(split.validation) + len(split.test) + len(clean) + len(dataset.unlabelled_images)
+        log_probabilities = _predictor(self.model, recipe.flip_at_test, n_images)
         predictions, results = {}, {}
         for part in ("validation", "test"):
             images, labels = dataset.part(split, part)
@@ -256,11 +256,9 @@ class _Training:
             predictions[f"{part}_probabilities"] = np.exp(scores)
             predictions[f"{part}_labels"] = labels
             predictions[f"{part}_indices"] = getattr(split, part)
-        # The training images as they are, as many as there are for validation: what `fit` shows of them is measured
-        # under augmentation and dropout, while the network changes.
-        chosen = split.train[:: max(1, len(split.train) // len(split.validation))]
-        scores = log_probabilities(Rows(dataset.images, chosen))
-        results["train_clean"] = metrics.summarise(scores, dataset.labels[chosen])
+        results["train_clean"] = metrics.summarise(
+            log_probabilities(Rows(dataset.images, clean)), dataset.labels[clean]
+        )
         if len(dataset.unlabelled_images):
             scores = log_probabilities(dataset.unlabelled_images)
             predictions["unlabelled_probabilities"] = np.exp(scores)
