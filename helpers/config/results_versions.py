@@ -7,7 +7,7 @@ A part that is not listed, such as a new model family, has version 1.
 
 RESULTS_VERSIONS: dict[str, int] = {
     "decoding": 1,  # data: from a file to pixels
-    "demo": 1,  # data.demo: the drawn images
+    "demo": 2,  # data.demo: the drawn images
     "augmentation": 1,  # data.augment: random transforms and CutMix
     "batches": 1,  # data.batches: order and content of training batches
     "shallow_cnn": 1,  # models: the layers of each family, and what their builders share
