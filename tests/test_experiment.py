@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers import experiment
 from helpers.config import recipes
-from helpers.config.results_versions import RESULTS_VERSIONS, TABLE_VERSIONS
+from helpers.config.results_versions import RESULTS_VERSIONS, TABLE_VERSIONS, table_versions
 from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
@@ -163,6 +163,12 @@ def test_a_raised_results_version_computes_a_table_again(small, versions, part, 
     assert [small.table("halves", compute)["value"].item() for _ in range(2)] == [1, 1]
     monkeypatch.setitem(versions, part, 2)
     assert small.table("halves", compute)["value"].item() == 2
+
+
+def test_another_drawing_of_the_demo_leaves_tables_as_they_are(monkeypatch):
+    before = table_versions("halves")
+    monkeypatch.setitem(RESULTS_VERSIONS, "demo", 99)
+    assert table_versions("halves") == before
 
 
 def test_a_damaged_table_is_named_and_made_again(small, capsys):
