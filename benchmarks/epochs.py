@@ -149,7 +149,7 @@ def _peak_memory() -> int:
 
 def _fresh(recipe: Recipe, weights: BaseWeights, num_classes: int) -> keras.Model:
     """A compiled network before its first step; a MobileNetV2 with its pretrained base."""
-    is_pretrained = recipe.network.startswith("mobilenetv2")
+    is_pretrained = recipe.is_pretrained
     model = architecture.build(replace(recipe, width=weights.width if is_pretrained else recipe.width), num_classes)
     if is_pretrained and weights.file:
         architecture.load_base_weights(model, weights.width, weights.file)

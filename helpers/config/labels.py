@@ -1,12 +1,8 @@
 """Display names of models and recipes."""
 
-MODEL_NAMES = {
-    "shallow_cnn": "Shallow CNN",
-    "shallow_cnn_l2": "Shallow CNN, L2",
-    "deep_cnn": "Deep CNN",
-    "deep_cnn_l2": "Deep CNN, L2",
-    "mobilenetv2": "MobileNetV2",
-}
+from helpers.config.families import MODELS
+
+MODEL_NAMES = {name: model.title for name, model in MODELS.items()}
 RECIPE_NAMES = {"as_reported": "as reported", "as_coded": "as coded", "improved": "improved"}
 
 

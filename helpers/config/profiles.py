@@ -140,7 +140,7 @@ def find_recipe(model: str, name: str, profile: Profile | None = None) -> Recipe
         return recipe
     epochs = profile.epochs.get((model, name), tuple(phase.epochs for phase in recipe.phases))
     changes = profile.changes.get((model, name), {})
-    if profile.input_size and recipe.network == "mobilenetv2_improved":
+    if profile.input_size and (model, name) == ("mobilenetv2", "improved"):
         changes = changes | {"input_size": profile.input_size}
     phases = tuple(replace(phase, epochs=n) for phase, n in zip(recipe.phases, epochs, strict=True))
     return replace(recipe, phases=phases, **changes)

@@ -3,15 +3,27 @@
 A recipe is one way to train one model. `as_reported` follows the report's text; where the text is silent, its released code;
 where both are, the default of Keras. `as_coded` follows the released code where it departs from the text. `improved` is the same
 family trained as a good practitioner would today. The comment beside a value names its source. What belongs to a single layer
-stands in `helpers.models`.
+stands in `helpers.models`. A recipe that names something unknown, or sets an attribute that its network ignores, is refused
+when it is made.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from helpers.config.families import NETWORK_OPTIONS, find_family
+from helpers.core.errors import InputError
 
 SPLIT_SEED = 42  # the report's random_state; nobody varies it
 NUM_CLASSES = 100
 IMAGE_SIZE = 64
+OPTIMIZERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine")
+
+
+def _check_choice(kind: str, name: str, choices: Iterable[str]) -> None:
+    if name not in choices:
+        raise InputError(f"There is no {kind} {name!r}; choose one of {', '.join(choices)}.")
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,9 @@ class Phase:
             what lies above it, without augmentation other than the mirrored copy and the recipe's `mix`; "" to
             train from pixels.
         freeze_batch_norm: batch normalisation of the base stays in inference mode.
+
+    Raises:
+        InputError: there is no such optimizer or schedule, or the optimizer ignores an attribute that is set.
     """
 
     epochs: int
@@ -43,6 +58,13 @@ class Phase:
     frozen_below: str = ""
     freeze_batch_norm: bool = False
 
+    def __post_init__(self) -> None:
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        for name, optimizer in (("weight_decay", "adamw"), ("momentum", "sgd")):
+            if getattr(self, name) and self.optimizer != optimizer:
+                raise InputError(f"The optimizer {self.optimizer!r} ignores {name}; only {optimizer!r} has it.")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -51,7 +73,7 @@ class Recipe:
     Attributes:
         model: the row's name in the results table.
         name: `as_reported`, `as_coded` or `improved`.
-        network: a builder in `models.NETWORKS`.
+        network: its architecture, one of those in `families.FAMILIES`.
         phases: stretches of training, one after another.
         batch_size: images a step.
         augmentation: a name in AUGMENTATIONS.
@@ -64,6 +86,9 @@ class Recipe:
         label_smoothing: share of the target spread over all classes.
         mix: share of batches whose images, or maps of a frozen layer, are blended in pairs by CutMix.
         flip_at_test: probabilities are averaged over an image and its mirror image.
+
+    Raises:
+        InputError: the network, model, augmentation or a layer does not exist, or the network ignores an attribute that is set.
     """
 
     model: str
@@ -81,6 +106,47 @@ class Recipe:
     label_smoothing: float = 0.0
     mix: float = 0.0
     flip_at_test: bool = False
+
+    def __post_init__(self) -> None:
+        family = find_family(self.network)
+        network = family.networks[self.network]
+        _check_choice(f"model of the network {self.network!r}", self.model, family.models)
+        _check_choice("augmentation", self.augmentation, AUGMENTATIONS)
+        for option in NETWORK_OPTIONS:
+            is_set = getattr(self, option) != getattr(type(self), option)
+            if is_set and option not in network.reads:
+                raise InputError(
+                    f"The network {self.network!r} ignores {option}; it reads {', '.join(network.reads) or 'none of them'}."
+                )
+        for phase in self.phases:
+            self._check_layers(phase)
+
+    def _check_layers(self, phase: Phase) -> None:
+        """Refuse layers that a phase cannot freeze at: an unknown one would silently train the head alone."""
+        family = find_family(self.network)
+        if not family.base_layers:
+            if phase.trainable or phase.frozen_below or phase.freeze_batch_norm:
+                raise InputError(
+                    f"The network {self.network!r} has no pretrained base: a phase of it names neither `trainable` nor "
+                    "`frozen_below`, and does not set `freeze_batch_norm`."
+                )
+            return
+        if phase.trainable not in ("", "head", *family.base_layers):
+            raise InputError(
+                f"The base of the network {self.network!r} has no layer {phase.trainable!r} to train from; `trainable` is one of "
+                f'its layers ({family.base_layers[0]} to {family.base_layers[-1]}), "head", or "" for all layers.'
+            )
+        head_layers = family.networks[self.network].head_layers
+        if phase.frozen_below not in ("", *family.base_layers, *head_layers):
+            raise InputError(
+                f"The network {self.network!r} has no layer {phase.frozen_below!r} to freeze below; `frozen_below` is a layer of "
+                f"its base ({family.base_layers[0]} to {family.base_layers[-1]}), one of {', '.join(head_layers)}, or empty."
+            )
+
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether part of the network starts from pretrained weights."""
+        return bool(find_family(self.network).base_layers)
 
     @property
     def epochs(self) -> int:

@@ -1,24 +1,17 @@
 """Build the networks. Every network takes pixels and gives logits; scaling and resizing happen inside it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 from keras import layers
 
+from helpers.config.families import FAMILIES, find_family
 from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
 from helpers.core.tensorflow import tf
-from helpers.models import deep_cnn, mobilenetv2, shallow_cnn
 from helpers.models.blocks import penalties
+from helpers.models.registry import find_builder
 
 LOGITS = "logits"
-
-Network = Callable[[keras.KerasTensor, Recipe], keras.KerasTensor]
-
-# By name; from images scaled as the recipe says to what the output layer reads.
-NETWORKS: dict[str, Network] = {
-    network.__name__: network for family in (shallow_cnn, deep_cnn, mobilenetv2) for network in family.NETWORKS
-}
 
 
 def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
@@ -37,9 +30,9 @@ def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
     """
     pixels = keras.Input((IMAGE_SIZE, IMAGE_SIZE, 3), name="pixels")
     x = _scale(pixels, recipe)
-    x = NETWORKS[recipe.network](x, recipe)
-    # Code: L2 on all layers but the output of the deep CNN.
-    regularised = {} if recipe.network == "deep_reported" else penalties(recipe)
+    x = find_builder(recipe.network)(x, recipe)
+    network = find_family(recipe.network).networks[recipe.network]
+    regularised = penalties(recipe) if network.regularised_output else {}
     # In half precision a softmax of many classes would lose digits.
     outputs = layers.Dense(num_classes, dtype="float32", name=LOGITS, **regularised)(x)
     return keras.Model(pixels, outputs, name=f"{recipe.model}_{recipe.name}")
@@ -66,11 +59,9 @@ def load_base_weights(model: keras.Model, width: float, file: Path) -> None:
 
 
 def base_layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers of a network that belong to MobileNetV2, from the image upwards; none in the other networks."""
-    names = [layer.name for layer in model.layers]
-    if "Conv1" not in names:
-        return []
-    return model.layers[names.index("Conv1") : names.index("out_relu") + 1]
+    """The layers of a network with pretrained weights, from the image upwards; none in networks trained from scratch."""
+    names = {name for family in FAMILIES.values() for name in family.base_layers}
+    return [layer for layer in model.layers if layer.name in names]
 
 
 def set_trainable(model: keras.Model, phase: Phase) -> None:
@@ -79,9 +70,15 @@ def set_trainable(model: keras.Model, phase: Phase) -> None:
     Args:
         model: the whole network.
         phase: `trainable` and `freeze_batch_norm` are read.
+
+    Raises:
+        ValueError: the base has no layer of that name; nothing would be unfrozen.
     """
+    base = base_layers(model)
+    if phase.trainable not in ("", "head", *(layer.name for layer in base)):
+        raise ValueError(f"The pretrained base of {model.name!r} has no layer {phase.trainable!r} to train from.")
     learns = phase.trainable == ""
-    for layer in base_layers(model):
+    for layer in base:
         learns = learns or layer.name == phase.trainable
         is_norm = isinstance(layer, layers.BatchNormalization)
         layer.trainable = learns and not (phase.freeze_batch_norm and is_norm)

@@ -51,6 +51,3 @@ def _residual(x: keras.KerasTensor, filters: int, stride: int, name: str) -> ker
     y = norm_relu(y, f"{name}b")
     y = layers.Conv2D(filters, 3, name=f"conv_{name}b", **arguments)(y)
     return layers.Add(name=f"add_{name}")([shortcut, y])
-
-
-NETWORKS = (deep_reported, deep_improved)

@@ -40,6 +40,3 @@ def mobilenetv2_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTen
     x = _base(x, recipe.width)
     x = layers.GlobalAveragePooling2D(name="global_average")(x)
     return layers.Dropout(recipe.dropout, name="dropout")(x)
-
-
-NETWORKS = (mobilenetv2_reported, mobilenetv2_coded, mobilenetv2_improved)

@@ -45,6 +45,3 @@ def shallow_improved(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
     x = layers.AveragePooling2D(2, name="pool_3")(x)
     x = layers.Flatten(name="flatten")(x)
     return layers.Dropout(recipe.dropout, name="dropout")(x)
-
-
-NETWORKS = (shallow_reported, shallow_coded, shallow_improved)

@@ -17,21 +17,16 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from helpers.config.families import MODELS, PALETTE
 from helpers.config.labels import RECIPE_NAMES, name_of
+from helpers.config.recipes import RECIPES
 from helpers.core import storage
 
 COLUMN, PAGE = 3.35, 7.0  # inches: 85 mm, and a page
 
-# From seaborn's "colorblind" palette, those that reach a contrast of 3:1 against white.
-BLUE, ORANGE, GREEN, PINK, GREY = "#0173B2", "#D55E00", "#029E73", "#CC78BC", "#949494"
+BLUE, ORANGE, GREEN, PINK, GREY = PALETTE
 INK, FAINT, LIGHT = "#222222", "#767676", "#C9C9C9"
-MODEL_COLOURS = {
-    "shallow_cnn": BLUE,
-    "shallow_cnn_l2": GREY,
-    "deep_cnn": GREEN,
-    "deep_cnn_l2": PINK,
-    "mobilenetv2": ORANGE,
-}
+MODEL_COLOURS = {name: model.colour for name, model in MODELS.items()}
 RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
 # Share of black in the colour of a run; paler shades would not stand out from white.
 _BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
@@ -187,7 +182,8 @@ def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
 
 def run_colour(model: str, recipe: str) -> str:
     """The model's own colour for `improved`, darker shades of it for the other recipes of the same model."""
-    black = 0.0 if model.endswith("_l2") else _BLACK[recipe]  # those with L2 have one recipe
+    has_one_recipe = sum(known.model == model for known in RECIPES) == 1
+    black = 0.0 if has_one_recipe else _BLACK[recipe]
     return mpl.colors.to_hex([(1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model])])
 
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from helpers.config.families import find_family_name
 from helpers.config.recipes import AUGMENTATIONS, Recipe
 from helpers.config.results_versions import versions_of
 from helpers.core import keys, paths, provenance
 from helpers.data.dataset import Dataset, Split
-from helpers.models.architecture import NETWORKS
 from helpers.models.weights import BaseWeights
 
 
@@ -59,8 +59,7 @@ class Plan:
 
     def _parts(self) -> list[str]:
         """The parts of `RESULTS_VERSIONS` that decide this run."""
-        family = NETWORKS[self.recipe.network].__module__.rsplit(".", 1)[-1]
-        parts = ["decoding", "batches", family, "training"]
+        parts = ["decoding", "batches", find_family_name(self.recipe.network), "training"]
         if self.recipe.augmentation != "none" or self.recipe.mix:
             parts.append("augmentation")
         if any(phase.frozen_below for phase in self.recipe.phases):
@@ -72,6 +71,6 @@ def make_plan(
     recipe: Recipe, seed: int, profile: str, dataset: Dataset, split: Split, weights: BaseWeights | None
 ) -> Plan:
     """A plan whose recipe fits the weights: their width for MobileNetV2, no weights for networks from scratch."""
-    if not recipe.network.startswith("mobilenetv2"):
+    if not recipe.is_pretrained:
         return Plan(recipe, seed, profile, dataset, split, None)
     return Plan(replace(recipe, width=weights.width), seed, profile, dataset, split, weights)

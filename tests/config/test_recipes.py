@@ -6,7 +6,7 @@ from helpers.config import report_facts
 from helpers.config.profiles import PROFILES, find_profile, find_recipe
 from helpers.config.recipes import AUGMENTATIONS, RECIPES, as_recipe
 from helpers.core.errors import InputError
-from helpers.models import architecture
+from helpers.models import registry
 
 EACH_RECIPE = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
 
@@ -61,7 +61,7 @@ def test_recipes_are_unique():
 @EACH_RECIPE
 def test_every_augmentation_and_network_named_exists(recipe):
     assert recipe.augmentation in AUGMENTATIONS
-    assert recipe.network in architecture.NETWORKS
+    assert callable(registry.find_builder(recipe.network))
 
 
 @EACH_RECIPE
