@@ -299,7 +299,8 @@ def frozen_features(
         float16 (n, 1280), memory-mapped.
     """
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
-    model = pretrained(replace(recipe, network=network), weights, dataset.num_classes, 0)
+    size_and_range = replace(recipe, network=network, dropout=0.0, phases=())  # features are those of the base
+    model = pretrained(size_and_range, weights, dataset.num_classes, 0)
     key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
     key += [weights.sha256, provenance.key_packages(), versions_of("decoding", "mobilenetv2", "features")]
     return features.activations(

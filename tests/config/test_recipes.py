@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from helpers.config import report_facts
 from helpers.config.profiles import PROFILES, find_profile, find_recipe
-from helpers.config.recipes import AUGMENTATIONS, RECIPES, as_recipe
+from helpers.config.recipes import AUGMENTATIONS, RECIPES, Phase, as_recipe
 from helpers.core.errors import InputError
 from helpers.models import registry
 
@@ -120,3 +121,54 @@ def test_a_recipe_as_plain_values_tells_every_field(recipe):
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
 def test_a_recipe_comes_back_from_json(recipe):
     assert as_recipe(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"optimizer": "adamax"}, "no optimizer 'adamax'; choose one of adam, adamw, sgd"),
+        ({"schedule": "step"}, "no schedule 'step'; choose one of constant, cosine"),
+        ({"momentum": 0.9}, "'adam' ignores momentum; only 'sgd'"),
+        ({"weight_decay": 0.1}, "'adam' ignores weight_decay; only 'adamw'"),
+    ],
+)
+def test_a_phase_that_cannot_be_trained_is_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        Phase(**{"epochs": 1, "optimizer": "adam", "learning_rate": 0.1} | settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        (
+            "deep_cnn",
+            {"network": "resnet"},
+            r"no network 'resnet'; choose one of shallow_reported.*mobilenetv2_improved",
+        ),
+        ("deep_cnn", {"model": "mobilenetv2"}, "no model of the network 'deep_improved' 'mobilenetv2'"),
+        ("deep_cnn", {"augmentation": "strong"}, "no augmentation 'strong'; choose one of none"),
+        ("deep_cnn", {"l2": 0.01}, "'deep_improved' ignores l2; it reads dropout"),
+        ("deep_cnn", {"width": 0.5}, "'deep_improved' ignores width"),
+        ("mobilenetv2", {"activity_l1": 0.01}, "'mobilenetv2_improved' ignores activity_l1; it reads width, dropout"),
+    ],
+)
+def test_a_recipe_that_names_or_sets_what_its_network_lacks_is_refused(model, settings, message):
+    with pytest.raises(InputError, match=message):
+        replace(find_recipe(model, "improved"), **settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "message"),
+    [
+        ("mobilenetv2", {"trainable": "block_17_add"}, "no layer 'block_17_add' to train from"),
+        ("mobilenetv2", {"trainable": "global_average"}, "no layer 'global_average' to train from"),
+        ("mobilenetv2", {"frozen_below": "global_max"}, "no layer 'global_max' to freeze below"),
+        ("deep_cnn", {"trainable": "head"}, "'deep_improved' has no pretrained base"),
+        ("deep_cnn", {"frozen_below": "conv_1"}, "'deep_improved' has no pretrained base"),
+        ("deep_cnn", {"freeze_batch_norm": True}, "'deep_improved' has no pretrained base"),
+    ],
+)
+def test_a_recipe_whose_phase_names_an_unknown_layer_is_refused(model, settings, message):
+    recipe = find_recipe(model, "improved")
+    with pytest.raises(InputError, match=message):
+        replace(recipe, phases=(replace(recipe.phases[0], **settings),))

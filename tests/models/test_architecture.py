@@ -53,7 +53,7 @@ def test_the_improved_shallow_network_stays_shallow():
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.model}-{recipe.name}")
 def test_every_recipe_builds_from_pixels_to_logits(recipe):
-    model = architecture.build(replace(recipe, width=PRETRAINING.width), 7)
+    model = architecture.build(replace(recipe, width=PRETRAINING.width) if recipe.is_pretrained else recipe, 7)
     assert model.input_shape == (None, 64, 64, 3) and model.output_shape == (None, 7)
     assert model.layers[-1].name == architecture.LOGITS
     assert model.layers[-1].activation is keras.activations.linear
@@ -141,13 +141,19 @@ def is_norm(model, name):
 
 def test_the_base_reaches_from_the_first_convolution_to_the_last_activation(transfer):
     base = architecture.base_layers(transfer)
-    assert (base[0].name, base[-1].name) == ("Conv1", "out_relu")
+    keras_base = keras.applications.MobileNetV2((64, 64, 3), include_top=False, weights=None, alpha=0.35)
+    assert [layer.name for layer in base] == [layer.name for layer in keras_base.layers[1:]]
     assert architecture.base_layers(architecture.build(find_recipe("deep_cnn", "improved"))) == []
 
 
 def test_the_head_phase_changes_no_weight_of_the_base(transfer, pixels):
     assert step(transfer, Phase(1, "adam", 0.01, trainable="head"), pixels) == {"logits"}
     assert architecture.n_trainable(transfer) == 1280 * 5 + 5
+
+
+def test_an_unknown_layer_to_train_from_is_refused(transfer):
+    with pytest.raises(ValueError, match="no layer 'block_17_add'"):
+        architecture.set_trainable(transfer, Phase(1, "adam", 0.01, trainable="block_17_add"))
 
 
 def test_layers_below_the_named_one_stay_and_those_above_change(transfer, pixels):
@@ -196,7 +202,7 @@ def test_the_lowest_of_layers_is_the_nearest_to_the_image(transfer):
 def test_loaded_weights_reproduce_the_base(network, pixels):
     base = keras.applications.MobileNetV2((64, 64, 3), PRETRAINING.width, include_top=False, weights=None)
     base.load_weights(paths.DEMO_WEIGHTS)
-    model = architecture.build(replace(TRANSFER, network=network), 5)
+    model = architecture.build(replace(TRANSFER, network=network, dropout=0.0, phases=()), 5)
     head = model.get_layer("logits").get_weights()[0]
     before = architecture.trunk(model, "out_relu")(pixels, training=False)
     architecture.load_base_weights(model, PRETRAINING.width, paths.DEMO_WEIGHTS)
