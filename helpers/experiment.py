@@ -22,12 +22,14 @@ from helpers.data.dataset import Dataset, Split, make_split, open_demo, open_sou
 from helpers.explore.widgets import Explorer
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights, find_weights
-from helpers.plots.style import Plot
+from helpers.plots.style import Plot, WrappedTable
 from helpers.report import evaluations, results, selection
 from helpers.report.committed import check_output
 from helpers.training import checkpoints, fit, plans, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
+
+View = Plot | WrappedTable | Explorer | pd.DataFrame | str  # what a cell of a notebook shows
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,8 @@ class Experiment:
         given = {argument: value for argument, value in context.items() if argument in accepted}
         return self.table(name, partial(function, **given), **settings)
 
-    def show(self, result: Plot | pd.DataFrame | str, name: str = "", digits: int = 3) -> None:
-        """Display a figure, a table or a text in Markdown; a figure or table with a name is saved too.
+    def show(self, result: View, name: str = "", digits: int = 3, rows: int | None = None) -> None:
+        """Display a figure, an explorer, a table or a text in Markdown; a figure or table with a name is saved too.
 
         Figures with photographs of real data are displayed and not saved. A table is saved with all its digits and
         displayed rounded.
@@ -172,28 +174,31 @@ class Experiment:
             result: what to display; nothing happens for an empty text.
             name: of the file or files in the output folder, without ending.
             digits: decimals of a displayed table.
+            rows: of a table to display; None for all.
         """
-        if isinstance(result, str):
-            if result:
-                display(Markdown(result))
-        elif isinstance(result, pd.DataFrame):
-            if name:
-                self.save_table(result, name)
-            display(result.round(digits))
-        else:
-            if name and (self.dataset.is_demo or not result.has_photographs):
-                result.save(self.output, name)
-            display(result)
+        match result:
+            case str():
+                if result:
+                    display(Markdown(result))
+            case pd.DataFrame() | WrappedTable():
+                self._show_table(result, name, digits, rows)
+            case Explorer():
+                self.explore(result, name)
+            case _:
+                if name and (self.dataset.is_demo or not result.has_photographs):
+                    result.save(self.output, name)
+                display(result)
 
     def present(
         self,
         view: str,
         inputs: Sized,
-        make: Callable[[], Plot | pd.DataFrame | str],
+        make: Callable[[], View],
         name: str = "",
         needs: str = "a finished run",
         at_least: int = 1,
         digits: int = 3,
+        rows: int | None = None,
     ) -> None:
         """Show a view of runs or rows (see `show`); where too few are there, print one sentence that says what is missing.
 
@@ -205,9 +210,10 @@ class Experiment:
             needs: what the inputs are, within a sentence.
             at_least: how many of them it takes.
             digits: decimals of a displayed table.
+            rows: of a table to display; None for all.
         """
         if len(inputs) >= at_least:
-            self.show(make(), name, digits)
+            self.show(make(), name, digits, rows)
         else:
             present = f"only {len(inputs)}" if len(inputs) else "none"
             print(f"Not shown: {view}. It needs {needs}, and there is {present}.")
@@ -231,6 +237,13 @@ class Experiment:
             print(f"Not on this page: photographs of {self.dataset.description}. In JupyterLab: {explorer.hint}")
         else:
             self.show(plot, name)
+
+    def _show_table(self, table: pd.DataFrame | WrappedTable, name: str, digits: int, rows: int | None) -> None:
+        frame = table.frame if isinstance(table, WrappedTable) else table
+        if name:
+            self.save_table(frame, name)
+        with pd.option_context("display.max_colwidth", None):
+            display(table if isinstance(table, WrappedTable) else frame.iloc[:rows].round(digits))
 
     def _is_chosen(self, model: str, recipe: str) -> bool:
         return (not self.models or model in self.models) and (not self.recipes or recipe in self.recipes)

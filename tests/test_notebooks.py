@@ -1,3 +1,4 @@
+import ast
 import json
 import re
 from pathlib import Path
@@ -42,6 +43,9 @@ RESULT_TABLES = (
 )
 EXPLORERS = ("class_browser", "augmentation_lab", "image_map", "answer_browser", "own_photograph")
 
+BRANCHES_AND_LOOPS = (ast.If, ast.IfExp, ast.Match, ast.Try, ast.For, ast.While, ast.FunctionDef)
+COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
 
 def code_cells(notebook):
     return [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
@@ -79,10 +83,17 @@ class TestSource:
         assert not re.search(r"""["'](/|~|[A-Z]:\\)""", text)
         assert not re.search(r"^\s*(class |[!%])", text, re.MULTILINE)
 
+    def test_leaves_branches_and_loops_to_helpers(self, notebook):
+        """A comprehension of one line is all that a cell may have."""
+        for cell in code_cells(notebook):
+            for node in ast.walk(ast.parse(cell.source)):
+                assert not isinstance(node, BRANCHES_AND_LOOPS), cell.source
+                assert not isinstance(node, COMPREHENSIONS) or node.lineno == node.end_lineno, cell.source
+
     def test_keeps_cells_small_and_begins_and_ends_in_prose(self, notebook):
         cells = nbformat.read(notebook, 4).cells
         working = [c.source for c in code_cells(notebook) if not c.source.startswith(("from ", "import "))]
-        assert max(len(source.splitlines()) for source in working) <= 20
+        assert max(len(source.splitlines()) for source in working) <= 15
         assert cells[0].cell_type == cells[-1].cell_type == "markdown"
         assert cells[0].source.startswith("# ")
         assert "References" in cells[-1].source

@@ -206,6 +206,60 @@ def nearest_training_images(
     return indices[nearest(embedded, embeddings(network, queries), most)]
 
 
+def views_of_telling_images(
+    runs: Sequence[Run],
+    networks: dict[str, keras.Model],
+    images: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+) -> tuple[np.ndarray, list[str], dict[str, np.ndarray], dict[str, list[str]]]:
+    """The test images that say most about several networks, with what each network answers and where it finds its answer.
+
+    Args:
+        runs: from the weakest to the strongest.
+        networks: of these runs, by their titles.
+        images: uint8 (n, height, width, 3), all test images.
+        labels: integer (n,).
+        class_names: of the labels.
+
+    Returns:
+        The images of `telling_images`, the names of their classes, and the maps and answers of `views`.
+    """
+    chosen = telling_images(runs)
+    probabilities = {run.title: run.probabilities()[chosen] for run in runs}
+    maps, answers = views(networks, probabilities, images[chosen], class_names)
+    return images[chosen], [class_names[label] for label in labels[chosen]], maps, answers
+
+
+def neighbours_of_mistakes(
+    run: Run,
+    network: keras.Model,
+    images: np.ndarray,
+    dataset: Dataset,
+    searched: np.ndarray,
+    most: int = 5,
+) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+    """The surest mistakes of a run, with the training images that its network finds most alike.
+
+    Args:
+        run: a finished run.
+        network: its network.
+        images: uint8 (n, height, width, 3), all test images.
+        dataset: with the training images.
+        searched: indices of the training images to search among.
+        most: mistakes, and neighbours of each.
+
+    Returns:
+        The images of the mistakes, a title for each (its answer and the true class), uint8 (most, most, height, width, 3) with
+        their neighbours, and the class names of these.
+    """
+    mistakes, names = surest_mistakes(run, most), np.array(dataset.class_names)
+    answers, truth = names[run.predicted()[mistakes]], names[run.labels()[mistakes]]
+    titles = [f"{answer}; true: {true}" for answer, true in zip(answers, truth, strict=True)]
+    near = nearest_training_images(network, images[mistakes], dataset, searched, most)
+    return images[mistakes], titles, dataset.images[near], names[dataset.labels[near]]
+
+
 def feature_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:
     """What a network makes of one image at each of its resolutions.
 

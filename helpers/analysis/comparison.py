@@ -1,6 +1,7 @@
 """Comparisons between runs on the same images, and between classes and groups of images. Arrays in, numbers out."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 from statsmodels.stats import contingency_tables, multitest
 
+from helpers.data import wordnet
 from helpers.training.metrics import accuracy_interval
 
 # A difference counts where its p-value, corrected for the number of comparisons, is below it.
@@ -65,6 +67,11 @@ def versus_chance(value: float, n: int, num_classes: int) -> str:
     """
     low, high = accuracy_interval(value, n)
     return "above chance" if low > 1 / num_classes else "below chance" if high < 1 / num_classes else "at chance"
+
+
+def p_value_text(p_value: float) -> str:
+    """A p-value in few characters: "p < 0.001", "p = 0.24"."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.01 else f"p = {p_value:.2f}"
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
@@ -178,6 +185,28 @@ def accuracy_by(values: np.ndarray, right: np.ndarray, groups: int = 5) -> pd.Da
     return pd.DataFrame(rows, columns=["value", "n", "accuracy", "low", "high"])
 
 
+def accuracy_by_properties(properties: pd.DataFrame, right: Sequence[np.ndarray]) -> dict[str, list[pd.DataFrame]]:
+    """Accuracy of several classifiers by each property of the images, see `accuracy_by`.
+
+    Args:
+        properties: of `exploration.image_properties`; one that no image has is left out.
+        right: for each classifier, bool (n,): whether it is right on each image.
+
+    Returns:
+        By the name of the property, a table for each classifier.
+    """
+    columns = [column for column in _PROPERTIES if properties[column].notna().any()]
+    return {_PROPERTIES[column]: [accuracy_by(properties[column], values) for values in right] for column in columns}
+
+
+_PROPERTIES = {
+    "area": "area of the object's box, share of the image",
+    "sharpness": "sharpness",
+    "brightness": "mean brightness",
+    "contrast": "contrast",
+}
+
+
 def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np.ndarray:
     """Counts, int64 (num_classes, num_classes): true class by row, predicted class by column.
 
@@ -187,6 +216,27 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
         num_classes: also those that do not occur.
     """
     return sklearn_metrics.confusion_matrix(labels, predicted, labels=range(num_classes))
+
+
+def confusion_by_relation(
+    predicted: np.ndarray, labels: np.ndarray, num_classes: int, tree: Sequence[wordnet.ConceptPath] | None
+) -> tuple[np.ndarray, list[tuple[str, int]]]:
+    """The confusion matrix with related classes next to each other.
+
+    Args:
+        predicted: integer (n,), in [0, num_classes).
+        labels: integer (n,), the true classes.
+        num_classes: also those that do not occur.
+        tree: of `wordnet.class_paths`; None where no relation is known, then classes stand in the order of their labels.
+
+    Returns:
+        Counts as in `confusion`, and the groups of `wordnet.groups`, none without a tree.
+    """
+    counts = confusion(predicted, labels, num_classes)
+    if tree is None:
+        return counts, []
+    order = wordnet.order(wordnet.distances(tree))
+    return counts[order][:, order], wordnet.groups(tree)
 
 
 def class_accuracy(predicted: np.ndarray, labels: np.ndarray, class_names: list[str]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers.analysis import calibration
-from helpers.analysis.comparison import SIGNIFICANCE, mean_interval
+from helpers.analysis.comparison import SIGNIFICANCE, mean_interval, p_value_text
 from helpers.config.labels import name_of
 from helpers.config.report_facts import REPORTED
 from helpers.plots.layout import counted, short
@@ -24,7 +24,6 @@ from helpers.plots.style import (
     chance_line,
     new_figure,
     note,
-    p_text,
     percent_axis,
     run_colour,
     theme,
@@ -176,7 +175,7 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
         values[place] = -pair.difference if pair.p_holm < SIGNIFICANCE else 0
-        words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_text(pair.p_holm)}"
+        words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_value_text(pair.p_holm)}"
     values, words = values[1:, :-1], words[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
     with theme():

@@ -190,8 +190,3 @@ def run_colour(model: str, recipe: str) -> str:
 # By the name of a run, for figures that know no more of it.
 RUN_COLOURS = {name_of(model, recipe): run_colour(model, recipe) for model in MODEL_COLOURS for recipe in RECIPE_NAMES}
 RUN_MARKERS = {name_of(model, recipe): RECIPE_MARKERS[recipe] for model in MODEL_COLOURS for recipe in RECIPE_NAMES}
-
-
-def p_text(p_value: float) -> str:
-    """A p-value in few characters: "p < 0.001", "p = 0.24"."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}" if p_value < 0.01 else f"p = {p_value:.2f}"

@@ -10,7 +10,6 @@ from helpers.analysis import comparison, reported
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
-from helpers.plots.style import p_text
 from helpers.report import selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run
@@ -72,7 +71,7 @@ def _best(runs_by_recipe: RunsByRecipe) -> Answer:
     verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
         f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
-        f"(McNemar's exact test, {p_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
+        f"(McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
         f"({mine.record['weights']['origin']}), the other from random numbers."
     )
 

@@ -1,6 +1,6 @@
 """Tables of a comparison: accuracy, loss, cost and mistakes of runs side by side. Reads what runs left; trains nothing."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,21 +11,6 @@ from helpers.data import wordnet
 from helpers.report.selection import FAMILIES, by_recipe
 from helpers.training import metrics
 from helpers.training.runs import Run
-
-
-def can_show(view: str, there: Sized, needs: str = "a finished run", at_least: int = 1) -> bool:
-    """Whether a view has what it needs; where it has not, one printed sentence says what is missing.
-
-    Args:
-        view: its name, within a sentence.
-        there: runs or rows that it is made from.
-        needs: what they are.
-        at_least: how many of them it takes.
-    """
-    if len(there) >= at_least:
-        return True
-    print(f"Not shown: {view}. It needs {needs}, and there is {'none' if not len(there) else f'only {len(there)}'}.")
-    return False
 
 
 def training_and_validation(runs: Sequence[Run]) -> pd.DataFrame:

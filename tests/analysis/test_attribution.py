@@ -108,3 +108,35 @@ def test_feature_maps_have_the_last_layer_of_each_resolution():
     maps = attribution.feature_maps(model, IMAGES[0])
     assert {name: values.shape for name, values in maps.items()} == {"b": (64, 64, 5), "c": (32, 32, 6)}
     assert maps["b"].min() >= 0
+
+
+def test_views_of_telling_images_belong_to_these_images(tmp_path, bright_or_not):
+    runs = [
+        write_run(tmp_path, "deep_cnn", "improved", right=30),
+        write_run(tmp_path, "mobilenetv2", "improved", right=60),
+    ]
+    networks = {run.title: bright_or_not for run in runs}
+    images = np.arange(100, dtype=np.uint8)[:, None, None, None] * np.ones((64, 64, 3), np.uint8)
+    names = ["a", "b", "c", "d", "e"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribution, "grad_cam", lambda network, images, classes: images[..., 0])
+        shown, classes, maps, answers = attribution.views_of_telling_images(
+            runs, networks, images, runs[0].labels(), names
+        )
+    assert shown[:, 0, 0, 0].tolist() == attribution.telling_images(runs).tolist()
+    assert classes == [names[label] for label in runs[0].labels()[attribution.telling_images(runs)]]
+    assert set(maps) == set(answers) == {"Deep CNN, improved", "MobileNetV2, improved"}
+
+
+def test_mistakes_have_their_answers_and_neighbours(tmp_path, tiny):
+    network = keras.Sequential([keras.Input((64, 64, 3)), layers.Flatten(), layers.Dense(2, name=architecture.LOGITS)])
+    network = keras.Model(network.inputs, network.outputs)
+    run = write_run(tmp_path, "deep_cnn", "improved", right=37, n=40)
+    images = tiny.images[:40]
+    mistakes, titles, neighbours, names = attribution.neighbours_of_mistakes(
+        run, network, images, tiny, np.arange(40), most=3
+    )
+    assert (mistakes == images[37:]).all()
+    assert (neighbours[:, 0] == mistakes).all()
+    assert titles[0] == f"{tiny.class_names[run.predicted()[37]]}; true: {tiny.class_names[run.labels()[37]]}"
+    assert names.shape == (3, 3)

@@ -102,14 +102,6 @@ def test_wrapped_table_escapes_its_texts_and_shares_the_width():
     assert bundle["text/plain"].splitlines()[1] == "b | 2"
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0.0009, "p < 0.001"), (0.001, "p = 0.001"), (0.0099, "p = 0.010"), (0.24, "p = 0.24"), (1.0, "p = 1.00")],
-)
-def test_p_values_in_few_characters(value, words):
-    assert style.p_text(value) == words
-
-
 def test_every_model_has_a_colour_and_a_name():
     assert set(style.MODEL_COLOURS) == set(labels.MODEL_NAMES)
     assert set(style.RECIPE_MARKERS) == set(labels.RECIPE_NAMES)

@@ -181,17 +181,6 @@ def test_the_best_run_is_the_best_on_validation(some):
     assert selection.best([]) is None
 
 
-def test_a_view_that_cannot_be_shown_says_what_it_needs(some, capsys):
-    assert tables.can_show("the table", some)
-    assert capsys.readouterr().out == ""
-    assert not tables.can_show("the table", [])
-    assert not tables.can_show("the pair", some[:1], "two runs", at_least=2)
-    assert capsys.readouterr().out.splitlines() == [
-        "Not shown: the table. It needs a finished run, and there is none.",
-        "Not shown: the pair. It needs two runs, and there is only 1.",
-    ]
-
-
 def test_the_inventory_has_every_recipe(some):
     table = selection.inventory(some)
     assert len(table) == len(RECIPES)

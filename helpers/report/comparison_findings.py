@@ -1,0 +1,84 @@
+"""Sentences that compare runs on the same test images, built from their numbers, in Markdown."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from helpers.analysis import comparison
+from helpers.config.labels import MODEL_NAMES
+from helpers.config.report_facts import REPORTED
+from helpers.report import claims
+from helpers.report.findings import bullets
+from helpers.training.runs import Run
+
+
+def table_and_log(log: pd.DataFrame) -> str:
+    """The report's two results of MobileNetV2: that of its table and the last of its log, see `reported.curves`."""
+    in_table, logged = REPORTED["mobilenetv2"], log.iloc[-1]
+    return (
+        f"The report's table gives MobileNetV2 **{in_table.accuracy:.1%}** and a loss of **{in_table.loss:g}**. Its logged run ends at "
+        f"**{logged['validation_accuracy']:.2%}** and **{logged['validation_loss']:.3f}** on validation."
+    )
+
+
+def best_run(run: Run) -> str:
+    """The test accuracy of the run with the highest validation accuracy."""
+    result = run.result()
+    return (
+        f"By validation accuracy the best run is **{run.title}**. On the {result['n']:,} test images it has {result['accuracy']:.1%}, "
+        f"95 % interval {result['accuracy_low']:.1%} to {result['accuracy_high']:.1%}."
+    )
+
+
+def pairs_alike(pairs: pd.DataFrame, n_images: int) -> str:
+    """How many pairs of `comparison.compare` cannot be told apart on n images."""
+    n_alike = int((pairs["p_holm"] >= comparison.SIGNIFICANCE).sum())
+    return f"{n_alike} of {len(pairs)} pairs cannot be told apart on {n_images:,} images."
+
+
+def right_alone(scratch: Run, transfer: Run) -> str:
+    """How often only the network from scratch is right, and at least one of the two runs."""
+    share = comparison.disagreement(scratch.is_right(), transfer.is_right()).set_index("right")["share"]
+    return (
+        f"First: {claims.sentence(scratch)}. Second: {claims.sentence(transfer)}. Only the first is right on "
+        f"{share['only the first']:.1%} of the images, at least one of the two on {1 - share['neither']:.1%}."
+    )
+
+
+def validation_above_training(gaps: pd.DataFrame) -> str:
+    """In how many runs validation lies above training accuracy; `gaps` is of `tables.training_and_validation`."""
+    above_fit, above_clean = (int((gaps["validation"] > gaps[column]).sum()) for column in ("fit", "train_clean"))
+    return (
+        f"Validation lies above the accuracy that `fit` shows in {above_fit} of {len(gaps)} runs, and above `train_clean` in "
+        f"{above_clean}. A network that has learned little has both near chance level, where either may lie above by luck."
+    )
+
+
+def verdict_counts(verdicts: pd.DataFrame) -> str:
+    """How often each verdict is given; `verdicts` is of `claims.judge`."""
+    counts = ", ".join(f"{verdict} ({n})" for verdict, n in verdicts["verdict"].value_counts().items())
+    return f"Verdicts on the report's {len(verdicts)} claims: {counts}."
+
+
+def summary(rivals: Sequence[Run], steps: pd.DataFrame, pairs: pd.DataFrame) -> str:
+    """The best runs, the way to each family's improved recipe, and how many pairs differ, as a bulleted list.
+
+    Args:
+        rivals: the best run from scratch and the best of MobileNetV2.
+        steps: of `tables.steps`.
+        pairs: of `comparison.compare`.
+    """
+    scratch, transfer = rivals
+    p_value = comparison.mcnemar(scratch.is_right(), transfer.is_right())
+    ends = steps.groupby("model", sort=False)["accuracy"].agg(["first", "last"])
+    n_different = int((pairs["p_holm"] < comparison.SIGNIFICANCE).sum())
+    return bullets(
+        [
+            f"{claims.sentence(transfer)}; {claims.sentence(scratch)} ({comparison.p_value_text(p_value)}).",
+            *(
+                f"{MODEL_NAMES[model]}: {row['first']:.1%} at the first step shown, {row['last']:.1%} at the last (validation)."
+                for model, row in ends.iterrows()
+            ),
+            f"{n_different} of {len(pairs)} pairs of these trained networks differ by more than chance on the same images.",
+        ]
+    )

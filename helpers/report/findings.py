@@ -1,0 +1,355 @@
+"""Sentences about networks trained from scratch, built from the numbers of runs and small experiments, in Markdown.
+
+A sentence whose runs are missing is "".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+
+from helpers.analysis import comparison, penalties
+from helpers.config.profiles import find_recipe
+from helpers.config.recipes import NUM_CLASSES, Recipe
+from helpers.config.report_facts import REPORTED, REPORTED_L2_CURVE
+from helpers.data.dataset import Split
+from helpers.report import selection
+from helpers.training.metrics import accuracy_interval
+from helpers.training.runs import Run
+
+REPORTED_RATE = 0.01  # learning rate of the report's two networks from scratch
+_MOVING_AVERAGE = 0.99  # what Keras keeps of the moving averages of batch normalisation at each step
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """A bulleted list; empty sentences are left out."""
+    return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
+
+
+def numbered(sentences: Iterable[str]) -> str:
+    """A list numbered from 1; empty sentences are left out."""
+    return "\n".join(f"{number}. {text}" for number, text in enumerate(filter(None, sentences), start=1))
+
+
+def training_data(source: str, split: Split) -> str:
+    """What a run reads, and how many images it trains and validates on."""
+    n_train, n_validation = len(split.train), len(split.validation)
+    return f"This run reads **{source}**: {n_train:,} training images, {n_validation:,} validation images."
+
+
+def parameter_count(model: str, network: keras.Model) -> str:
+    """The parameters of the report's network beside the number that it states, and the share of the first dense layer."""
+    return (
+        f"The layers sum to {network.count_params():,} parameters; the report says {REPORTED[model].parameters:,}. "
+        f"The first dense layer holds {_dense_share(network):.1%} of them."
+    )
+
+
+def parameters_in_one_layer(network: keras.Model) -> str:
+    """How many parameters the text's architecture has, and the share of its first dense layer."""
+    return (
+        f"The architecture of the text has {network.count_params():,} parameters, the report's number, "
+        f"{_dense_share(network):.0%} of them in one dense layer."
+    )
+
+
+def gradient_noise(noise: pd.DataFrame, batch_size: int = 20) -> str:
+    """How far the gradient of one batch lies from the mean gradient; `noise` is of `probes.gradient_noise`."""
+    relative = noise.set_index("batch_size")["relative_noise"].loc[batch_size]
+    return (
+        f"In the untrained network, the gradient of {batch_size} images strays from the mean gradient by {relative:.1f} times the "
+        "length of that mean. Four times the batch halves the noise. A large learning rate turns such noise into large random steps."
+    )
+
+
+def validation_results(runs: Sequence[Run], num_classes: int) -> str:
+    """Validation accuracy of each run beside chance level, its cross-entropy, and how many classes it predicts."""
+    lines = []
+    for run in runs:
+        predicted = len(np.unique(run.predicted("validation")))
+        loss = run.result("validation")["loss"]
+        lines.append(
+            f"{_beside_chance(run, num_classes)}; cross-entropy {loss:.2f}; classes that it predicts: {predicted}."
+        )
+    return _AFTER_LAST_EPOCH + bullets(lines)
+
+
+def last_and_best_epochs(runs: Sequence[Run], num_classes: int) -> str:
+    """Validation accuracy of each run beside chance level, and of its last and best epoch without test-time augmentation."""
+    lines = []
+    for run in runs:
+        by_epoch = run.history["validation_accuracy"]
+        lines.append(
+            f"{_beside_chance(run, num_classes)}; without test-time augmentation {by_epoch.iloc[-1]:.1%}, "
+            f"best of {len(by_epoch)} epoch(s) {by_epoch.max():.1%}."
+        )
+    return _AFTER_LAST_EPOCH + bullets(lines)
+
+
+_AFTER_LAST_EPOCH = "Validation accuracy after the last epoch, with 95 % intervals over images:\n\n"
+
+
+def reported_and_best_rate(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
+    """What the report's learning rate and the best of a sweep give.
+
+    Args:
+        sweep: of `probes.learning_rate_sweep`.
+        steps: of each training.
+        n_validation: validation images.
+        num_classes: for chance level.
+    """
+    lines = [
+        f"learning rate {row['learning_rate']:g}: training loss {row['training_loss']:.2f}, validation accuracy "
+        f"{row['validation_accuracy']:.1%} ({comparison.versus_chance(row['validation_accuracy'], n_validation, num_classes)}), "
+        f"{row['dead_share']:.0%} of the dense units dead"
+        for row in (_at_reported_rate(sweep), _most_accurate(sweep))
+    ]
+    return f"After {steps} steps, the report's rate and the best of the {len(sweep)}:\n\n" + bullets(lines)
+
+
+def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
+    """Whether another learning rate is enough for a network to learn; the arguments are those of `reported_and_best_rate`."""
+    best, reported = _most_accurate(sweep), _at_reported_rate(sweep)
+    versus_chance = comparison.versus_chance(best["validation_accuracy"], n_validation, num_classes)
+    is_enough = versus_chance == "above chance" and best["learning_rate"] != REPORTED_RATE
+    verdict = (
+        "That one change is enough for it to learn" if is_enough else "So short a sweep does not show which rate learns"
+    )
+    return (
+        f"With the learning rate alone changed, from {REPORTED_RATE:g} to {best['learning_rate']:g}, validation accuracy after "
+        f"{steps} steps is {best['validation_accuracy']:.1%} ({versus_chance}) in place of {reported['validation_accuracy']:.1%}, and "
+        f"{best['dead_share']:.0%} of the dense layer's units are dead in place of {reported['dead_share']:.0%}. {verdict}."
+    )
+
+
+def training_loss_by_rate(sweep: pd.DataFrame, steps: int) -> str:
+    """The training loss at the report's learning rate and at the best one of `probes.learning_rate_sweep`."""
+    best, reported = sweep.loc[sweep["training_loss"].idxmin()], _at_reported_rate(sweep)
+    return (
+        f"After {steps} steps the training loss is {reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
+        f"lowest at {best['learning_rate']:g}, with {best['training_loss']:.2f}."
+    )
+
+
+def moving_average_lag(steps: int) -> str:
+    """How much of their starting values the moving averages of batch normalisation hold after some steps."""
+    return (
+        f"The moving averages of batch normalisation still hold {_MOVING_AVERAGE**steps:.0%} of their starting values."
+    )
+
+
+def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
+    """Dead units and the spread over images, for each network of `probes.layer_activity` by name."""
+    lines = []
+    for name, layers in layers_of.items():
+        worst, last = layers.loc[layers["dead_share"].idxmax()], layers.iloc[-1]
+        lines.append(
+            f"{name}: up to {worst['dead_share']:.0%} of the units of a layer are dead (`{worst['layer']}`); spread over images "
+            f"in the last layer (`{last['layer']}`): {last['spread_over_images']:.2g}."
+        )
+    return bullets(lines)
+
+
+def batch_size_of_reported_curve(recipe: Recipe, seed: int) -> str:
+    """Which batch size the report's loss curve with L2 fits, and where its training would end.
+
+    Args:
+        recipe: the shallow CNN of the released code.
+        seed: of the weights of a fresh network.
+    """
+    curve, batch = REPORTED_L2_CURVE, reported_batch_size(recipe)
+    misread = [replace(curve, first=first, last=last) for first, last in ((13, 7.5), (15, 6.5))]
+    low, high = sorted(penalties.batch_size_of_curve(recipe, other_curve, NUM_CLASSES) for other_curve in misread)
+    batch_of_code = find_recipe("shallow_cnn", "as_coded").batch_size
+    left = penalties.left_by_descent(recipe, curve.training_images / batch_of_code)
+    penalty = penalties.share(recipe, NUM_CLASSES, seed)["penalty"]
+    return (
+        f"From {curve.first:g} to {curve.last:g} in {curve.epochs} epochs of the report's {curve.training_images:,} training images is "
+        f"what descent does with **{batch} images a batch**; with {low:.0f} to {high:.0f} if the ends of the printed curve are rather 13 "
+        f"and 7.5, or 15 and 6.5. With the code's {batch_of_code} a batch, {left:.0%} of the penalty would be left after each epoch. A "
+        f"fresh network of the code has a penalty of {penalty:.1f} nats; {_steps_of_reported_training(batch):,.0f} steps, "
+        f"{curve.epochs + 1} such epochs, bring its objective to **{_objective_at_end(recipe, batch, seed):.1f}**. Table 1 says "
+        f"{REPORTED['shallow_cnn'].loss}."
+    )
+
+
+def reported_batch_size(recipe: Recipe) -> int:
+    """The batch size that the report's loss curve with L2 fits, by the recipe of the released code."""
+    return round(penalties.batch_size_of_curve(recipe, REPORTED_L2_CURVE, NUM_CLASSES))
+
+
+def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: int, seed: int) -> str:
+    """The objective that the report's curve leads to, that of a training here, and that of the report's table 1.
+
+    Args:
+        recipe: the shallow CNN of the released code.
+        course: of `probes.course` with the batch size of the curve.
+        n_train: training images here.
+        seed: of the weights of a fresh network.
+    """
+    batch = reported_batch_size(recipe)
+    return (
+        f"By the speed of its penalty, the report's curve with L2 fits the code's recipe with about {batch} images a batch; by that "
+        f"arithmetic its training ends at an objective of {_objective_at_end(recipe, batch, seed):.1f}. Trained here on {n_train:,} "
+        f"images (epochs: {len(course)}), it ends at {course['validation_objective'].iloc[-1]:.1f} on validation. The report's table 1 says "
+        f"{REPORTED['shallow_cnn'].loss}, for {REPORTED_L2_CURVE.training_images:,} training images."
+    )
+
+
+def accuracy_at_chance(accuracy: float, n: int) -> str:
+    """That a reported accuracy cannot be told from 1 %, with its interval over n images."""
+    low, high = accuracy_interval(accuracy, n)
+    is_at_chance = comparison.versus_chance(accuracy, n, NUM_CLASSES) == "at chance"
+    verdict = "cannot be told" if is_at_chance else "can be told"
+    return f"The report's {accuracy:.1%} {verdict} from {1 / NUM_CLASSES:.0%}: its interval over {n:,} images is {low:.1%} to {high:.1%}."
+
+
+def penalty_of_fresh_network(pull: pd.DataFrame, num_classes: int) -> str:
+    """How large the L2 penalty of a fresh network is, and on how many weights it outweighs the images.
+
+    Args:
+        pull: of `penalties.pull`.
+        num_classes: for the cross-entropy at chance level.
+    """
+    outweighed = (pull["ruled_by_penalty"] * pull["weights"]).sum() / pull["weights"].sum()
+    return (
+        f"With L2 at 0.01 the penalty of the fresh network is {pull['penalty'].sum():.1f} nats, beside {np.log(num_classes):.1f} of "
+        f"cross-entropy, and pulls harder than a batch of images on {outweighed:.0%} of the weights."
+    )
+
+
+def penalty_course(course: pd.DataFrame) -> str:
+    """Penalty and cross-entropy over the first steps; `course` is of `penalties.course`."""
+    penalty, loss = course["penalty"], course["cross_entropy"]
+    return (
+        f"The penalty has {penalty.iloc[0]:.1f} nats after the first step, {penalty.max():.1f} at its highest and "
+        f"{penalty.iloc[-1]:.1f} after {len(course)} steps; the cross-entropy of the batch is {loss.iloc[0]:.1f} in the first step "
+        f"and {loss.iloc[-1]:.1f} in the last."
+    )
+
+
+def highest_penalty(course: pd.DataFrame, num_classes: int) -> str:
+    """The highest L2 penalty of `penalties.course` beside the cross-entropy at chance level."""
+    return (
+        f"With L2 at 0.01 the penalty is {course['penalty'].max():.1f} nats at its highest in the first {len(course)} steps, beside a "
+        f"cross-entropy of {np.log(num_classes):.1f} at chance level."
+    )
+
+
+def changes_that_help(changes: pd.DataFrame, steps: int, n_validation: int) -> str:
+    """Which single changes of a recipe leave it better on validation, with intervals apart.
+
+    Args:
+        changes: of `probes.short_trainings` with a column `change`; the first row is the recipe as it is.
+        steps: of each training.
+        n_validation: validation images.
+    """
+    unchanged, changed = changes.iloc[0], changes.iloc[1:]
+    upper = accuracy_interval(unchanged["validation_accuracy"], n_validation)[1]
+    lower = [accuracy_interval(accuracy, n_validation)[0] for accuracy in changed["validation_accuracy"]]
+    better = changed[np.array(lower) > upper].sort_values("validation_accuracy", ascending=False)
+    listed = "; ".join(
+        f"{row.change}: {row.validation_accuracy:.1%} (training loss {row.training_loss:.2f})"
+        for row in better.itertuples()
+    )
+    lag = ", while the moving averages still lag" if _MOVING_AVERAGE**steps > 0.1 else ""
+    return (
+        f"Single changes of the penalised recipe after which {steps} steps leave it better on validation, intervals apart: "
+        f"{listed or 'none of those tried'}; without a change it has {unchanged['validation_accuracy']:.1%} "
+        f"({unchanged['training_loss']:.2f}){lag}."
+    )
+
+
+def batch_size_courses(courses: Mapping[str, pd.DataFrame]) -> str:
+    """Accuracy at the end, at its best and after the first epoch, for histories by the name of their batch size."""
+    return bullets(
+        f"{name}: {history['accuracy'].iloc[-1]:.1%} in training and {history['validation_accuracy'].iloc[-1]:.1%} on validation "
+        f"after {len(history)} epoch(s), {history['validation_accuracy'].max():.1%} in the best; the first epoch has "
+        f"{history['accuracy'].iloc[0]:.1%} in training."
+        for name, history in courses.items()
+    )
+
+
+def epochs_side_by_side(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Accuracy and loss of each epoch that all histories have, one group of columns for each name."""
+    columns = ["accuracy", "loss", "validation_accuracy", "validation_loss"]
+    by_name = {name: history.set_index("epoch")[columns] for name, history in courses.items()}
+    return pd.concat(by_name, axis=1).dropna()
+
+
+def larger_batches(runs: Sequence[Run], course: pd.DataFrame, batch_size: int) -> str:
+    """The report's deep CNN after as many epochs with its own and with larger batches; "" where it has fewer epochs.
+
+    Args:
+        runs: of notebook 03.
+        course: of `probes.course` with the larger batches.
+        batch_size: of the larger batches.
+    """
+    plain = selection.by_recipe(runs).get(("deep_cnn", "as_reported"))
+    if plain is None or len(plain.history) < len(course):
+        return ""
+    small, large = (history.iloc[len(course) - 1] for history in (plain.history, course))
+    return (
+        f"After {len(course)} epoch(s) the report's recipe has a training accuracy of {small['accuracy']:.1%} with batches of "
+        f"{plain.settings.batch_size} and of {large['accuracy']:.1%} with batches of {batch_size}; on validation "
+        f"{small['validation_accuracy']:.1%} and {large['validation_accuracy']:.1%}."
+    )
+
+
+def improved_beside_reported(runs: Sequence[Run], model: str) -> str:
+    """How the improved recipe of a model compares with the reported one on validation; "" where one of them is missing."""
+    by_recipe = selection.by_recipe(runs)
+    plain, improved = (by_recipe.get((model, recipe)) for recipe in ("as_reported", "improved"))
+    if plain is None or improved is None:
+        return ""
+    p_value = comparison.mcnemar(improved.is_right("validation"), plain.is_right("validation"))
+    parameters, seconds = (improved.record[name] / plain.record[name] for name in ("parameters", "train_seconds"))
+    return (
+        f"On validation, `improved` has {comparison.accuracy_text(improved.result('validation'))}, `as_reported` "
+        f"{comparison.accuracy_text(plain.result('validation'))} (McNemar's exact test, {comparison.p_value_text(p_value)}), with "
+        f"{parameters:.0%} of the parameters and {seconds:.1f} times the seconds of training."
+    )
+
+
+def cost_of_blur(sharpness: pd.DataFrame) -> str:
+    """The network that gains most from interpolated images; "" where none gains more than chance. See `probes.sharpness`."""
+    gaining = sharpness[(sharpness["gain"] > 0) & (sharpness["p_value"] < comparison.SIGNIFICANCE)]
+    if gaining.empty:
+        return ""
+    most = gaining.loc[gaining["gain"].idxmax()]
+    return (
+        f"The blur of interpolation matters most to {most['network']}: its accuracy is {most['stored']:.1%} on the validation images "
+        f"as they are stored and {most['moved']:.1%} once they are moved by a quarter of a pixel (McNemar's exact test, "
+        f"{comparison.p_value_text(most['p_value'])})."
+    )
+
+
+def _beside_chance(run: Run, num_classes: int) -> str:
+    result = run.result("validation")
+    verdict = comparison.versus_chance(result["accuracy"], result["n"], num_classes)
+    return f"{run.title}, seed {run.seed}: {comparison.accuracy_text(result)}, {verdict}"
+
+
+def _dense_share(network: keras.Model) -> float:
+    return network.get_layer("dense_1").count_params() / network.count_params()
+
+
+def _at_reported_rate(sweep: pd.DataFrame) -> pd.Series:
+    return sweep.loc[(sweep["learning_rate"] - REPORTED_RATE).abs().idxmin()]
+
+
+def _most_accurate(sweep: pd.DataFrame) -> pd.Series:
+    return sweep.loc[sweep["validation_accuracy"].idxmax()]
+
+
+def _steps_of_reported_training(batch: int) -> float:
+    return (REPORTED_L2_CURVE.epochs + 1) * REPORTED_L2_CURVE.training_images / batch
+
+
+def _objective_at_end(recipe: Recipe, batch: int, seed: int) -> float:
+    """The objective, in nats, of a network at chance level whose penalty descends for the report's ten epochs."""
+    fresh = penalties.share(recipe, NUM_CLASSES, seed)
+    left = penalties.left_by_descent(recipe, _steps_of_reported_training(batch))
+    return fresh["cross_entropy"] + fresh["penalty"] * left

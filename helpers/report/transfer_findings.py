@@ -1,0 +1,238 @@
+"""Sentences and small tables about transfer learning, built from the numbers of runs and small experiments."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers.analysis import comparison
+from helpers.config.report_facts import REPORTED
+from helpers.models.weights import BaseWeights
+from helpers.report.findings import bullets
+from helpers.training.runs import Run
+
+
+def origin_of_weights(weights: BaseWeights, n_base: int) -> str:
+    """Where the weights come from, and how large the base is."""
+    return (
+        f"Origin of the weights in this run: **{weights.origin}**. Width of the network: {weights.width:g}. "
+        f"Parameters of the base: {n_base:,}."
+    )
+
+
+def poolings(accuracies: pd.DataFrame) -> str:
+    """Which global pooling keeps more; `accuracies` is of `probes.pooling_comparison`."""
+    largest, mean = accuracies["accuracy"]
+    return (
+        f"On {accuracies['n'].iloc[0]:,} validation images the maximum gives {largest:.1%}, the average {mean:.1%}, a difference of "
+        f"{_points(mean - largest)}. The intervals are over images and both poolings see the same ones. `improved` keeps the "
+        "average, the pooling that MobileNetV2 was pretrained with."
+    )
+
+
+def fine_tuning(runs: Sequence[Run]) -> str:
+    """What the second phase of a run changes; of the first run, "" where there is none."""
+    if not runs:
+        return ""
+    phases = runs[0].history.groupby("phase")
+    first, second = phases["validation_accuracy"].last().iloc[[0, -1]]
+    border = phases[["accuracy", "validation_accuracy"]].first().iloc[-1]
+    return (
+        f"Phase 1 ends at a validation accuracy of {first:.1%}, phase 2 at {second:.1%}: fine-tuning changes it by "
+        f"{_points(second - first)}. The first epoch after the border has {border['accuracy']:.1%} in training and "
+        f"{border['validation_accuracy']:.1%} on validation."
+    )
+
+
+def final_accuracies(log: pd.DataFrame, runs: Sequence[Run]) -> str:
+    """Validation accuracy at the end of the report's log (see `reported.curves`) and of runs here."""
+    ends = [f"the report's log {log['validation_accuracy'].iloc[-1]:.1%} after {len(log)} epochs"]
+    ends += [
+        f"`{run.recipe}`, seed {run.seed}, {run.history['validation_accuracy'].iloc[-1]:.1%} after {len(run.history)}"
+        for run in runs
+    ]
+    return f"Validation accuracy at the end: {'; '.join(ends)}. The report's table 1 has {REPORTED['mobilenetv2'].accuracy:.1%} on test."
+
+
+def released_base(trap: pd.DataFrame) -> str:
+    """How many tensors of a released base change with and without compiling again; `trap` is of `probes.fine_tuning_trap`."""
+    changed = _changed_tensors(trap)
+    return (
+        f"Each time the model claims the same {trap['trainable_weights'].iloc[0]:,} trainable numbers. Without compiling again, "
+        f"{changed['not compiled again']} of {trap['base_tensors'].iloc[0]} tensors of the base change; after saving and loading, "
+        f"which compiles in passing, {changed['saved and loaded']}; after compiling again, {changed['compiled again']}."
+    )
+
+
+def nothing_fine_tuned(logged: pd.DataFrame, trap: pd.DataFrame) -> str:
+    """How many logged tensors of the report's run never changed, and why; see `reported.logged_weights`."""
+    return (
+        f"The report fine-tuned nothing: {(~logged['changed']).sum()} of {len(logged)} logged tensors never changed. Setting "
+        f"`trainable` without compiling again changes {_changed_tensors(trap)['not compiled again']} tensors of the base."
+    )
+
+
+def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
+    """How the length of an epoch changes from phase 1 to phase 2, in the report's log and in runs here.
+
+    Args:
+        log_seconds: of `reported.epoch_seconds`, five epochs a phase.
+        runs: with two phases each.
+    """
+    last, first_released = log_seconds.iloc[4], log_seconds.iloc[5]
+    lines = [
+        f"The report's log: {log_seconds.sum():,.0f} s in all, {log_seconds.min():.0f} to {log_seconds.max():.0f} s an epoch; the "
+        f"second phase begins with {first_released:.0f} s after {last:.0f} s, {first_released / last:.2f} times as long."
+    ]
+    for run in runs:
+        first, second = run.history.groupby("phase")["seconds"].median()
+        lines.append(
+            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.record['training_images']:,} "
+            f"training images; an epoch of phase 2 takes {second / first:.2f} times as long as one of phase 1 (medians)."
+        )
+    return bullets(lines)
+
+
+def input_size_and_range(sweep: pd.DataFrame) -> str:
+    """What input range and input size are worth; `sweep` is of `probes.input_sweep`."""
+    smallest, best, range_gain, size_gain, half_width = _input_gains(sweep)
+    return (
+        f"At {smallest} pixels the range -1..1 instead of 0..1 changes accuracy by {_points(range_gain)}. Of the sizes tried, {best} "
+        f"pixels do best, {_points(size_gain)} from {smallest} pixels. The 95 % intervals are about ±{100 * half_width:.1f} points."
+    )
+
+
+def worth_of_input(sweep: pd.DataFrame) -> str:
+    """The finding of `input_size_and_range`, in one sentence."""
+    smallest, best, range_gain, size_gain, half_width = _input_gains(sweep)
+    return (
+        f"Input: the range -1..1 is worth {_points(range_gain)} at {smallest} pixels; the best size, {best} pixels, is worth "
+        f"{_points(size_gain)} over {smallest} (linear classifier, validation, intervals of about ±{100 * half_width:.1f})."
+    )
+
+
+def learning_curve(curve: pd.DataFrame) -> str:
+    """Validation accuracy by the number of training images; `curve` is of `probes.learning_curve`."""
+    means = curve.groupby("images_per_class")["accuracy"].mean()
+    steps = "; ".join(f"{size} per class: {value:.1%}" for size, value in means.items())
+    return f"Training images and validation accuracy, means over the draws: {steps}."
+
+
+def folds(table: pd.DataFrame) -> str:
+    """How far accuracies scatter over folds, beside what the number of images explains; see `probes.cross_validation`."""
+    mean, n = table[["accuracy", "n"]].mean()
+    expected = (mean * (1 - mean) / n) ** 0.5
+    return (
+        f"{len(table)} folds take {table['seconds'].sum():.0f} s of fitting. Their accuracies have mean {mean:.1%} and standard "
+        f"deviation {100 * table['accuracy'].std():.1f} points, where chance in {n:,.0f} images alone gives one of "
+        f"{100 * expected:.1f} points."
+    )
+
+
+def cost_of_folds(table: pd.DataFrame) -> str:
+    """The finding of `folds`, in one sentence."""
+    return (
+        f"{len(table)} folds on frozen features scatter by {100 * table['accuracy'].std():.1f} points (standard deviation) and take "
+        f"{table['seconds'].sum():.0f} s of fitting."
+    )
+
+
+def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: int, copies: np.ndarray) -> str:
+    """How many labels are candidates for errors, and what the method finds of errors that are known.
+
+    Args:
+        candidates: of `label_errors.candidates`, with the `index` of each image.
+        noise: one row, of `label_errors.check`.
+        n_images: images that were checked.
+        copies: integer (n, 2), indices of the copies of images that stand in two classes.
+    """
+    check = noise.iloc[0]
+    false_alarms = (check["candidates"] - check["found"]) / (check["images"] - check["planted"])
+    n_caught = np.isin(copies, candidates["index"]).any(axis=1).sum()
+    return (
+        f"Of {n_images:,} images {len(candidates):,} are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
+        f"of wrong labels than an estimate. In the test above the method named {check['candidates'] / check['images']:.1%} where "
+        f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
+        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates."
+    )
+
+
+def seconds_of_phases(runs: Sequence[Run]) -> pd.DataFrame:
+    """Median seconds of an epoch: columns `recipe`, `seed`, `phase`, `epochs`, `median_epoch_seconds`."""
+    return pd.DataFrame(
+        [
+            {
+                "recipe": run.recipe,
+                "seed": run.seed,
+                "phase": phase,
+                "epochs": len(epochs),
+                "median_epoch_seconds": epochs["seconds"].median(),
+            }
+            for run in runs
+            for phase, epochs in run.history.groupby("phase")
+        ]
+    )
+
+
+def saved_by_frozen_features(improved: Sequence[Run], as_coded: Sequence[Run]) -> str:
+    """How much faster an epoch is on cached features than through the frozen base, for each pair of runs."""
+    sentences = []
+    for cached, coded in zip(improved, as_coded, strict=False):
+        fast, slow = (run.history.query("phase == 1")["seconds"].median() for run in (cached, coded))
+        sentences.append(
+            f"An epoch of phase 1 takes {fast:.2f} s in `improved` and {slow:.1f} s in `as_coded`: a ratio of {slow / fast:.0f}, of which "
+            "a part is due to larger batches and a smaller head. Computing the features once is not in these seconds; it takes about as "
+            f"long as two epochs of inference at {cached.settings.input_size} pixels, one for the images and one for their mirror images."
+        )
+    return "\n\n".join(sentences)
+
+
+def training_gap(gap: pd.DataFrame, log: pd.DataFrame) -> str:
+    """How training accuracy compares with validation, measured under equal conditions.
+
+    Args:
+        gap: of `tables.training_and_validation`.
+        log: of `reported.curves`.
+    """
+    lines = [
+        f"{row.Recipe}, seed {row.seed}: on clean images (`train_clean`), training accuracy lies {_points(row.train_clean - row.fit)} "
+        f"from what the last epoch showed (`fit`), and {_points(row.train_clean - row.validation)} from validation."
+        for row in gap.itertuples()
+    ]
+    above = int((log["validation_accuracy"] > log["train_accuracy"]).sum())
+    return bullets([*lines, f"The report's log: validation is above training in {above} of {len(log)} epochs."])
+
+
+def test_results(summary: pd.DataFrame, n_test: int) -> list[str]:
+    """A sentence on each row of `results.summary`."""
+    return [
+        f"{row['Model']}, {row['Recipe']}, reaches {row['Accuracy']} on {n_test:,} test images (95 % interval "
+        f"{row['95 % interval']}; seeds: {row['Seeds']}), after {row['Training']} of training epochs."
+        for row in summary.to_dict("records")
+    ]
+
+
+def paired_tests(runs: Iterable[Run]) -> pd.DataFrame:
+    """Every pair of recipes on the same test images, as `comparison.compare` gives it, with its p-values as text."""
+    pairs = comparison.compare({run.recipe: run.is_right() for run in runs})
+    p_values = pairs[["p_value", "p_holm"]].map(comparison.p_value_text)
+    return pairs.assign(**p_values)
+
+
+def _points(difference: float) -> str:
+    """A difference of two accuracies: "+1.2 points"."""
+    return f"{100 * difference:+.1f} points"
+
+
+def _changed_tensors(trap: pd.DataFrame) -> pd.Series:
+    return trap.set_index("second_phase")["base_tensors_changed"]
+
+
+def _input_gains(sweep: pd.DataFrame) -> tuple[int, int, float, float, float]:
+    """The smallest and the best size, the gain of the range at the smallest, that of the size, and the mean half-width."""
+    by_setting = sweep.set_index(["input_size", "input_range"])["accuracy"]
+    by_size = by_setting.xs("-1 to 1", level="input_range")
+    smallest = sweep["input_size"].min()
+    range_gain = by_size[smallest] - by_setting[smallest, "0 to 1"]
+    half_width = ((sweep["high"] - sweep["low"]) / 2).mean()
+    return smallest, by_size.idxmax(), range_gain, by_size.max() - by_size[smallest], half_width
