@@ -52,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report status check test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
+.PHONY: help setup report status check types test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -86,12 +86,10 @@ report: setup ## run the series and build the HTML report
 status: setup ## list the runs that exist, and those to come with an estimated time
 	@$(BIN)/python -m helpers.cli status $(OPTIONS)
 
-check: lint ## check style, imports, types and the unit tests, in under 90 seconds
+check: lint ## check style, imports and the unit tests
 	@$(BIN)/python -m pytest -m unit $(PYTEST)
 
-test: setup ## check style and run every test
-	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check .
+test: lint ## check style and imports, and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run
@@ -126,10 +124,12 @@ hostile: setup ## count the bad sources that are refused or read right (for the 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.cli data
 
-lint: setup ## check style, imports and types, and change nothing
+lint: setup ## check style and imports, and change nothing
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@output=$$($(BIN)/lint-imports --no-logo) || { echo "$$output"; exit 1; }
+
+types: setup ## check the types of helpers/
 	@$(BIN)/mypy
 
 format: setup ## format the code and mend what the linter can
