@@ -4,25 +4,29 @@ It ends with status 0 once the run folder is complete, and with status 2, its la
 trained. Anything else is an error of the system or of a library, after which the run may be tried again.
 """
 
+import json
 import os
-import pickle
 import sys
 import threading
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 
 from helpers.cluster.worker import Job
+from helpers.config.profiles import find_profile
+from helpers.config.recipes import as_recipe
 from helpers.core import paths, provenance
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data import dataset
+from helpers.data.dataset import make_split
 from helpers.models import runtime
+from helpers.models.weights import BaseWeights
 from helpers.training import checkpoints, fit
 from helpers.training.plans import Plan
 
 
 def main() -> None:
     """Train the run of the job; end at once when the input ends, since the worker is gone then."""
-    job = pickle.load(sys.stdin.buffer)
+    job = Job(**json.loads(sys.stdin.buffer.readline()))
     threading.Thread(target=_end_with_worker, daemon=True).start()
     output = sys.stdout
 
@@ -49,9 +53,15 @@ def _plan(job: Job) -> Plan:
         InputError: it would be another run than the one asked for.
     """
     images = replace(dataset.open_decoded(job.images), is_demo=job.is_demo)
-    plan = replace(pickle.loads(job.plan), dataset=images)
-    if job.weights:
-        plan = replace(plan, weights=replace(plan.weights, file=paths.cache() / job.weights))
+    profile = find_profile(job.config["profile"])
+    plan = Plan(
+        recipe=as_recipe(job.config["recipe"]),
+        seed=job.config["seed"],
+        profile=profile.name,
+        dataset=images,
+        split=make_split(images, profile.images_per_class),
+        weights=_weights(job),
+    )
     config = plan.config()
     parts = sorted(
         part for part, value in job.config.items() if provenance.digest(config.get(part)) != provenance.digest(value)
@@ -62,6 +72,13 @@ def _plan(job: Job) -> Plan:
             "install the same version of the project there."
         )
     return plan
+
+
+def _weights(job: Job) -> BaseWeights | None:
+    if job.weights is None:
+        return None
+    file = job.weights["file"]
+    return BaseWeights(**job.weights | {"file": file and paths.cache() / file})
 
 
 def _end_with_worker() -> None:

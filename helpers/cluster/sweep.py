@@ -5,12 +5,10 @@ it. Images and weights are sent to each machine once, over Dask's own connection
 hands its job back and gets the file. A finished run comes back as the files of its folder, with their checksums.
 """
 
-import pickle
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import distributed
@@ -125,13 +123,13 @@ class _Submission:
             f"{images.name}/{name}": (images / name, sha256)
             for name, sha256 in dataset.file_hashes(plan.dataset).items()
         }
-        weights = ""
+        weights = plan.weights and vars(plan.weights) | {"file": None}
         if plan.weights and plan.weights.file:
-            weights = f"{plan.weights.sha256}_{plan.weights.file.name}"  # Keras takes the format from the name's ending
-            files[weights] = (plan.weights.file, plan.weights.sha256)
+            name = f"{plan.weights.sha256}_{plan.weights.file.name}"  # Keras takes the format from the name's ending
+            files[name] = (plan.weights.file, plan.weights.sha256)
+            weights["file"] = name
         self.files |= files
         return Job(
-            plan=pickle.dumps(replace(plan, dataset=None)),
             config=config,
             folder=plan.folder.relative_to(paths.runs()).as_posix(),
             images=images.name,

@@ -4,12 +4,13 @@ Keras draws the seeds of its layers from Python's global generator, which the th
 process is killed must not end its worker. This module loads no TensorFlow: the worker needs none, `run_process` does.
 """
 
-import pickle
+import json
 import platform
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import distributed
 
@@ -22,23 +23,21 @@ class Job:
     """A run as it is sent to a worker.
 
     Attributes:
-        plan: pickled `Plan` without its data set.
-        config: of the plan; the run is refused where the worker's would differ.
+        config: of the plan, in plain values; the run is refused where the worker's would differ.
         folder: of the run, below the folder of runs.
         images: name of the folder of decoded images in the cache.
         is_demo: the images are the demo's.
-        weights: name of the weights file in the cache; "" for none.
+        weights: attributes of `BaseWeights`, the name of its file in the cache in place of the path; None for no weights.
         file_hashes: SHA-256 of images and weights by their names below the cache.
         threads: that TensorFlow divides an operation among.
         checkpoints: see `paths.checkpoints`.
     """
 
-    plan: bytes
-    config: dict
+    config: dict[str, Any]
     folder: str
     images: str
     is_demo: bool
-    weights: str
+    weights: dict[str, Any] | None
     file_hashes: dict[str, str]
     threads: int
     checkpoints: str
@@ -128,7 +127,7 @@ def train(job: Job) -> Outcome:
         stdin=subprocess.PIPE,  # stays open: the process ends when the worker does
         stdout=subprocess.PIPE,
     ) as process:
-        pickle.dump(job, process.stdin)
+        process.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
         process.stdin.flush()
         for output in process.stdout:
             line = output.decode().rstrip("\n")

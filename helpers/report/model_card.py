@@ -53,7 +53,7 @@ def _model(run: Run) -> list[str]:
     low, high = recipe["input_range"]
     enlarged = f"enlarged to {recipe['input_size']} pixels and " if recipe["input_size"] > IMAGE_SIZE else ""
     return [
-        f"network `{recipe['network']}` (`helpers/networks/`), {record['parameters']:,} parameters",
+        f"network `{recipe['network']}` (`helpers/models/`), {record['parameters']:,} parameters",
         f"input: RGB pixels 0 to 255, {IMAGE_SIZE} x {IMAGE_SIZE}; inside, {enlarged}scaled to {low:g}..{high:g}",
         "output: logits, one for each class in the order of wnids.txt",
         f"pretrained weights: {record['weights']['origin']}"
