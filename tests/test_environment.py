@@ -1,4 +1,5 @@
 import ast
+import gc
 import re
 import sys
 import tomllib
@@ -89,7 +90,9 @@ def sources_of(*folders):
 
 def imported(texts):
     """Top-level names of what the texts import."""
+    gc.disable()  # in Python 3.11, what runs when garbage is collected within `ast.parse` may upset its count of recursions
     nodes = [node for text in texts for node in ast.walk(ast.parse(text))]
+    gc.enable()
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
     return {name.split(".")[0] for name in names}

@@ -15,7 +15,7 @@ kinds, rng = object_classes(6, 1), np.random.default_rng(0)
 images = np.concatenate([render(kind, 10, DEMO.nuisance, rng)[0] for kind in kinds])
 names, labels = ["ant", "bee", "cat", "dog", "eel", "fox"], np.repeat(range(6), 10)
 """,
-    'explorers.augmentation_lab(images[::10], names, "demo data").widget()',
+    'widgets.augmentation_lab(images[::10], names, "demo data").widget()',
     """
 places = np.stack([np.arange(60) % 10, labels], axis=1)
 widgets.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()

@@ -26,6 +26,7 @@ from helpers.core.errors import InputError, explain
 
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 _SOCKETS = f"tinyimage-kernel-{os.getuid()}-"
+_LONGEST_SOCKET_FOLDER = 50  # characters: the whole path of a socket may have 103 on macOS, 107 on Linux
 
 Event = dict[str, Any]
 
@@ -144,10 +145,13 @@ def _kernel_settings() -> Iterator[Config]:
 
     TCP would be open to every user of the machine, and the kernel warns of it. Folders of processes that were killed go as well.
     """
-    for folder in Path(tempfile.gettempdir()).glob(f"{_SOCKETS}*"):
+    parent = tempfile.gettempdir()
+    if len(parent) > _LONGEST_SOCKET_FOLDER:
+        parent = "/tmp"
+    for folder in Path(parent).glob(f"{_SOCKETS}*"):
         if not _is_alive(int(folder.name.split("-")[3])):
             shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{_SOCKETS}{os.getpid()}-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{_SOCKETS}{os.getpid()}-", dir=parent) as folder:
         yield Config(KernelManager={"transport": "ipc", "ip": f"{folder}/kernel"})
 
 

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -88,11 +89,25 @@ def test_cells_are_reported_with_the_heading_of_their_section(tmp_path):
     assert [line for line in lines if "epoch" in line] == [f"run: epoch {n}/3" for n in (1, 2, 3)]
 
 
-def test_sockets_of_kernels_are_in_a_temporary_folder_that_is_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    left_by_a_killed_process = tmp_path / f"tinyimage-kernel-{os.getuid()}-99999999-x"
+@pytest.fixture
+def short_folder():
+    with tempfile.TemporaryDirectory(prefix="short") as folder:
+        yield Path(folder)
+
+
+def test_sockets_of_kernels_are_in_a_temporary_folder_that_is_removed(short_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(short_folder))
+    left_by_a_killed_process = short_folder / f"tinyimage-kernel-{os.getuid()}-99999999-x"
     left_by_a_killed_process.mkdir()
     source = "import ipykernel\nprint(ipykernel.get_connection_info(unpack=True)['ip'])"
     copy = run_notebook(with_cell(tmp_path, source), tmp_path / "executed", PARAMETERS)
-    assert nbformat.read(copy, 4).cells[-1].outputs[0].text.startswith(f"{tmp_path}/tinyimage-kernel-")
-    assert list(tmp_path.glob("tinyimage-kernel-*")) == list(paths.ROOT.glob("kernel-ipc-*")) == []
+    assert nbformat.read(copy, 4).cells[-1].outputs[0].text.startswith(f"{short_folder}/tinyimage-kernel-")
+    assert list(short_folder.glob("tinyimage-kernel-*")) == list(paths.ROOT.glob("kernel-ipc-*")) == []
+
+
+def test_a_kernel_starts_where_the_temporary_folder_has_a_long_name(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    copy = run_notebook(with_cell(tmp_path, "print(6 * 7)"), tmp_path / "executed", PARAMETERS)
+    assert nbformat.read(copy, 4).cells[-1].outputs[0].text == "42\n"
