@@ -1,5 +1,7 @@
 """Text between markers in a page that is written by hand, so that no number in it is."""
 
+import re
+
 
 def filled(text: str, name: str, content: str) -> str:
     """The text of a page with what stands between two markers replaced.
@@ -18,3 +20,8 @@ def filled(text: str, name: str, content: str) -> str:
     if not marker or not other:
         raise ValueError(f"the page needs the lines {begin.strip()} and {end.strip()}")
     return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
+
+
+def names(text: str) -> list[str]:
+    """Names of the markers in a page, in their order."""
+    return re.findall(r"^<!-- (\w+): begin -->$", text, re.MULTILINE)
