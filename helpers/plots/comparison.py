@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from helpers.analysis import calibration
 from helpers.analysis.comparison import SIGNIFICANCE, mean_interval, p_value_text
-from helpers.config.labels import name_of
+from helpers.config.labels import MODEL_NAMES, name_of
 from helpers.config.report_facts import REPORTED
 from helpers.plots.layout import counted, short
 from helpers.plots.style import (
@@ -31,6 +31,7 @@ from helpers.plots.style import (
 from helpers.training import metrics
 from helpers.training.runs import Run
 
+_MARKED = {"as_reported": "reproduced", "improved": "improved"}  # recipes that `accuracies` draws
 _FEWEST_IN_BIN = 10  # images, below which an accuracy is not drawn
 
 
@@ -65,43 +66,77 @@ def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
 
 
 def accuracies(runs: Sequence[Run], source: str) -> Plot:
-    """Test accuracy of every recipe with its interval, the report's value beside it.
+    """Test accuracy by family: the report's, that of its recipe here, and that of the improved recipe.
 
     Args:
-        runs: of one or several seeds; the bar is their mean.
+        runs: of one or several seeds; a mark is their mean.
         source: what they were judged on.
     """
-    labels = list(dict.fromkeys((run.model, run.recipe) for run in runs))
-    means = {}
+    n = runs[0].result()["n"]
+    groups: dict[str, dict[str, list[float]]] = {}
+    for run in runs:
+        groups.setdefault(run.model, {}).setdefault(run.recipe, []).append(run.result()["accuracy"])
+    rows = {
+        model: groups[model] for model in groups if REPORTED[model].accuracy is not None or "improved" in groups[model]
+    }
+    means = {(model, recipe): float(np.mean(values)) for model, by in rows.items() for recipe, values in by.items()}
     with theme():
-        figure, axis = new_figure(PAGE, 0.7 + 0.32 * len(labels))
-        for place, (model, recipe) in enumerate(reversed(labels)):
-            group = [run.result()["accuracy"] for run in runs if (run.model, run.recipe) == (model, recipe)]
-            n = runs[0].result()["n"]
-            low, high = mean_interval(group, n)
-            mean = means[model, recipe] = float(np.mean(group))
-            axis.barh(place, mean, color=run_colour(model, recipe), height=0.62)
-            axis.errorbar(mean, place, xerr=[[mean - low], [high - mean]], color=INK, capsize=2, linewidth=1)
-            reported = REPORTED[model].accuracy
-            # In a column of its own: beside the bar it would be read as the number of the report's mark.
-            axis.text(1.0, place, f"{mean:.1%}", va="center", ha="right", transform=axis.get_yaxis_transform())
-            if reported is not None:
-                axis.plot([reported] * 2, [place - 0.4, place + 0.4], color=INK, linewidth=2)
-        axis.set_yticks(range(len(labels)), [name_of(*label) for label in reversed(labels)])
+        figure, axis = new_figure(PAGE, 1.1 + 0.55 * len(rows))
         chance_line(axis, runs[0].probabilities().shape[1], horizontal=False)
-        axis.set(xlabel="accuracy on test")
-        axis.margins(x=0.12)
-        axis.set_xlim(left=0)
+        for place, model in enumerate(reversed(rows)):
+            reported, colour = REPORTED[model].accuracy, run_colour(model, "improved")
+            ends = [means[model, recipe] for recipe in ("as_reported", "improved") if (model, recipe) in means]
+            axis.plot([min(ends, default=0), max(ends, default=0)], [place] * 2, color=colour, linewidth=3, alpha=0.3)
+            if reported is not None:
+                axis.plot(reported, place, "o", color=INK, fillstyle="none", markersize=8)
+                axis.text(reported, place + 0.24, f"report {reported:.1%}", ha="left", color=INK)
+            for recipe, words in _MARKED.items():
+                if (mean := means.get((model, recipe))) is None:
+                    continue
+                axis.plot(mean, place, "o", color=colour, markersize=9 if recipe == "improved" else 5)
+                axis.plot(mean_interval(rows[model][recipe], n), [place] * 2, color=INK, linewidth=1)
+                at, weight = ((0, -0.36), "normal") if recipe == "as_reported" else ((0.022, -0.07), "bold")
+                axis.text(mean + at[0], place + at[1], f"{words} {mean:.1%}", color=colour, weight=weight)
+        axis.set_yticks(range(len(rows)), [MODEL_NAMES[model] for model in reversed(rows)])
+        axis.tick_params(axis="y", length=0)
+        axis.set(xlabel="accuracy on test (dotted: chance level)", ylim=(-0.6, len(rows) - 0.4))
+        axis.set_xlim(0, max(*means.values(), *(REPORTED[model].accuracy or 0 for model in rows)) + 0.19)
         percent_axis(axis, "x")
-        note(figure, f"{source}, n = {runs[0].result()['n']:,} images")
-    intervals = "over images" if len(labels) == len(runs) else "over images and seeds"
-    highest = max(means, key=means.get)
+        axis.set_title(_gains(means), loc="left")
+        note(figure, f"{source}, n = {n:,} images")
+    intervals = "images and seeds" if len(runs) > len({(run.model, run.recipe) for run in runs}) else "images"
     return Plot(
         figure,
-        f"Accuracy on the test images with 95 % intervals {intervals} ({source}). Thick marks: the report's table 1, measured "
-        "on other images. Dotted: a guess.",
-        f"The longest bar is that of {name_of(*highest)} with {means[highest]:.1%}.",
+        f"Accuracy on the test images ({source}): hollow, the report's table 1, measured on other images; small, the report's "
+        f"recipe trained here; large, the improved recipe of the same family. Lines in the marks: 95 % intervals over {intervals}.",
+        f"{_gains(means)}: "
+        + "; ".join(
+            ", ".join(
+                [
+                    MODEL_NAMES[model],
+                    *([f"report {REPORTED[model].accuracy:.1%}"] if REPORTED[model].accuracy is not None else []),
+                    *(
+                        f"{words} {means[model, recipe]:.1%}"
+                        for recipe, words in _MARKED.items()
+                        if (model, recipe) in means
+                    ),
+                ]
+            )
+            for model in rows
+        )
+        + ".",
     )
+
+
+def _gains(means: dict[tuple[str, str], float]) -> str:
+    """What the improved recipes gain over the reported ones, as the title of a figure."""
+    models = [model for model, recipe in means if recipe == "improved" and (model, "as_reported") in means]
+    gains = sorted(round(100 * (means[model, "improved"] - means[model, "as_reported"])) for model in models)
+    if not gains:
+        return "Test accuracy by family"
+    sizes = dict.fromkeys(f"{gain:d}" if gains[0] > 0 else f"{gain:+d}" for gain in (gains[0], gains[-1]))
+    verb = "gains" if gains[0] > 0 else "changes accuracy by"
+    return f"Within each family, the improved recipe {verb} {' to '.join(sizes)} points"
 
 
 def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:

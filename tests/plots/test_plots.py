@@ -282,15 +282,17 @@ def test_the_border_between_phases_is_drawn(tmp_path):
     assert len(uprights) == 1 and "borders between phases" in plot.caption
 
 
-def test_accuracies_draw_the_mean_of_each_recipe(runs):
+def test_accuracies_draw_the_report_and_the_mean_of_each_recipe_in_a_row_a_family(runs):
     plot = plots.accuracies(runs, SOURCE)
     axis = plot.figure.axes[0]
-    names = [label.get_text() for label in axis.get_yticklabels()]
-    bars = dict(zip(names, (bar.get_width() for bar in axis.patches), strict=True))
-    assert bars == pytest.approx(
-        {"Deep CNN, as reported": 0.2, "Deep CNN, improved": 0.42, "Deep CNN, L2, as reported": 0.3}
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["Deep CNN"]
+    marks = sorted(float(line.get_xdata()[0]) for line in axis.lines if line.get_marker() == "o")
+    assert marks == pytest.approx([0.2, 0.28, 0.42])
+    assert {text.get_text() for text in axis.texts} == {"report 28.0%", "reproduced 20.0%", "improved 42.0%"}
+    assert plot.alt == (
+        "Within each family, the improved recipe gains 22 points: Deep CNN, report 28.0%, reproduced 20.0%, improved 42.0%."
     )
-    assert "Deep CNN, improved with 42.0%" in plot.alt
+    assert axis.get_title(loc="left") == "Within each family, the improved recipe gains 22 points"
 
 
 def test_cost_draws_each_run_in_its_colour_with_its_interval(tmp_path, runs):
