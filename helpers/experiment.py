@@ -255,12 +255,7 @@ class Experiment:
         ]
 
     def _train(self, plan: Plan) -> Run:
-        plan.folder.parent.mkdir(parents=True, exist_ok=True)
-        with storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it"):
-            was_there = runs.is_complete(plan.folder)
         run = fit.train(plan)
-        if was_there:
-            print(f"{plan.name}: finished before")
         self.keep(run)
         return run
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.config.profiles import find_recipe
-from helpers.core import provenance
-from helpers.training import metrics, runs
+from helpers.core import provenance, storage
+from helpers.training import checksums, metrics
 from helpers.training.runs import Run
 
 NUM_CLASSES = 5
@@ -57,7 +57,7 @@ def write_run(
         "data_fingerprint": data,
         "split_fingerprint": split,
     }
-    runs.write_json(folder / "config.json", config | changes)
+    storage.write_json(folder / "config.json", config | changes)
     history = pd.DataFrame({"epoch": np.arange(len(validation)) + 1, "phase": 1, "seconds": seconds})
     for side, values in (("", training), ("validation_", validation)):
         losses = 2 - np.array(values)
@@ -88,8 +88,8 @@ def write_run(
         "started": started,
         "finished": finished,
     }
-    runs.write_json(folder / "run.json", record)
-    runs.seal(folder)
+    storage.write_json(folder / "run.json", record)
+    checksums.write_all(folder)
     return Run(folder)
 
 

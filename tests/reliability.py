@@ -12,9 +12,8 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
-from helpers.core import paths, provenance
+from helpers.core import paths, provenance, storage
 from helpers.report import generated
-from helpers.training import runs
 
 # Tests by what each of their cases is: a bad source in some way.
 _CASES = {
@@ -28,7 +27,7 @@ def keep(kind: str, counts: dict[str, object]) -> None:
     file = generated.reliability_file()
     kept = json.loads(file.read_text()) if file.exists() else {}
     origin = {"date": provenance.utc_now()[:10], "code_version": provenance.code_version()}
-    runs.write_json(file, dict(sorted((kept | {kind: counts | origin}).items())))
+    storage.write_json(file, dict(sorted((kept | {kind: counts | origin}).items())))
     generated.update()
 
 

@@ -9,7 +9,7 @@ from processes import TRAIN, kill_tree, ordinary_user, read_until, start
 
 from helpers.core import paths, storage
 from helpers.data import dataset
-from helpers.training import runs
+from helpers.training import checksums, runs
 
 OPEN = """
 import sys
@@ -71,7 +71,7 @@ def test_two_processes_that_want_one_run_train_it_once(kaggle_folder, folders):
     assert [process.returncode for process in both] == [0, 0], printed
     assert sorted(text.count("epoch 2/2") for text in printed) == [0, 1]
     [folder] = {line for text in printed for line in text.splitlines() if line.startswith(folders["TINYIMAGE_RUNS"])}
-    assert runs.damage(paths.Path(folder)) == "" and len(runs.Run(paths.Path(folder)).history) == 2
+    assert checksums.damage(paths.Path(folder)) == "" and len(runs.Run(paths.Path(folder)).history) == 2
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -16,7 +16,7 @@ from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
 from helpers.plots.style import Plot, new_figure, note, theme
 from helpers.report import results, selection
-from helpers.training import fit, runs
+from helpers.training import checksums, fit, runs
 
 
 def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):
@@ -190,8 +190,8 @@ def test_tables_take_the_run_that_would_be_made_now(small):
     other = run.folder.with_name("shallow_cnn_as_reported_0_other")
     shutil.copytree(run.folder, other)
     for name, change in (("config.json", {"key": "other", "results_versions": {}}), ("run.json", {"finished": "2999"})):
-        runs.write_json(other / name, json.loads((other / name).read_text()) | change)
-    runs.seal(other)
+        storage.write_json(other / name, json.loads((other / name).read_text()) | change)
+    checksums.write_all(other)
     assert [found.key for found in small.finished()] == [run.key]
     assert [found.key for found in small.other_versions()] == ["other"]
 

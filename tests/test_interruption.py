@@ -30,7 +30,7 @@ def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
             kill_tree(process)
         output, _ = start("-c", TRAIN, kaggle_folder, 6, **environment).communicate(timeout=200)
         assert "epoch 6/6" in output
-        assert ("going on after epoch" in output) == bool(epochs)
+        assert ("resuming after epoch" in output) == bool(epochs)
         folders.append(output.splitlines()[0])
     killed, whole = (runs.Run(paths.Path(folder)) for folder in folders)
     assert killed.history.drop(columns="seconds").equals(whole.history.drop(columns="seconds"))
@@ -144,7 +144,7 @@ WRITERS = {
     "record": lambda run, folder: runs.write_record(run, folder),
     "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
     "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),
-    "json": lambda run, folder: runs.write_json(folder / "value.json", [run.seed] * 100),
+    "json": lambda run, folder: storage.write_json(folder / "value.json", [run.seed] * 100),
     "hash": lambda run, folder: storage.seal(folder / "value", f"{run.seed}" * 64),
 }
 

@@ -66,7 +66,7 @@ def measure(runs: Sequence[Run]) -> pd.DataFrame:
         num_classes = run.probabilities().shape[1]
         recipe = run.settings
         network = architecture.build(recipe, num_classes)
-        if network.count_params() != run.record["parameters"]:
+        if network.count_params() != run.parameters:
             continue
         passes = 1 + recipe.flip_at_test
         rows.append(

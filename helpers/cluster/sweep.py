@@ -8,7 +8,7 @@ hands its job back and gets the file. A finished run comes back as the files of 
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import distributed
@@ -20,7 +20,7 @@ from helpers.core import paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data import dataset
 from helpers.models import runtime
-from helpers.training import checkpoints, runs
+from helpers.training import checkpoints, checksums, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
@@ -51,7 +51,7 @@ def sweep(
     """
     checkpoints.check_shared()
     problems = {plan.name: problem for plan in plans if (problem := _failure(plan))}
-    missing = [plan for plan in plans if plan.name not in problems and not runs.is_complete(plan.folder)]
+    missing = [plan for plan in plans if plan.name not in problems and not checksums.is_complete(plan.folder)]
     print(f"{len(missing)} of {len(plans)} runs are missing", flush=True)
     if not missing:
         return problems
@@ -198,14 +198,14 @@ def _keep(plan: Plan, files: dict[str, bytes]) -> str:
     Returns:
         Why the run has no result; "" where it has one.
     """
-    with _locked(plan):
-        if not runs.is_complete(plan.folder):
+    with runs.locked(plan):
+        if not checksums.is_complete(plan.folder):
             try:
                 with storage.replacing_folder(plan.folder) as folder:
                     for name, content in files.items():
                         (folder / name).parent.mkdir(parents=True, exist_ok=True)
                         (folder / name).write_bytes(content)
-                    if damage := runs.damage(folder):
+                    if damage := checksums.damage(folder):
                         raise InputError(
                             f"its folder arrived damaged ({damage}); remove it at the worker and call again"
                         )
@@ -216,17 +216,12 @@ def _keep(plan: Plan, files: dict[str, bytes]) -> str:
 
 def _failure(plan: Plan) -> str:
     """Why a run failed before; "" where it did not."""
-    with _locked(plan):
+    with runs.locked(plan):
         try:
             runs.check_not_failed(plan.folder)
         except DivergenceError as error:
             return str(error)
     return ""
-
-
-def _locked(plan: Plan) -> AbstractContextManager[None]:
-    plan.folder.parent.mkdir(parents=True, exist_ok=True)
-    return storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it")
 
 
 @contextmanager

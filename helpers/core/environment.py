@@ -122,7 +122,8 @@ def install(lock: int) -> None:
 
 def locked_entry(name: str) -> str:
     """The lines of requirements.lock that name a package, with its hashes."""
-    return re.search(rf"^{re.escape(name)}==.*\n(?:\s+--hash.*\n?)+", LOCK_FILE.read_text(), re.M).group()
+    [entry] = re.findall(rf"^{re.escape(name)}==.*\n(?:\s+--hash.*\n?)+", LOCK_FILE.read_text(), re.M)
+    return entry
 
 
 if __name__ == "__main__":

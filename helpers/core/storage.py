@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, that can be told from damaged ones, and that one process at a time makes."""
 
 import functools
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -25,6 +26,22 @@ def replacing(path: Path) -> Iterator[Path]:
         settle(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text so that the file is there complete or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write plain data so that the file is there complete or not at all."""
+    write_text(path, as_json(value))
+
+
+def as_json(value: object) -> str:
+    """Plain data as the text of a file."""
+    return json.dumps(value, indent=1) + "\n"
 
 
 @contextmanager

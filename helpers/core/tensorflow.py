@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from helpers.core import provenance
 
@@ -54,4 +55,7 @@ def _load() -> ModuleType:
     return tensorflow
 
 
-tf = _load()
+if TYPE_CHECKING:
+    import tensorflow as tf
+else:
+    tf = _load()

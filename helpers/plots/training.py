@@ -66,7 +66,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=2)
-        n_training, n_validation = runs[0].record["training_images"], runs[0].result("validation")["n"]
+        n_training, n_validation = runs[0].training_images, runs[0].result("validation")["n"]
         note(figure, f"{source}, {n_training:,} training and {n_validation:,} validation images")
     finals = _ends(runs, lambda run: f"{run.history['validation_accuracy'].iloc[-1]:.1%}")
     return Plot(
@@ -203,7 +203,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.Series, source: str) -> Plot
     """
     first = list(selection.by_recipe(runs).values())
     seeds = " and ".join(str(seed) for seed in sorted({run.seed for run in first}))
-    n_images = "".join(f", {n:,} training images" for n in sorted({run.record["training_images"] for run in first}))
+    n_images = "".join(f", {n:,} training images" for n in sorted({run.training_images for run in first}))
     with theme():
         figure, axis = new_figure(PAGE, 3)
         log_epochs = np.arange(1, len(reported) + 1)

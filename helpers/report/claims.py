@@ -72,7 +72,7 @@ def _best(runs_by_recipe: RunsByRecipe) -> Answer:
     return verdict, (
         f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
         f"(McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
-        f"({mine.record['weights']['origin']}), the other from random numbers."
+        f"({mine.weights_origin}), the other from random numbers."
     )
 
 
@@ -198,9 +198,7 @@ def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
     )
     deep = runs_by_recipe.get(("deep_cnn", "as_reported"))
     if deep is not None:
-        evidence += (
-            f" {_name(deep)}, would take {duration(len(folds) * deep.record['train_seconds'])} for as many folds."
-        )
+        evidence += f" {_name(deep)}, would take {duration(len(folds) * deep.train_seconds)} for as many folds."
     return "not supported for frozen features", evidence
 
 
@@ -256,6 +254,6 @@ def _pace_text(values: pd.Series) -> str:
 
 def _around(run: Run) -> float | None:
     """Seconds from start to finish that lie outside the epochs; None where a run was resumed: its start is that of the rest."""
-    start, end = (datetime.fromisoformat(run.record[name]) for name in ("started", "finished"))
-    seconds = (end - start).total_seconds() - run.record["train_seconds"]
+    start, end = (datetime.fromisoformat(time) for time in (run.started, run.finished))
+    seconds = (end - start).total_seconds() - run.train_seconds
     return seconds if seconds >= 0 else None

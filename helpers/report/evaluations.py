@@ -36,8 +36,8 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
 def log_test_evaluation(folder: Path, run: Run) -> None:
     """Add a line to `test_evaluations.csv`, where the run has none yet: every look at the test set leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
-    look = [run.record["finished"], run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
-    look += [run.record["code_version"], run.config["data_fingerprint"]]
+    look = [run.finished, run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
+    look += [run.code_version, run.config["data_fingerprint"]]
     new = dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
     with FileLock(folder / ".evaluations.lock"):  # notebooks side by side add to one log
         looks = _read_log(folder)

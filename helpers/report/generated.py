@@ -84,7 +84,7 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         folder: of the results, where evaluations are logged.
     """
     test = results.rows(runs).query("split == 'test'")
-    threads = [run.record["threads"] for run in runs]
+    threads = [run.threads for run in runs]
     fewer = [f"{run.title}, seed {run.seed} ({n})" for run, n in zip(runs, threads, strict=True) if n < max(threads)]
     evaluated = {f"{run.title}, seed {run.seed}": evaluations.count_test_evaluations(folder, run) for run in runs}
     return {
@@ -95,16 +95,16 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
             for model in selection.FAMILIES
         },
         "n_test": runs[0].result()["n"],
-        "test_source": results.TEST_SOURCES[runs[0].record["test_source"]],
+        "test_source": results.TEST_SOURCES[runs[0].test_source],
         "table_1": pages.markdown_table(results.table_1(runs).replace("not run", "not run yet")),
         "concentrated_losses": tables.concentrated_losses_note(runs),
         "provenance": pages.markdown_table(_provenance(runs)),
         "about_intervals": results.ABOUT_INTERVALS,
         "about_seconds": results.ABOUT_SECONDS,
-        "hardware": selection.joined(run.record["hardware"] for run in runs),
+        "hardware": selection.joined(run.hardware for run in runs),
         "most_threads": max(threads),
         "fewer_threads": "; ".join(fewer),
-        "weights": "; ".join(sorted({f"{_short_hash(run)}: {run.record['weights']['origin']}" for run in runs})),
+        "weights": "; ".join(sorted({f"{_short_hash(run)}: {run.weights_origin}" for run in runs})),
         "data": runs[0].record["data"],
         "repeated_evaluations": "; ".join(f"{name} ({n} times)" for name, n in evaluated.items() if n > 1),
         "changed_recipes": selection.changed_recipes_note(runs),
@@ -135,7 +135,7 @@ def _provenance(runs: list[Run]) -> pd.DataFrame:
 
 
 def _short_hash(run: Run) -> str:
-    return run.record["weights"]["sha256"][:8] or "random"
+    return run.weights_sha256[:8] or "random"
 
 
 def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:

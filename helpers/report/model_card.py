@@ -49,28 +49,27 @@ def text(run: Run, class_names: list[str], n_wrong_labels: int = 0, n_looks: int
 
 
 def _model(run: Run) -> list[str]:
-    recipe, record = run.config["recipe"], run.record
+    recipe = run.config["recipe"]
     low, high = recipe["input_range"]
     enlarged = f"enlarged to {recipe['input_size']} pixels and " if recipe["input_size"] > IMAGE_SIZE else ""
     return [
-        f"network `{recipe['network']}` (`helpers/models/`), {record['parameters']:,} parameters",
+        f"network `{recipe['network']}` (`helpers/models/`), {run.parameters:,} parameters",
         f"input: RGB pixels 0 to 255, {IMAGE_SIZE} x {IMAGE_SIZE}; inside, {enlarged}scaled to {low:g}..{high:g}",
         "output: logits, one for each class in the order of wnids.txt",
-        f"pretrained weights: {record['weights']['origin']}"
-        + (f", sha256 {record['weights']['sha256']}" if record["weights"]["sha256"] else ""),
+        f"pretrained weights: {run.weights_origin}" + (f", sha256 {run.weights_sha256}" if run.weights_sha256 else ""),
     ]
 
 
 def _use(run: Run, num_classes: int) -> list[str]:
     return [
-        f"to study image classification on {run.record['data']['description']}: {num_classes} classes, always one of them",
+        f"to study image classification on {run.data_description}: {num_classes} classes, always one of them",
         "not for decisions about people, and not for images unlike those it was trained on: it cannot say "
         '"none of these"',
     ]
 
 
 def _training(run: Run) -> list[str]:
-    recipe, record = run.config["recipe"], run.record
+    recipe = run.config["recipe"]
     phases = [
         f"phase {number}: {phase['epochs']} epochs, {phase['optimizer']}, learning rate {phase['learning_rate']:g} "
         f"({phase['schedule']}), learns "
@@ -80,11 +79,10 @@ def _training(run: Run) -> list[str]:
         for number, phase in enumerate(recipe["phases"], start=1)
     ]
     return [
-        f"{record['training_images']:,} images, batches of {recipe['batch_size']}, {_augmentation(recipe)}, "
-        f"seed {run.seed}",
+        f"{run.training_images:,} images, batches of {recipe['batch_size']}, {_augmentation(recipe)}, seed {run.seed}",
         *phases,
         *_ingredients(recipe),
-        f"{record['train_seconds']:,.0f} s of training epochs on {record['hardware']}, the computation of frozen features not counted",
+        f"{run.train_seconds:,.0f} s of training epochs on {run.hardware}, the computation of frozen features not counted",
     ]
 
 
@@ -120,7 +118,7 @@ def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:
     error = calibration.expected_calibration_error(probabilities, labels)
     scaled = calibration.summary([run]).iloc[0]
     return [
-        f"test images: {results.TEST_SOURCES[run.record['test_source']]}, {looks} (`test_evaluations.csv`); choices are made on validation",
+        f"test images: {results.TEST_SOURCES[run.test_source]}, {looks} (`test_evaluations.csv`); choices are made on validation",
         f"test accuracy {comparison.accuracy_text(result)}; top-5 {100 * result['top5_accuracy']:.1f} %; macro-F1 {100 * macro_f1:.1f} %",
         f"cross-entropy on test {result['loss']:.2f}; expected calibration error {100 * error:.1f} % "
         f"({calibration.N_BINS} bins of equal width), at a mean confidence of {100 * probabilities.max(axis=1).mean():.1f} %; "
@@ -142,21 +140,21 @@ def _cautions(run: Run, n_wrong_labels: int) -> list[str]:
         lines.append(
             f"some labels of the data count as wrong, {n_wrong_labels} at least: copies of one image stand in different classes"
         )
-    if run.record["weights"]["sha256"] and run.record["data"]["description"] == "TinyImage":
+    if run.weights_sha256 and run.data_description == "TinyImage":
         lines.append(
             "its pretrained weights were learned from ImageNet's training images, from which these data were taken: a test "
             "set split off from them may flatter it"
         )
-    if run.record["data"]["description"] == "demo data":
+    if run.data_description == "demo data":
         lines.append("trained on procedural images: its numbers say nothing about photographs")
     return lines
 
 
 def _origin(run: Run) -> list[str]:
-    record, config = run.record, run.config
-    versions = ", ".join(f"{name} {number}" for name, number in record.get("versions", {}).items())
+    config = run.config
+    versions = ", ".join(f"{name} {number}" for name, number in run.record.get("versions", {}).items())
     return [
-        f"run {run.key}, code {record['code_version']}, {record['finished']}",
+        f"run {run.key}, code {run.code_version}, {run.finished}",
         f"data {config['data_fingerprint']}, split {config['split_fingerprint']}",
         *([versions] if versions else []),
     ]

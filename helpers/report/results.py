@@ -75,17 +75,17 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
                     "recipe": run.recipe,
                     "seed": run.seed,
                     "split": split,
-                    "test_source": run.record["test_source"],
+                    "test_source": run.test_source,
                     **result,
-                    "parameters": run.record["parameters"],
-                    "epochs": run.record["epochs"],
-                    "train_seconds": run.record["train_seconds"],
-                    "hardware": run.record["hardware"],
+                    "parameters": run.parameters,
+                    "epochs": run.epochs,
+                    "train_seconds": run.train_seconds,
+                    "hardware": run.hardware,
                     "reported_accuracy": reported.accuracy,
                     "reported_loss": reported.loss,
-                    "weights_origin": run.record["weights"]["origin"],
-                    "data_fingerprint": run.record["data"]["fingerprint"],
-                    "code_version": run.record["code_version"],
+                    "weights_origin": run.weights_origin,
+                    "data_fingerprint": run.config["data_fingerprint"],
+                    "code_version": run.code_version,
                 }
             )
     return pd.DataFrame(made, columns=COLUMNS)
@@ -187,7 +187,7 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         return "\n".join(["No run has finished yet.", *failed]) + "\n"
     first = runs[0].record
     n_test, source = first["results"]["test"]["n"], first["test_source"]
-    origins = {run.record["weights"]["origin"] for run in runs if run.model == "mobilenetv2"}
+    origins = {run.weights_origin for run in runs if run.model == "mobilenetv2"}
     lines = [
         f"Data: {first['data']['description']} ({first['data']['layout']} layout, fingerprint "
         f"{first['data']['fingerprint']}), profile {runs[0].config['profile']}, {first['training_images']:,} training "
@@ -202,16 +202,16 @@ def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequ
         f"Loss is the cross-entropy without penalties.{concentrated_losses_note(runs)} {ABOUT_INTERVALS}. {ABOUT_SECONDS}.",
         "",
         f"Weights of MobileNetV2: {joined(origins) or 'not used'}. "
-        f"Hardware: {joined(run.record['hardware'] for run in runs)}. "
-        f"Code: {joined(run.record['code_version'] for run in runs)}.",
+        f"Hardware: {joined(run.hardware for run in runs)}. "
+        f"Code: {joined(run.code_version for run in runs)}.",
     ]
     if changed := changed_recipes_note(runs):
         lines += ["", changed]
     if others:
         lines += ["", "Runs of other versions of the code or the settings, not used above:", ""]
         lines += [
-            f"- {run.label}, seed {run.seed}: {run.result()['accuracy']:.1%} (code {run.record['code_version']}, "
-            f"finished {run.record['finished']})"
+            f"- {run.label}, seed {run.seed}: {run.result()['accuracy']:.1%} (code {run.code_version}, "
+            f"finished {run.finished})"
             for run in others
         ]
     return "\n".join(lines + failed) + "\n"

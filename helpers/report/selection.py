@@ -115,8 +115,8 @@ def inventory(runs: Sequence[Run]) -> pd.DataFrame:
                 "Seeds": ", ".join(str(run.seed) for run in mine) or "not run",
                 "Read from": joined("run folder" if run.has_model() else "record" for run in mine),
                 "Recipe of today": joined("yes" if has_current_recipe(run) else "no" for run in mine),
-                "Code": joined(run.record["code_version"] for run in mine),
-                "Pretrained weights": joined(run.record["weights"]["origin"] for run in mine),
+                "Code": joined(run.code_version for run in mine),
+                "Pretrained weights": joined(run.weights_origin for run in mine),
             }
         )
     return pd.DataFrame(made)
@@ -137,7 +137,7 @@ def _fits(config: dict[str, Any], data_fingerprint: str, split_fingerprint: str)
 
 def _chosen(runs: Sequence[Run], is_current: Callable[[Run], bool]) -> list[Run]:
     last: dict[tuple[str, str, int], Run] = {}
-    for run in sorted(runs, key=lambda run: (is_current(run), run.record["finished"])):
+    for run in sorted(runs, key=lambda run: (is_current(run), run.finished)):
         last[run.model, run.recipe, run.seed] = run
     return sorted(
         last.values(), key=lambda run: (RECIPE_ORDER.get((run.model, run.recipe), len(RECIPE_ORDER)), run.seed)

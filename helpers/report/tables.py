@@ -109,8 +109,8 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
                 "accuracy": float(np.mean(accuracies)),
                 "low": low,
                 "high": high,
-                "train_seconds": float(np.median([run.record["train_seconds"] for run in mine])),
-                "threads": min(run.record["threads"] for run in mine),
+                "train_seconds": float(np.median([run.train_seconds for run in mine])),
+                "threads": min(run.threads for run in mine),
             }
         )
     return pd.DataFrame(made).merge(measured, on=["model", "recipe"])

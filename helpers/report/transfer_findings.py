@@ -87,7 +87,7 @@ def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
     for run in runs:
         first, second = run.history.groupby("phase")["seconds"].median()
         lines.append(
-            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.record['training_images']:,} "
+            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} "
             f"training images; an epoch of phase 2 takes {second / first:.2f} times as long as one of phase 1 (medians)."
         )
     return bullets(lines)

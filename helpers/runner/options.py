@@ -61,7 +61,9 @@ def check_options(
         raise InputError(f"There is no weights file {weights}; WEIGHTS must name one, or be `imagenet` or `none`.")
     os.environ["TINYIMAGE_MODELS"], os.environ["TINYIMAGE_RECIPES"] = models, recipes
     os.environ["TINYIMAGE_SKIP_UNREADABLE"] = "1" if skip_unreadable else ""
-    options = Options(profile, *map(paths.from_root, (data, weights, output)), first_seed)
+    options = Options(
+        profile, paths.from_root(data), paths.from_root(weights), paths.from_root(output), seed=first_seed
+    )
     if not data and options.folder == paths.FIGURES / "full":
         raise InputError(
             "figures/full holds the results on real data; with PROFILE=full name your copy: DATA=<zip or folder>."

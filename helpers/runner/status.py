@@ -9,7 +9,7 @@ from helpers.core.progress import duration
 from helpers.experiment import Experiment
 from helpers.models import runtime
 from helpers.runner import notebooks
-from helpers.training import runs
+from helpers.training import checksums, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
@@ -29,7 +29,7 @@ def status_lines(lab: Experiment) -> list[str]:
     measured = [*earlier, *runs.finished(paths.FIGURES / "full" / "records")]
     lines, total, unknown = [], 0.0, 0
     for plan in _plans(lab):
-        if runs.is_complete(plan.folder):
+        if checksums.is_complete(plan.folder):
             lines.append(f"{plan.name}: finished")
             continue
         if plan.config()["key"] in {failure.config["key"] for failure in lab.failures()}:
@@ -53,14 +53,14 @@ def estimate(plan: Plan, measured: Sequence[Run]) -> float | None:
         The estimate; None where no run of this recipe has been measured.
     """
     alike = [run for run in measured if (run.model, run.recipe) == (plan.recipe.model, plan.recipe.name)]
-    own = [run for run in alike if run.record["hardware"] == runtime.hardware()] or alike
+    own = [run for run in alike if run.hardware == runtime.hardware()] or alike
     if not own:
         return None
-    run = max(own, key=lambda run: run.record["finished"])
+    run = max(own, key=lambda run: run.finished)
     made_by = run.config["recipe"]
-    seen = run.record["training_images"] * run.record["epochs"] * made_by["input_size"] ** 2
+    seen = run.training_images * run.epochs * made_by["input_size"] ** 2
     to_see = len(plan.split.train) * plan.recipe.epochs * plan.recipe.input_size**2
-    return run.record["train_seconds"] * to_see / seen
+    return run.train_seconds * to_see / seen
 
 
 def _plans(lab: Experiment) -> list[Plan]:
@@ -77,8 +77,8 @@ def _reason(plan: Plan, earlier: Sequence[Run]) -> str:
     ]
     if not alike:
         return ""
-    run = max(alike, key=lambda run: run.record["finished"])
-    return f"; the run of {run.record['finished'][:10]} differs: {', '.join(differences(run.config, plan.config()))}"
+    run = max(alike, key=lambda run: run.finished)
+    return f"; the run of {run.finished[:10]} differs: {', '.join(differences(run.config, plan.config()))}"
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -9,19 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from scipy import special
 
 from helpers.config.recipes import Phase
 from helpers.config.results_versions import versions_of
-from helpers.core import provenance
+from helpers.core import provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.core.progress import epoch_line
 from helpers.core.tensorflow import tf
 from helpers.data import batches
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
-from helpers.training import checkpoints, metrics, runs
+from helpers.training import checkpoints, checksums, metrics, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
@@ -29,7 +28,7 @@ _EVALUATION_BATCH = 100  # at 224 px the widest activations of so many images ta
 
 
 def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
-    """Carry out a plan, or return its run where it was finished before; go on with it where it was cut off.
+    """Carry out a plan: train the run, resume it where it was interrupted, or return it where it is complete.
 
     Args:
         plan: what to train.
@@ -42,9 +41,11 @@ def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
         DivergenceError: the loss became infinite or undefined, now or when the run was tried before.
     """
     folder = plan.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not runs.is_complete(folder):
+    with runs.locked(plan, progress):
+        if checksums.is_complete(folder):
+            progress(f"{plan.name}: finished before")
+        else:
+            folder.mkdir(exist_ok=True)
             runs.check_not_failed(folder)
             keras.utils.clear_session()
             keras.config.set_dtype_policy(runtime.dtype_policy())
@@ -127,13 +128,13 @@ class _Training:
     def __init__(self, plan: Plan, folder: Path, progress: Callable[[str], None]) -> None:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.recipe = plan.recipe
-        self.name = f"{self.recipe.model} {self.recipe.name}, seed {plan.seed}"
+        self.name = plan.name
         self.history: list[dict[str, float]] = []
         self.starts = [runtime.start_record()]
 
     def run(self) -> None:
         keras.utils.set_random_seed(self.plan.seed)
-        runs.write_json(self.folder / "config.json", self.plan.config())
+        storage.write_json(self.folder / "config.json", self.plan.config())
         self.model = architecture.build(self.recipe, self.plan.dataset.num_classes)
         if self.plan.weights and self.plan.weights.file:
             architecture.load_base_weights(self.model, self.recipe.width, self.plan.weights.file)
@@ -238,7 +239,7 @@ class _Training:
         self.starts = json.loads(str(state.pop("starts"))) + self.starts
         for index, variable in enumerate(self.model.variables):
             variable.assign(state[f"model_{index}"])
-        self.progress(f"{self.name}: going on after epoch {len(self.history)}")
+        self.progress(f"{self.name}: resuming after epoch {len(self.history)}")
         return state
 
     def _finish(self) -> None:

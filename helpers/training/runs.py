@@ -17,10 +17,10 @@ process.
 """
 
 import functools
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,12 +35,9 @@ from helpers.config.recipes import Recipe, as_recipe
 from helpers.core import provenance, storage
 from helpers.core.errors import DivergenceError, InputError, first_line
 from helpers.models import runtime
+from helpers.training import checksums
+from helpers.training.checksums import FAILURE_FILE, LAST_FILE
 from helpers.training.plans import Plan
-
-LAST_FILE = "run.json"
-_FAILURE = "failure.json"
-_SUMS = "SHA256SUMS"
-_HASHED = ("config.json", "history.csv", "predictions.npz", "model.keras")
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What came out: `results` by split, `parameters`, `train_seconds`, provenance."""
+        """The content of `run.json`: results by split and provenance. Read it through the properties below."""
         return json.loads((self.folder / LAST_FILE).read_text())
 
     @cached_property
@@ -113,6 +110,71 @@ class Run:
     def label(self) -> str:
         """The short name of files and lines of progress: "deep_cnn improved"."""
         return f"{self.model} {self.recipe}"
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the network."""
+        return self.record["parameters"]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained."""
+        return self.record["epochs"]
+
+    @property
+    def train_seconds(self) -> float:
+        """Seconds of all epochs; evaluation and the computation of frozen features are not among them."""
+        return self.record["train_seconds"]
+
+    @property
+    def training_images(self) -> int:
+        """How many images the run was trained on."""
+        return self.record["training_images"]
+
+    @property
+    def test_source(self) -> str:
+        """Where the test images come from: `split_off` or `official`."""
+        return self.record["test_source"]
+
+    @property
+    def data_description(self) -> str:
+        """The data's name: "TinyImage" or "demo data"."""
+        return self.record["data"]["description"]
+
+    @property
+    def weights_origin(self) -> str:
+        """Where the pretrained weights come from; "random initialisation" without."""
+        return self.record["weights"]["origin"]
+
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of the file of pretrained weights; "" without."""
+        return self.record["weights"]["sha256"]
+
+    @property
+    def hardware(self) -> str:
+        """What it was trained on: "AMD EPYC, 2 cores"."""
+        return self.record["hardware"]
+
+    @property
+    def threads(self) -> int:
+        """Threads that TensorFlow divided an operation among."""
+        return self.record["threads"]
+
+    @property
+    def code_version(self) -> str:
+        """The git commit of the code, with "-dirty" where files differed from it."""
+        return self.record["code_version"]
+
+    @property
+    def started(self) -> str:
+        """When it was started first: UTC in the ISO format."""
+        return self.record["started"]
+
+    @property
+    def finished(self) -> str:
+        """When it ended: UTC in the ISO format."""
+        return self.record["finished"]
 
     def result(self, split: str = "test") -> dict[str, float]:
         """`n`, `accuracy` with its interval, `top5_accuracy` and `loss` on a split."""
@@ -180,12 +242,7 @@ class Failure:
     @cached_property
     def reason(self) -> str:
         """For example "deep_cnn improved, seed 0: the loss was nan in epoch 2"."""
-        return json.loads((self.folder / _FAILURE).read_text())["reason"]
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether a run there has finished and nothing of it is damaged."""
-    return (folder / LAST_FILE).exists() and not damage(folder)
+        return json.loads((self.folder / FAILURE_FILE).read_text())["reason"]
 
 
 def finished(folder: Path) -> list[Run]:
@@ -195,65 +252,7 @@ def finished(folder: Path) -> list[Run]:
 
 def failed(folder: Path) -> list[Failure]:
     """All failed runs directly below a folder, by name; damaged ones are named once and left out."""
-    return [Failure(found) for found in _sound(folder, _FAILURE)]
-
-
-def damage(folder: Path) -> str:
-    """What is wrong with the files of a run that has ended.
-
-    Returns:
-        For example "history.csv is not what was written"; "" where every file is what `SHA256SUMS` says.
-    """
-    sums = folder / _SUMS
-    if not sums.exists():
-        return f"{_SUMS} is missing"
-    noted = dict(
-        reversed(line.split("  ", 1)) for line in sums.read_text("utf-8", "replace").splitlines() if "  " in line
-    )
-    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), LAST_FILE)
-    for name in dict.fromkeys(["config.json", "history.csv", last, *noted]):
-        file = folder / name
-        if name not in (*_HASHED, LAST_FILE, _FAILURE) or name not in noted:
-            return f"{_SUMS} is not what was written"
-        if not file.is_file():
-            return f"{name} is missing"
-        if storage.hash_once(file) != noted[name]:
-            return f"{name} is not what was written"
-    return ""
-
-
-def clear_damaged(folder: Path, progress: Callable[[str], None] = print) -> None:
-    """Make sure that a run is either sound or not there, so that what is damaged is trained again; says so.
-
-    Call it where no other process trains the run.
-
-    Raises:
-        InputError: the run has ended but has no hashes; it may be good, and training it again may take hours.
-    """
-    if not any((folder / name).exists() for name in (LAST_FILE, _FAILURE)):
-        return
-    if not (folder / _SUMS).exists():
-        raise InputError(
-            f"{folder} has a run without hashes ({_SUMS}); if you trust it, call helpers.training.runs.seal with this folder once, "
-            "else remove it, and it is trained again."
-        )
-    if found := damage(folder):
-        progress(f"{folder} is damaged ({found}) and is trained again")
-        for name in (LAST_FILE, _FAILURE, _SUMS):
-            (folder / name).unlink(missing_ok=True)
-        storage.settle_folder(folder)
-
-
-def seal(folder: Path) -> None:
-    """Take the hashes of a run as it lies there, which must be trusted: for one that was finished without them.
-
-    Raises:
-        InputError: no run has ended there.
-    """
-    last = next((name for name in (LAST_FILE, _FAILURE) if (folder / name).exists()), None)
-    if last is None:
-        raise InputError(f"{folder} has neither {LAST_FILE} nor {_FAILURE}; name the folder of a run that has ended.")
-    _write_sums(folder, last, (folder / last).read_text())
+    return [Failure(found) for found in _sound(folder, FAILURE_FILE)]
 
 
 def finish(
@@ -317,7 +316,7 @@ def finish(
 
 def fail(folder: Path, reason: str, history: pd.DataFrame) -> None:
     """Note that a run failed, and how it went until then; it is not tried again."""
-    _end(folder, history, _FAILURE, {"reason": reason, "finished": provenance.utc_now()})
+    _end(folder, history, FAILURE_FILE, {"reason": reason, "finished": provenance.utc_now()})
 
 
 def check_not_failed(folder: Path) -> None:
@@ -325,16 +324,17 @@ def check_not_failed(folder: Path) -> None:
 
     Raises:
         DivergenceError: it has failed before.
-        InputError: see `clear_damaged`.
+        InputError: see `checksums.clear_damaged`.
     """
-    clear_damaged(folder)
-    if (folder / _FAILURE).exists():
-        raise DivergenceError(json.loads((folder / _FAILURE).read_text())["reason"])
+    checksums.clear_damaged(folder)
+    if (folder / FAILURE_FILE).exists():
+        raise DivergenceError(json.loads((folder / FAILURE_FILE).read_text())["reason"])
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write plain data so that a file is there whole or not at all."""
-    _write_text(path, _as_json(value))
+def locked(plan: Plan, progress: Callable[[str], None] = print) -> AbstractContextManager[None]:
+    """Hold the lock of a run: one process at a time trains it or puts its folder in place; see `storage.locked`."""
+    plan.folder.parent.mkdir(parents=True, exist_ok=True)
+    return storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it", progress)
 
 
 def write_record(run: Run, folder: Path) -> Run:
@@ -355,7 +355,7 @@ def write_record(run: Run, folder: Path) -> Run:
             shutil.copy2(run.folder / name, partial / name)
         with storage.replacing(partial / "predictions.npz") as file:
             np.savez_compressed(file, **half)
-        seal(partial)
+        checksums.write_all(partial)
     return Run(target)
 
 
@@ -371,21 +371,14 @@ def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> Non
     """Write the history, then the hashes of all files, then the file that says that a run has ended."""
     with storage.replacing(folder / "history.csv") as partial:
         history.to_csv(partial, index=False)
-    text = _as_json(content)
-    _write_sums(folder, last, text)
-    _write_text(folder / last, text)
-
-
-def _write_sums(folder: Path, last: str, content: str) -> None:
-    """Note the hashes of a run's files, and that of the last one, which need not be there yet."""
-    sums = {name: provenance.file_hash(folder / name) for name in _HASHED if (folder / name).exists()}
-    sums[last] = hashlib.sha256(content.encode()).hexdigest()
-    _write_text(folder / _SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+    text = storage.as_json(content)
+    checksums.write(folder, last, text)
+    storage.write_text(folder / last, text)
 
 
 def _sound(folder: Path, last: str) -> list[Path]:
     """Folders with a run that has ended in one way and is not damaged."""
-    found = {path.parent: damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
+    found = {path.parent: checksums.damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
     for path, what in found.items():
         if what:
             _name_damage(path, what)
@@ -396,12 +389,3 @@ def _sound(folder: Path, last: str) -> list[Path]:
 def _name_damage(folder: Path, found: str) -> None:
     """Once a process: a notebook reads its runs many times."""
     print(f"{folder} is damaged ({found}) and is left out", flush=True)
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, indent=1) + "\n"
-
-
-def _write_text(path: Path, text: str) -> None:
-    with storage.replacing(path) as partial:
-        partial.write_text(text)

@@ -92,7 +92,7 @@ def cluster(tmp_path_factory):
         cluster.kill(name)
 
 
-RESUMED = re.compile("resuming after epoch|going on after epoch|resumed")
+RESUMED = re.compile("resuming after epoch")
 SMALL = demo_data.DemoData(num_classes=8, images_per_class=12, test_images_per_class=1, duplicate_pairs=1)
 
 

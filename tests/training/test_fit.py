@@ -16,7 +16,7 @@ from helpers.core.errors import DivergenceError
 from helpers.data.dataset import make_split
 from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
-from helpers.training import fit, runs
+from helpers.training import checksums, fit, runs
 from helpers.training.fit import compiled, predict, train
 from helpers.training.plans import make_plan
 
@@ -94,7 +94,7 @@ def assert_same(run, other):
 
 def test_a_finished_run_has_everything(finished, plan, tiny, split):
     run, _ = finished
-    assert runs.is_complete(run.folder) and run.folder.name == plan.folder.name
+    assert checksums.is_complete(run.folder) and run.folder.name == plan.folder.name
     assert run.config == json.loads(json.dumps(plan.config()))
     assert run.history["epoch"].tolist() == [1, 2, 3] and run.history["phase"].tolist() == [1, 1, 2]
     assert run.record["epochs"] == 3 and run.record["training_images"] == len(split.train)
@@ -153,10 +153,10 @@ def test_a_finished_run_is_not_trained_again(finished, plan, monkeypatch):
 def test_an_interrupted_run_goes_on_to_the_same_result(epoch, finished, plan):
     with pytest.raises(KeyboardInterrupt):
         train(plan, interrupt_at(epoch))
-    assert not runs.is_complete(plan.folder)
+    assert not checksums.is_complete(plan.folder)
     lines = []
     run = train(plan, lines.append)
-    assert f"going on after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
+    assert f"resuming after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
     assert_same(run, finished[0])
     assert run.record["resumed"] == 1 and finished[0].record["resumed"] == 0
     first, second = run.record["starts"]
@@ -176,14 +176,14 @@ def test_run_json_is_written_last(plan, monkeypatch):
     write_text = runs._write_text
 
     def watch(path, text):
-        if path.name == runs.LAST_FILE:
+        if path.name == checksums.LAST_FILE:
             there.extend(file.name for file in path.parent.iterdir())
         write_text(path, text)
 
     monkeypatch.setattr(runs, "_write_text", watch)
     train(replace(plan, recipe=replace(SCRATCH, phases=(replace(ADAMW, epochs=1),))), quiet)
     assert {"config.json", "history.csv", "predictions.npz", "model.keras", "SHA256SUMS", "logs"} <= set(there)
-    assert runs.LAST_FILE not in there
+    assert checksums.LAST_FILE not in there
 
 
 def test_the_same_seed_gives_the_same_result_also_when_cut_off_while_finishing(plan, finished, monkeypatch):
@@ -194,10 +194,10 @@ def test_the_same_seed_gives_the_same_result_also_when_cut_off_while_finishing(p
         patch.setattr(runs, "finish", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(plan, quiet)
-    assert not runs.is_complete(plan.folder)
+    assert not checksums.is_complete(plan.folder)
     lines = []
     assert_same(train(plan, lines.append), finished[0])
-    assert len(lines) == 1 and "going on after epoch 3" in lines[0]
+    assert len(lines) == 1 and "resuming after epoch 3" in lines[0]
 
 
 def test_transfer_interrupted_in_its_second_phase_goes_on_to_the_same_result(transfer_plan, finished_transfer):
@@ -207,7 +207,7 @@ def test_transfer_interrupted_in_its_second_phase_goes_on_to_the_same_result(tra
         train(transfer_plan, interrupt_at(4))
     again = []
     resumed = train(transfer_plan, again.append)
-    assert "going on after epoch 3" in again[0]
+    assert "resuming after epoch 3" in again[0]
     assert sum("epoch 4/4" in line for line in again) == 1 and not [line for line in again if "epoch 3/4" in line]
     assert_same(resumed, run)
 
@@ -317,7 +317,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_a_record(tiny, split):
     plan = make_plan(wild, 0, "smoke", tiny, split, None)
     with pytest.raises(DivergenceError, match=r"shallow_cnn improved, seed 0: the loss was (nan|inf) in epoch 1"):
         train(plan, quiet)
-    assert not runs.is_complete(plan.folder)
+    assert not checksums.is_complete(plan.folder)
     assert runs.finished(plan.folder.parent) == []
     with pytest.raises(DivergenceError, match="in epoch 1"):
         train(plan, never)
@@ -330,7 +330,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_costs_the_epoch_and_no_more(plan, f
         train(plan, quiet)
     lines = []
     assert_same(train(plan, lines.append), finished[0])
-    assert "going on after epoch 1" in lines[0]
+    assert "resuming after epoch 1" in lines[0]
     assert not [file.name for file in plan.folder.iterdir() if "partial" in file.name]
 
 
@@ -344,7 +344,7 @@ def test_a_finished_run_that_is_damaged_is_named_and_trained_again(name, plan, f
     with pytest.raises(KeyboardInterrupt):  # named, and on its way
         train(plan, interrupt_at(1))
     assert capsys.readouterr().out.startswith(f"{plan.folder} is damaged ({name} is not what was written)")
-    assert not runs.is_complete(plan.folder)
+    assert not checksums.is_complete(plan.folder)
 
 
 def test_a_damaged_checkpoint_is_named_and_the_run_starts_again(plan, finished):

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.core import paths
+from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
-from helpers.training import runs
+from helpers.training import checksums, runs
 from helpers.training.runs import Run
 
 CONFIG = {
@@ -37,9 +37,9 @@ def run(tmp_path):
     pd.DataFrame({"epoch": [1, 2], "accuracy": [0.1, 0.2]}).to_csv(folder / "history.csv", index=False)
     (folder / "model.keras").write_bytes(b"a network")
     (folder / "logs").mkdir()
-    runs.write_json(folder / "config.json", CONFIG)
-    runs.write_json(folder / "run.json", {"results": {"test": {"n": 30, "accuracy": 0.2}}, "parameters": 12})
-    runs.seal(folder)
+    storage.write_json(folder / "config.json", CONFIG)
+    storage.write_json(folder / "run.json", {"results": {"test": {"n": 30, "accuracy": 0.2}}, "parameters": 12})
+    checksums.write_all(folder)
     return Run(folder)
 
 
@@ -66,7 +66,7 @@ def test_a_record_has_what_is_small_of_a_run(run, tmp_path):
     }
     assert (record.config, record.record) == (run.config, run.record)
     assert record.history.equals(run.history)
-    assert not record.has_model() and runs.is_complete(record.folder)
+    assert not record.has_model() and checksums.is_complete(record.folder)
 
 
 def test_a_record_keeps_probabilities_as_halves_and_leaves_out_the_unlabelled(run, tmp_path):
@@ -113,7 +113,7 @@ def test_only_complete_runs_are_listed_by_name(run):
     (parent / "unfinished" / "config.json").write_text("{}")
     shutil.copytree(run.folder, parent / "a_first")
     assert [found.folder.name for found in runs.finished(parent)] == ["a_first", run.folder.name]
-    assert not runs.is_complete(parent / "unfinished")
+    assert not checksums.is_complete(parent / "unfinished")
 
 
 def flip(file):
@@ -139,33 +139,33 @@ def test_a_damaged_run_is_named_once_and_left_out(name, spoil, run, capsys):
     assert [found.folder for found in runs.finished(run.folder.parent)] == [run.folder]
     spoil(run.folder / name)
     assert runs.finished(run.folder.parent) == [] == runs.finished(run.folder.parent)
-    assert not runs.is_complete(run.folder)
+    assert not checksums.is_complete(run.folder)
     if (run.folder / "run.json").exists():  # without it a run has not ended
-        assert capsys.readouterr().out == f"{run.folder} is damaged ({runs.damage(run.folder)}) and is left out\n"
+        assert capsys.readouterr().out == f"{run.folder} is damaged ({checksums.damage(run.folder)}) and is left out\n"
 
 
 @pytest.mark.parametrize("spoil", [flip, cut, empty, Path.unlink])
 @pytest.mark.parametrize("name", FILES[:-1])
 def test_a_damaged_run_makes_room_for_its_training(name, spoil, run):
     lines = []
-    runs.clear_damaged(run.folder, lines.append)
-    assert lines == [] and runs.is_complete(run.folder)
+    checksums.clear_damaged(run.folder, lines.append)
+    assert lines == [] and checksums.is_complete(run.folder)
     spoil(run.folder / name)
-    runs.clear_damaged(run.folder, lines.append)
+    checksums.clear_damaged(run.folder, lines.append)
     assert not (run.folder / "run.json").exists()
     assert len(lines) == (name != "run.json" or spoil is not Path.unlink)
     assert all(name in line and "trained again" in line for line in lines)
 
 
-def test_a_run_without_hashes_is_neither_trusted_nor_trained_over_until_it_is_sealed(run):
+def test_a_run_without_checksums_is_neither_trusted_nor_trained_over(run):
     (run.folder / "SHA256SUMS").unlink()
-    with pytest.raises(InputError, match="without hashes .* call helpers.training.runs.seal"):
-        runs.clear_damaged(run.folder)
+    with pytest.raises(InputError, match="without checksums .* call helpers.training.checksums.write_all"):
+        checksums.clear_damaged(run.folder)
     assert runs.finished(run.folder.parent) == []
-    runs.seal(run.folder)
+    checksums.write_all(run.folder)
     assert runs.finished(run.folder.parent) == [run]
     with pytest.raises(InputError, match="neither run.json nor failure.json"):
-        runs.seal(run.folder.parent)
+        checksums.write_all(run.folder.parent)
 
 
 def test_other_tools_can_check_the_hashes(run):
@@ -189,7 +189,7 @@ def test_a_damaged_failure_is_forgotten_and_a_sound_one_is_not(run):
 
 def test_committed_records_are_what_was_written():
     records = paths.FIGURES / "full" / "records"
-    assert {folder.name: runs.damage(folder) for folder in records.iterdir() if runs.damage(folder)} == {}
+    assert {folder.name: checksums.damage(folder) for folder in records.iterdir() if checksums.damage(folder)} == {}
 
 
 def test_no_folder_has_no_runs(tmp_path):
@@ -197,20 +197,20 @@ def test_no_folder_has_no_runs(tmp_path):
 
 
 def test_json_is_written_whole(tmp_path):
-    runs.write_json(tmp_path / "value.json", {"a": [1, 2.5, None]})
+    storage.write_json(tmp_path / "value.json", {"a": [1, 2.5, None]})
     assert json.loads((tmp_path / "value.json").read_text()) == {"a": [1, 2.5, None]}
     assert [path.name for path in tmp_path.iterdir()] == ["value.json"]
 
 
 def test_what_cannot_be_written_as_json_leaves_the_old_file(tmp_path):
-    runs.write_json(tmp_path / "value.json", 1)
+    storage.write_json(tmp_path / "value.json", 1)
     with pytest.raises(TypeError):
-        runs.write_json(tmp_path / "value.json", {"a": object()})
+        storage.write_json(tmp_path / "value.json", {"a": object()})
     assert (tmp_path / "value.json").read_text() == "1\n"
 
 
 def test_an_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
-    runs.write_json(tmp_path / "value.json", "old")
+    storage.write_json(tmp_path / "value.json", "old")
 
     def interrupted(path, text):
         path.write_bytes(text[:3].encode())
@@ -218,7 +218,7 @@ def test_an_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        runs.write_json(tmp_path / "value.json", "new and longer")
+        storage.write_json(tmp_path / "value.json", "new and longer")
     assert json.loads((tmp_path / "value.json").read_text()) == "old"
 
 
