@@ -26,7 +26,8 @@ from helpers.config import profiles, report_facts
 from helpers.config.recipes import Recipe
 from helpers.core import paths
 from helpers.data import batches
-from helpers.data.dataset import Dataset, Split, make_split, open_source
+from helpers.data.dataset import Dataset, Split, open_source
+from helpers.data.splits import make_split
 from helpers.models import architecture, features
 from helpers.models.weights import BaseWeights
 from helpers.training import fit, metrics

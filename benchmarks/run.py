@@ -10,7 +10,7 @@ from benchmarks.measure import compare
 from helpers.cli import main
 from helpers.config import profiles
 from helpers.core import paths
-from helpers.data import dataset
+from helpers.data import dataset, splits
 from helpers.models.weights import find_weights
 from helpers.report import generated, pages
 
@@ -25,7 +25,7 @@ def run(
     settings = profiles.find_profile(profile)
     path = paths.resolve(source) if source else dataset.demo_folder(settings.demo)
     opened = dataset.open_source(path)
-    split = dataset.make_split(opened)
+    split = splits.make_split(opened)
     base = find_weights(weights, is_demo=not source)
     rows = [epochs.memory(path)]  # first, and in a process of its own
     rows += [compare(comparison) for comparison in data.comparisons(path)]

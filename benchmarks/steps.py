@@ -17,7 +17,8 @@ from helpers.config import recipes
 from helpers.config.profiles import find_recipe
 from helpers.core import paths
 from helpers.data import batches
-from helpers.data.dataset import Dataset, make_split, open_source
+from helpers.data.dataset import Dataset, open_source
+from helpers.data.splits import make_split
 from helpers.models import architecture, features
 from helpers.models.weights import find_weights
 from helpers.training import metrics

@@ -18,7 +18,8 @@ from helpers.config.recipes import Recipe
 from helpers.config.results_versions import table_versions
 from helpers.core import keys, paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
-from helpers.data.dataset import Dataset, Split, make_split, open_demo, open_source
+from helpers.data.dataset import Dataset, Split, open_demo, open_source
+from helpers.data.splits import make_split
 from helpers.explore.widgets import Explorer
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights, find_weights

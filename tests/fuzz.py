@@ -23,14 +23,16 @@ import typer
 
 sys.modules["tensorflow"] = MagicMock()  # half a gigabyte and many seconds, and no reader needs it
 sys.modules.pop("zipfile", None)  # loaded already, and to be watched as well
-with atheris.instrument_imports(include=["zipfile", "PIL", "helpers.data.archive", "helpers.data.dataset"]):
+with atheris.instrument_imports(
+    include=["zipfile", "PIL", "helpers.data.archive", "helpers.data.layouts", "helpers.data.decoding"]
+):
     import zipfile
 
     from PIL import Image
 
     from helpers.core import paths
     from helpers.core.errors import InputError
-    from helpers.data import archive, dataset
+    from helpers.data import archive, decoding, layouts
 
     Image.init()
 
@@ -89,10 +91,10 @@ def _zip(files: dict[str, bytes], compression: int, prefix: str = "") -> bytes:
 
 def _read(files: archive.Files) -> None:
     """Read everything of a source as opening it does."""
-    found = archive.contents(files)
+    found = layouts.contents(files)
     n = len(found.labelled)
-    assert len(found.labels) == n and archive.boxes(files, found.labelled).shape == (n, 4)
-    names = archive.class_names(files, found.wnids)
+    assert len(found.labels) == n and layouts.boxes(files, found.labelled).shape == (n, 4)
+    names = layouts.class_names(files, found.wnids)
     assert len(names) == len(found.wnids) and all(name.isprintable() for name in names)
     assert len(found.official) == len(found.official_labels)
     assert len(found.unlabelled) == len(found.unlabelled_names) == len(set(found.unlabelled_names))
@@ -107,7 +109,7 @@ def _read_zip(content: bytes) -> None:
             _read(files)
             decoded = Path(file.name).with_suffix(".npy")
             try:
-                dataset._decode_part(files, archive.contents(files).labelled, decoded, {})
+                decoding._decode_part(files, layouts.contents(files).labelled, decoded, {})
             finally:
                 decoded.unlink(missing_ok=True)
 
@@ -123,7 +125,7 @@ def _read_text(layout: str, name: str, content: bytes) -> None:
 
 def _decode(content: bytes) -> None:
     try:
-        pixels, is_grey = dataset._decode_image(content, "image")
+        pixels, is_grey = decoding._decode_image(content, "image")
     except Exception as error:  # as for a source, where such an image is listed or left out; decoders raise many kinds
         if isinstance(error, MemoryError | AssertionError):
             raise

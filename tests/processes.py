@@ -14,12 +14,12 @@ TRAIN = """
 import sys
 from dataclasses import replace
 from helpers.config import profiles
-from helpers.data import dataset
+from helpers.data import dataset, splits
 from helpers.training import plans, fit
 data = dataset.open_source(sys.argv[1])
 recipe = replace(profiles.find_recipe("shallow_cnn", "improved"), batch_size=20)
 recipe = replace(recipe, phases=(replace(recipe.phases[0], epochs=int(sys.argv[2])),))
-plan = plans.make_plan(recipe, 0, "smoke", data, dataset.make_split(data), None)
+plan = plans.make_plan(recipe, 0, "smoke", data, splits.make_split(data), None)
 print(plan.folder, flush=True)
 fit.train(plan, lambda line: print(line, flush=True))
 """

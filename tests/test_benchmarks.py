@@ -14,7 +14,7 @@ from benchmarks.measure import Comparison, compare, timed
 from benchmarks.reported_way import generator, read_all
 from helpers.config.profiles import find_recipe
 from helpers.core import paths
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models.architecture import build
 from helpers.models.weights import find_weights
 

@@ -77,7 +77,7 @@ def test_two_processes_that_want_one_run_train_it_once(kaggle_folder, folders):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_another_user_reads_what_the_first_has_decoded(shared_folder, monkeypatch):
     before = dataset.open_source(shared_folder / "source")
-    monkeypatch.setattr(dataset, "_decode", lambda *_: pytest.fail("decoded twice"))
+    monkeypatch.setattr(dataset, "decode", lambda *_: pytest.fail("decoded twice"))
     subprocess.run(["cp", "-r", shared_folder / "source", shared_folder / "own"], check=True)
     for path in (shared_folder / "own").rglob("*"):
         path.chmod(0o777)

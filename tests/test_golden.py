@@ -22,7 +22,7 @@ from keras import layers
 from helpers.config.recipes import RECIPES
 from helpers.core import paths
 from helpers.data import batches
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models import architecture, deep_cnn
 from helpers.training import fit
 

@@ -13,7 +13,7 @@ from processes import ordinary_user
 
 from helpers.core import paths
 from helpers.core.errors import InputError
-from helpers.data import archive, dataset
+from helpers.data import archive, dataset, decoding, layouts
 
 pytestmark = pytest.mark.timeout(60)  # a pipe that is read never ends
 
@@ -23,7 +23,7 @@ MOST_MEMORY = 2**30
 @pytest.fixture
 def good(kaggle_folder, official_folder, tmp_path, monkeypatch):
     """Gives a copy of a good source by its layout, in a folder of its own."""
-    monkeypatch.setattr(archive, "NUM_CLASSES", 4)
+    monkeypatch.setattr(layouts, "NUM_CLASSES", 4)
 
     def copy(layout):
         folder = {"kaggle": kaggle_folder, "official": official_folder}[layout]
@@ -36,7 +36,7 @@ def good(kaggle_folder, official_folder, tmp_path, monkeypatch):
 def opened(kaggle_folder, official_folder, tmp_path_factory):
     """The good sources, opened, by their layout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "NUM_CLASSES", 4)
+        patch.setattr(layouts, "NUM_CLASSES", 4)
         patch.setenv("TINYIMAGE_CACHE", str(tmp_path_factory.mktemp("good")))
         folders = {"kaggle": kaggle_folder, "official": official_folder}
         return {layout: dataset.open_source(folder) for layout, folder in folders.items()}
@@ -162,9 +162,9 @@ def test_an_archive_with_flipped_bits_opens_or_is_refused(flipped, seed, n_flips
     flipped.write_bytes(content)
     try:
         with archive.open_files(flipped) as files:
-            found = archive.contents(files)
-            archive.boxes(files, found.labelled), archive.class_names(files, found.wnids)
-            dataset._decode_part(files, found.labelled, flipped.with_suffix(".npy"), {})
+            found = layouts.contents(files)
+            layouts.boxes(files, found.labelled), layouts.class_names(files, found.wnids)
+            decoding._decode_part(files, found.labelled, flipped.with_suffix(".npy"), {})
     except InputError as error:
         assert str(error).isprintable()
 

@@ -13,7 +13,8 @@ from sklearn.neighbors import NearestNeighbors
 from helpers.config.recipes import AUGMENTATIONS, Augmentation
 from helpers.core.tensorflow import tf
 from helpers.data import augment
-from helpers.data.dataset import SPLITS, Dataset, Split
+from helpers.data.dataset import Dataset, Split
+from helpers.data.splits import SPLITS
 
 # A shear "by 30 %" moves a row sideways by 0.3 of its distance from the middle: this angle, in degrees.
 SHEAR_OF_30_PERCENT = math.degrees(math.atan(0.3))

@@ -8,7 +8,7 @@ import pandas as pd
 from cleanlab.filter import find_label_issues
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from helpers.analysis import probes
+from helpers.analysis import linear_probes
 
 
 def out_of_sample(features: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def out_of_sample(features: np.ndarray, labels: np.ndarray, folds: int, seed: in
     """
     division = StratifiedKFold(folds, shuffle=True, random_state=seed)
     features = np.asarray(features, np.float32)
-    return cross_val_predict(probes.classifier(), features, labels, cv=division, method="predict_proba")
+    return cross_val_predict(linear_probes.classifier(), features, labels, cv=division, method="predict_proba")
 
 
 def candidates(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame:

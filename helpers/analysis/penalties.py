@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import probes
+from helpers.analysis import training_probes
 from helpers.config.recipes import Recipe
 from helpers.config.report_facts import LossCurve
 from helpers.core.tensorflow import tf
@@ -98,7 +98,7 @@ def course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int
     stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
     rows = []
     for step in range(1, steps + 1):
-        loss = probes.step_loss(model, *next(stream))
+        loss = training_probes.step_loss(model, *next(stream))
         rows.append({"step": step, "penalty": sum(float(part) for part in model.losses), "cross_entropy": loss})
     return pd.DataFrame(rows)
 

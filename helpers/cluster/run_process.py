@@ -17,7 +17,7 @@ from helpers.config.recipes import as_recipe
 from helpers.core import paths, provenance
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data import dataset
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights
 from helpers.training import checkpoints, fit

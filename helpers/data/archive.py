@@ -1,11 +1,10 @@
-"""The files of a source of TinyImage and what each of them is for. A source may be damaged or made to do harm.
+"""Read-only access to the files of a source of TinyImage, a zip or a folder, which may be damaged or malicious.
 
-A zip is read where it lies; nothing is unpacked, and no name in it is ever used as a path. What is refused is refused in
-one sentence. What is tolerated: files beside those of the layout, names that differ only in case, byte order marks, any
-ends of lines, annotations of boxes that make no sense (they give no box), links from one file of a folder to another.
+A zip is read in place: nothing is unpacked, and no name in it is ever used as a path. Every refusal is one sentence.
+Tolerated: files beside those of the layout, names that differ only in case, byte order marks, any line ending, and links
+from one file of a folder to another.
 """
 
-import csv
 import io
 import os
 import stat
@@ -13,15 +12,10 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import IO, NoReturn
 
-import numpy as np
-
-from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
 from helpers.core import paths, provenance
 from helpers.core.errors import InputError
 
@@ -33,7 +27,6 @@ MOST_TEXT_BYTES = 8 * 2**20  # the longest, the official words.txt, has 2.6 MiB
 MOST_DIRECTORY_BYTES = 32 * 2**20  # a zip's list of its files takes some 120 bytes for each
 MOST_IMAGE_BYTES = 2**20  # without any compression an image has 12 KiB
 MOST_NAME_LENGTH = 80  # of a class in tables and figures
-
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods unpack without a limit
 _CHUNK = 2**20
 _LOCAL_HEADER = 30  # bytes before the name of an entry
@@ -63,7 +56,7 @@ def growth() -> float:
     """
     text = os.environ.get("TINYIMAGE_MOST_FILES", "")
     if text and not (text.isascii() and text.isdigit()):
-        raise InputError(f"MOST_FILES must be a number of files, such as 1500000, not {_shown(text)!r}.")
+        raise InputError(f"MOST_FILES must be a number of files, such as 1500000, not {printable(text)!r}.")
     return max(1.0, int(text or 0) / MOST_FILES)
 
 
@@ -140,7 +133,7 @@ class Files:
         except InputError:
             raise
         except Exception as error:  # zipfile raises many kinds for broken content
-            raise InputError(f"{name} in {self.path} cannot be read ({_words(error)}); obtain it again.") from error
+            raise InputError(f"{name} in {self.path} cannot be read ({reason(error)}); obtain it again.") from error
 
     def fingerprint(self) -> str:
         """Hash of names and content; the same for a zip and for the folder it unpacks to."""
@@ -159,13 +152,13 @@ class _ZipFiles(Files):
         try:
             self._file = _Bounded(io.FileIO(path))
         except OSError as error:
-            raise InputError(f"{path} cannot be read ({_words(error)}); make it readable.") from error
+            raise InputError(f"{path} cannot be read ({reason(error)}); make it readable.") from error
         try:
             self._archive = zipfile.ZipFile(self._file)
         except InputError as error:
             raise InputError(f"{path} {error}") from error
         except Exception as error:  # zipfile raises many kinds for broken content
-            raise InputError(f"{path} is not a complete zip ({_words(error)}); obtain it again.") from error
+            raise InputError(f"{path} is not a complete zip ({reason(error)}); obtain it again.") from error
         entries = self._archive.infolist()
         for entry in entries:
             _check_entry(path, entry)
@@ -212,7 +205,7 @@ class _FolderFiles(Files):
                 while chunk := file.read(_CHUNK):
                     checksum = zlib.crc32(chunk, checksum)
         except OSError as error:
-            raise InputError(f"{name} in {self.path} cannot be read ({_words(error)}); make it readable.") from error
+            raise InputError(f"{name} in {self.path} cannot be read ({reason(error)}); make it readable.") from error
         return checksum
 
 
@@ -232,17 +225,17 @@ def _walk(path: Path) -> Iterator[tuple[str, os.stat_result]]:
                     continue
                 if entry.is_symlink() and not _stays_inside(Path(entry.path), path):
                     raise InputError(
-                        f"{_shown(name)} in {path} is a link that leads to no file inside it; put the file itself there."
+                        f"{printable(name)} in {path} is a link that leads to no file inside it; put the file itself there."
                     )
                 if not entry.is_file():
-                    raise InputError(f"{_shown(name)} in {path} is neither a file nor a folder; remove it.")
+                    raise InputError(f"{printable(name)} in {path} is neither a file nor a folder; remove it.")
                 n_files += 1
                 if n_files > most:
                     _refuse_amount(path)
                 yield name, entry.stat()
         except OSError as error:
-            where = _shown(folder.relative_to(path).as_posix())
-            raise InputError(f"{where} in {path} cannot be read ({_words(error)}); make it readable.") from error
+            where = printable(folder.relative_to(path).as_posix())
+            raise InputError(f"{where} in {path} cannot be read ({reason(error)}); make it readable.") from error
 
 
 def _stays_inside(link: Path, folder: Path) -> bool:
@@ -271,12 +264,12 @@ def _check_name(path: Path, name: str) -> None:
     parts = name.split("/")
     if not name.isprintable() or "\\" in name or parts[0].endswith(":") or not {"", ".", ".."}.isdisjoint(parts):
         raise InputError(
-            f"{path} has a file named {_shown(name)}, which is no plain path of printable characters; rename or remove it."
+            f"{path} has a file named {printable(name)}, which is no plain path of printable characters; rename or remove it."
         )
 
 
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
-    name = _shown(entry.filename)
+    name = printable(entry.filename)
     _check_name(path, entry.filename.removesuffix("/"))
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise InputError(f"{name} in {path} is a link or a device; put the file itself into the archive.")
@@ -294,11 +287,11 @@ def _check_overlaps(path: Path, entries: list[zipfile.ZipInfo]) -> None:
     counts = Counter(entry.filename for entry in entries)
     name, count = counts.most_common(1)[0] if counts else ("", 0)
     if count > 1:
-        raise InputError(f"{path} has {count} files named {_shown(name)}; make the archive again.")
+        raise InputError(f"{path} has {count} files named {printable(name)}; make the archive again.")
     for first, second in pairwise(sorted(entries, key=lambda entry: entry.header_offset)):
         if first.header_offset + _LOCAL_HEADER + first.compress_size > second.header_offset:
             raise InputError(
-                f"{_shown(first.filename)} and {_shown(second.filename)} in {path} overlap; obtain it again."
+                f"{printable(first.filename)} and {printable(second.filename)} in {path} overlap; obtain it again."
             )
 
 
@@ -313,200 +306,21 @@ def _root(path: Path, names: dict[str, int]) -> str:
     depth = min(len(parent.parts) for parent in parents)
     top = sorted(parent.as_posix() for parent in parents if len(parent.parts) == depth)
     if len(top) > 1:
-        raise InputError(f"{path} has a wnids.txt in {_listed(top)}; name the one that is meant.")
+        raise InputError(f"{path} has a wnids.txt in {listed(top)}; name the one that is meant.")
     return "" if top == ["."] else f"{top[0]}/"
 
 
-# --- layouts -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Contents:
-    """Names of the files of a source by what they are for.
-
-    Attributes:
-        layout: "kaggle" or "official".
-        wnids: of each label.
-        labelled, labels: training images, in the order of wnids.txt, then of their numbers.
-        official, official_labels: labelled test images.
-        unlabelled, unlabelled_names: test images and their names, in the order of submission_sample.csv.
-    """
-
-    layout: str
-    wnids: list[str]
-    labelled: list[str]
-    labels: list[int]
-    official: list[str]
-    official_labels: list[int]
-    unlabelled: list[str]
-    unlabelled_names: list[str]
-
-
-def contents(files: Files) -> Contents:
-    """What is in a source.
-
-    Raises:
-        InputError: its files disagree with each other, or are of neither layout.
-    """
-    wnids = [line.strip() for line in files.lines("wnids.txt") if line.strip()]
-    folders = {"kaggle": "train/train/", "official": "train/"}
-    for layout, folder in folders.items():  # noqa: B007 - used below
-        images = [name for name in files.names if name.startswith(folder) and "/images/" in name]
-        classes = {name.removeprefix(folder).split("/")[0] for name in files.names if name.startswith(folder)}
-        if images and all(name.removeprefix(folder).count("/") == 2 for name in images):
-            break
-    else:
-        raise InputError(
-            f"{files.path} has a wnids.txt but images of neither layout: expected train/train/<wnid>/images (Kaggle) "
-            "or train/<wnid>/images (official)."
-        )
-    if classes != set(wnids) or len(set(wnids)) < len(wnids):
-        odd = sorted(classes.symmetric_difference(wnids))
-        raise InputError(
-            f"wnids.txt and the folders of {folder} in {files.path} disagree ({_listed(odd) or 'a wnid repeats'}); "
-            "make them name the same classes."
-        )
-    official, official_labels = _official_test(files, wnids) if layout == "official" else ([], [])
-    if layout == "official":
-        wnids = wnids[:NUM_CLASSES]
-    label_of = {wnid: label for label, wnid in enumerate(wnids)}
-    labelled = [name for name in images if name.removeprefix(folder).split("/")[0] in label_of]
-    # In the order of wnids.txt, then by the number in the file name.
-    labelled.sort(key=lambda name: (label_of[name.split("/")[-3]], len(name), name))
-    labels = [label_of[name.split("/")[-3]] for name in labelled]
-    empty = sorted(set(label_of.values()) - set(labels))
-    if empty:
-        raise InputError(
-            f"Class {_shown(wnids[empty[0]])} in {files.path} has no images; add them or remove the class."
-        )
-    unlabelled, unlabelled_names = _unlabelled(files) if layout == "kaggle" else ([], [])
-    return Contents(layout, wnids, labelled, labels, official, official_labels, unlabelled, unlabelled_names)
-
-
-def _official_test(files: Files, wnids: list[str]) -> tuple[list[str], list[int]]:
-    """Labels come from val_annotations.txt: the order of the files says nothing."""
-    present = {name.removeprefix("val/images/") for name in files.names if name.startswith("val/images/")}
-    if not files.has("val/val_annotations.txt"):
-        if present:
-            raise InputError(f"{files.path} has val/images but no val/val_annotations.txt with their labels; add it.")
-        return [], []
-    rows = [line.split("\t")[:2] for line in files.lines("val/val_annotations.txt") if line.strip()]
-    label_of = {wnid: label for label, wnid in enumerate(wnids)}
-    for row in rows:
-        if len(row) < 2 or row[1] not in label_of:
-            raise InputError(
-                f"val_annotations.txt in {files.path} has the line {_shown(' '.join(row))}, which names no image and class "
-                "of wnids.txt; obtain the data again."
-            )
-    counts = Counter(name for name, _ in rows)
-    odd = sorted(present - set(counts)) or sorted(name for name, count in counts.items() if count > 1)
-    if odd:
-        raise InputError(
-            f"val_annotations.txt in {files.path} names {_shown(odd[0])} {counts[odd[0]]} times instead of once; obtain "
-            "the data again."
-        )
-    chosen = [(name, label_of[wnid]) for name, wnid in rows if label_of[wnid] < NUM_CLASSES]
-    missing = sorted({name for name, _ in chosen} - present)
-    if missing:
-        raise InputError(
-            f"{files.path} lacks val/images/{_shown(missing[0])}, which val_annotations.txt names; obtain the data again."
-        )
-    return [f"val/images/{name}" for name, _ in chosen], [label for _, label in chosen]
-
-
-def _unlabelled(files: Files) -> tuple[list[str], list[str]]:
-    folder = "test/test/images/"
-    images = [name for name in files.names if name.startswith(folder)]
-    if not images:
-        return [], []
-    if not files.has("submission_sample.csv"):
-        raise InputError(f"{files.path} has test images but no submission_sample.csv, which gives their order.")
-    named = _sample(files)
-    present = [PurePosixPath(name.removeprefix(folder)).with_suffix("").as_posix() for name in images]
-    odd = sorted((Counter(named) - Counter(present)) + (Counter(present) - Counter(named)))
-    if odd:
-        raise InputError(
-            f"submission_sample.csv and test/test/images in {files.path} disagree about {_shown(odd[0])}, which is in "
-            f"them {named.count(odd[0])} and {present.count(odd[0])} times; make them name the same images."
-        )
-    name_of = dict(zip(present, images, strict=True))
-    return [name_of[name] for name in named], named
-
-
-def _sample(files: Files) -> list[str]:
-    """Column img_id of submission_sample.csv."""
-    try:
-        rows = csv.DictReader(files.lines("submission_sample.csv"))
-        if "img_id" in (rows.fieldnames or ()):
-            return [row["img_id"] or "" for row in rows]
-    except csv.Error as error:
-        raise InputError(
-            f"submission_sample.csv in {files.path} is no table ({_words(error)}); obtain the data again."
-        ) from error
-    raise InputError(f"submission_sample.csv in {files.path} has no column img_id; obtain the data again.")
-
-
-# --- annotations -------------------------------------------------------------------------------------------------
-
-
-def boxes(files: Files, images: list[str]) -> np.ndarray:
-    """Where the object is in each image of a class.
-
-    Args:
-        files: of the source.
-        images: names of the labelled images, those of a class together.
-
-    Returns:
-        int64 (n, 4), x_min, y_min, x_max, y_max in pixels; -1 where none is given that lies in the image.
-    """
-    found = np.full((len(images), 4), -1, np.int64)
-    # A class at a time, and its images stand together: a table of all names would be the largest thing in memory.
-    for folder, members in groupby(enumerate(images), lambda member: member[1].rsplit("/images/", 1)[0]):
-        row_of = {name.rsplit("/images/", 1)[1]: row for row, name in members}
-        name = f"{folder}/{PurePosixPath(folder).name}_boxes.txt"
-        for line in files.lines(name) if files.has(name) else []:
-            image, *numbers = line.split("\t")
-            if image in row_of:
-                found[row_of[image]] = _box(numbers)
-    return found
-
-
-def _box(words: list[str]) -> tuple[int, ...]:
-    with suppress(ValueError):  # not four, or not whole numbers
-        left, top, right, bottom = (int(word) for word in words)
-        if 0 <= left <= right < IMAGE_SIZE and 0 <= top <= bottom < IMAGE_SIZE:
-            return left, top, right, bottom
-    return -1, -1, -1, -1
-
-
-def class_names(files: Files, wnids: list[str]) -> list[str]:
-    """First synonym of each class in words.txt, as plain text; the wnid where it has none."""
-    words = {}
-    if files.has("words.txt"):
-        words = dict(line.split("\t", 1) for line in files.lines("words.txt") if "\t" in line)
-    return [_plain(words.get(wnid, "").split(",")[0]) or _plain(wnid) for wnid in wnids]
-
-
-def _plain(text: str) -> str:
-    """Without line breaks and control characters, and without the dollar signs that Matplotlib takes for formulas."""
-    kept = "".join(letter if letter.isprintable() and letter != "$" else " " for letter in text)
-    return " ".join(kept.split())[:MOST_NAME_LENGTH]
-
-
-# --- messages ----------------------------------------------------------------------------------------------------
-
-
-def _shown(name: str) -> str:
+def printable(name: str) -> str:
     """A name of unknown origin as one short piece of a line; unprintable characters as their codes."""
     text = name if name.isprintable() else repr(name)[1:-1]
     return text if len(text) <= MOST_NAME_LENGTH else f"{text[:MOST_NAME_LENGTH]}..."
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(_shown(name) for name in names[:3])
+def listed(names: list[str]) -> str:
+    return ", ".join(printable(name) for name in names[:3])
 
 
-def _words(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The first sentence of an error, without its full stop."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _shown(text.split(". ")[0].rstrip("."))
+    return printable(text.split(". ")[0].rstrip("."))

@@ -1,43 +1,23 @@
-"""Decode, cache and split a source of TinyImage.
+"""The decoded images of a source with their labels, opened from the cache.
 
 A source is a zip or a folder, in the layout of the Kaggle competition or of the official Tiny ImageNet-200 archive.
-Images are decoded once, into memory-mapped uint8 arrays. What a file holds decides how it is decoded, whatever its name;
-of an animation the first picture counts, of a transparent picture its colours, and no picture is turned as its EXIF data
-ask: networks see pixels as they are stored.
 """
 
-import io
 import json
 import shutil
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import simplejpeg
-from PIL import Image
-from sklearn.model_selection import train_test_split
 
 from helpers.config.demo_data import DemoData
-from helpers.config.recipes import IMAGE_SIZE, SPLIT_SEED
 from helpers.config.results_versions import versions_of
 from helpers.core import keys, paths, provenance, storage
 from helpers.core.errors import InputError
 from helpers.data import archive
-from helpers.data.archive import Contents, Files
+from helpers.data.decoding import FILES, INDEX, PARTS, decode
 from helpers.data.demo import write_demo
 
-SPLITS = ("train", "validation", "test")
-MOST_UNREADABLE = 0.01  # share of images that may be left out when the user says so
-
-IMAGE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF")  # Pillow knows more, some of which start other programs
-_INDEX = "index.json"
-_PARTS = ("labelled", "official", "unlabelled")
-_FILES = (*(f"{part}.npy" for part in _PARTS), "labelled.npz", _INDEX)
 _CACHE_VERSION = 2  # raise it when what is kept changes
 
 
@@ -224,7 +204,7 @@ def open_decoded(name: str) -> Dataset:
 
 def file_hashes(dataset: Dataset) -> dict[str, str]:
     """SHA-256 of the files in the folder of a data set, by their names."""
-    return {name: storage.sealed_hash(dataset.folder / name) for name in _FILES}
+    return {name: storage.sealed_hash(dataset.folder / name) for name in FILES}
 
 
 def _pointed_at(pointer: Path) -> Path | None:
@@ -246,236 +226,8 @@ def _decoded(path: Path, skip_unreadable: bool) -> Path:
                 if folder.exists():
                     print(f"{folder} is damaged and is made again", flush=True)
                     shutil.rmtree(folder)
-                _decode(files, fingerprint, folder, skip_unreadable)
+                decode(files, fingerprint, folder, skip_unreadable)
     return folder
-
-
-def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
-    """Divide the labelled images, stratified and always in the same way.
-
-    80 % are for training, as in the report. The rest is halved into validation and test; where the source has labelled
-    test images of its own, those are the test set and all the rest is for validation, but for copies of test images, which
-    are left out. Copies of an image stay on one side, so class counts may differ by one.
-
-    Args:
-        dataset: what to divide.
-        images_per_class: use only so many of each class (and of the official test images in proportion).
-
-    Raises:
-        InputError: a class has too few images, or `check_split` finds something.
-    """
-    _check_labels(dataset.labels, dataset)
-    has_official = len(dataset.official_labels) > 0
-    indices = np.arange(len(dataset.labels))
-    if images_per_class is not None:
-        indices = subset(dataset.labels, images_per_class, SPLIT_SEED)
-    if has_official:
-        per_class = len(dataset.official_labels) if images_per_class is None else max(1, images_per_class // 10)
-        official = subset(dataset.official_labels, per_class, SPLIT_SEED)
-        indices = indices[~np.isin(dataset.digests[indices], _digests(dataset.official_images[official]))]
-    # One image stands for all its copies and takes them along.
-    _, first, group = np.unique(dataset.digests[indices], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    representatives, group = first[order], np.argsort(order)[group]
-    labels = dataset.labels[indices[representatives]]
-    fewest = np.bincount(labels, minlength=dataset.num_classes).min()
-    if fewest < 10:
-        raise InputError(
-            f"A class has only {fewest} different images in use; a split needs 10 of each: use more images."
-        )
-    side = np.zeros(len(representatives), np.int64)
-    everything = np.arange(len(labels))
-    _, rest = train_test_split(everything, test_size=0.2, stratify=labels, random_state=SPLIT_SEED)
-    side[rest] = 1
-    if not has_official:
-        _, test = train_test_split(rest, test_size=0.5, stratify=labels[rest], random_state=SPLIT_SEED)
-        side[test] = 2
-    parts = [np.sort(indices[side[group] == number]) for number in range(3)]
-    if has_official:
-        parts[2] = official
-    source = "official_val" if has_official else "split_off"
-    split = Split(*parts, source, provenance.digest([source, *(part.tolist() for part in parts)]))
-    check_split(dataset, split)
-    return split
-
-
-def check_split(dataset: Dataset, split: Split) -> None:
-    """Make sure that a split of a data set can be believed.
-
-    Raises:
-        InputError: a label is out of range, a class is missing from a split, or an image is in two of them.
-    """
-    digests = {}
-    for name in SPLITS:
-        images, labels = dataset.part(split, name)
-        _check_labels(labels, dataset)
-        missing = np.setdiff1d(np.arange(dataset.num_classes), labels)
-        if len(missing):
-            raise InputError(
-                f"The {name} images have none of class {dataset.wnids[missing[0]]} ({len(missing)} of "
-                f"{dataset.num_classes} classes are missing); use more images."
-            )
-        is_official = name == "test" and not split.is_test_split_off
-        digests[name] = _digests(images) if is_official else dataset.digests[getattr(split, name)]
-    for first, second in combinations(SPLITS, 2):
-        shared = np.intersect1d(digests[first], digests[second])
-        if len(shared):
-            where = getattr(split, first)[np.flatnonzero(digests[first] == shared[0])[0]]
-            raise InputError(
-                f"{len(shared)} images are in {first} and in {second}, the first of them labelled image {where}; what is "
-                f"measured on {second} would flatter: split the data with make_split."
-            )
-
-
-def _check_labels(labels: np.ndarray, dataset: Dataset) -> None:
-    odd = labels[(labels < 0) | (labels >= dataset.num_classes)]
-    if len(odd):
-        raise InputError(
-            f"{len(odd)} labels are not between 0 and {dataset.num_classes - 1}, the first of them {odd[0]}; obtain the "
-            "data again."
-        )
-
-
-def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
-    """Labelled images with equal pixels, one row for each further copy.
-
-    Returns:
-        Columns `first`, `second` (indices), `first_class`, `second_class` (names), `in_two_classes` (bool).
-    """
-    frame = pd.DataFrame({"index": np.arange(len(dataset.labels)), "digest": dataset.digests})
-    rows = [
-        (indices[0], other)
-        for indices in frame.groupby("digest", sort=False)["index"].apply(list)
-        for other in indices[1:]
-    ]
-    names = np.array(dataset.class_names)[dataset.labels]
-    pairs = pd.DataFrame(rows, columns=["first", "second"], dtype=np.int64)
-    classes = dataset.labels[pairs["first"]], dataset.labels[pairs["second"]]  # two classes may have one name
-    return pairs.assign(
-        first_class=names[pairs["first"]], second_class=names[pairs["second"]], in_two_classes=classes[0] != classes[1]
-    )
-
-
-def certainly_wrong_labels(dataset: Dataset) -> int:
-    """How many labels count as wrong at least, an image having one: of equal images, all without their most frequent label."""
-    copies = pd.DataFrame({"digest": dataset.digests, "label": dataset.labels}).value_counts().groupby("digest")
-    return int((copies.sum() - copies.max()).sum())
-
-
-def subset(labels: np.ndarray, per_class: int, seed: int | Sequence[int]) -> np.ndarray:
-    """Indices of so many images of each class, drawn at random, int64, sorted.
-
-    Args:
-        labels: integer (n,).
-        per_class: images of each class; of a class with fewer, all.
-        seed: of the draw.
-    """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    rank = pd.Series(labels[order]).groupby(labels[order]).cumcount().to_numpy()
-    return np.sort(order[rank < per_class])
-
-
-# --- decoding and the cache --------------------------------------------------------------------------------------
-
-
-def _decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool) -> None:
-    """Fill a cache folder, which appears only when complete.
-
-    Its files need not be on disk by then: what a crash tears later is told by its hash.
-    """
-    contents = archive.contents(files)
-    with storage.replacing_folder(folder) as partial:
-        bad: dict[str, str] = {}
-        grey = {}
-        for part in _PARTS:
-            names = getattr(contents, part)
-            grey[part] = _decode_part(files, names, partial / f"{part}.npy", bad)
-        _check_unreadable(files, bad, contents, skip_unreadable)
-        keep = np.array([name not in bad for name in contents.labelled])
-        if bad:
-            contents = _without(contents, partial, bad, keep)
-        images = np.load(partial / "labelled.npy", mmap_mode="r")
-        np.savez(
-            partial / "labelled.npz",
-            labels=np.array(contents.labels, np.int64),
-            official_labels=np.array(contents.official_labels, np.int64),
-            boxes=archive.boxes(files, contents.labelled),
-            is_grey=grey["labelled"][keep],
-            digests=_digests(images),
-        )
-        index = {
-            "names": [name.rsplit("/", 1)[-1] for name in contents.labelled],
-            "unlabelled_names": contents.unlabelled_names,
-            "wnids": contents.wnids,
-            "class_names": archive.class_names(files, contents.wnids),
-            "layout": contents.layout,
-            "fingerprint": provenance.digest([fingerprint, sorted(bad)]) if bad else fingerprint,
-            "unreadable": sorted(bad),
-        }
-        (partial / _INDEX).write_text(json.dumps(index))
-        for name in _FILES:
-            storage.seal(partial / name, provenance.file_hash(partial / name))
-
-
-def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:
-    """Decode into one array file; says of each image whether it is grey, and of bad ones why."""
-    images = np.lib.format.open_memmap(target, "w+", np.uint8, (len(names), IMAGE_SIZE, IMAGE_SIZE, 3))
-    is_grey = np.zeros(len(names), bool)
-    for position, name in enumerate(names):
-        try:
-            content = files.read(name, archive.MOST_IMAGE_BYTES)
-            images[position], is_grey[position] = _decode_image(content, f"{name} in {files.path}")
-        except InputError:
-            raise
-        except Exception as error:  # the decoders and zipfile raise many kinds for broken content
-            bad[name] = str(error)
-    images.flush()
-    return is_grey
-
-
-def _decode_image(content: bytes, name: str) -> tuple[np.ndarray, bool]:
-    """Pixels, uint8 (64, 64, 3), and whether the file is grey.
-
-    One thread: so small an image costs less to decode than two threads lose in waiting for the interpreter.
-    """
-    try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(content)
-    except ValueError:  # no JPEG
-        height = width = colours = None
-    if (height, width) == (IMAGE_SIZE, IMAGE_SIZE) and colours in ("YCbCr", "Gray"):
-        return simplejpeg.decode_jpeg(content, "RGB"), colours == "Gray"  # raises where a bit is wrong and it shows
-    with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
-        if image.size != (IMAGE_SIZE, IMAGE_SIZE):
-            raise InputError(
-                f"{name} is {image.size[0]} x {image.size[1]} pixels, where TinyImage has {IMAGE_SIZE} x {IMAGE_SIZE}; "
-                "obtain it again."
-            )
-        if image.mode.startswith(("I", "F")):
-            raise ValueError(f"more than 8 bits a channel ({image.mode})")  # Pillow would cut them off at 255
-        return np.asarray(image.convert("RGB")), image.mode == "L"
-
-
-def _check_unreadable(files: Files, bad: dict[str, str], contents: Contents, skip: bool) -> None:
-    total = len(contents.labelled) + len(contents.official) + len(contents.unlabelled)
-    if not bad or (skip and len(bad) <= MOST_UNREADABLE * total and not set(bad) & set(contents.unlabelled)):
-        return
-    listed = "; ".join(sorted(bad)[:5])
-    advice = "obtain it again" if skip else "obtain it again, or say SKIP_UNREADABLE=1 to leave them out"
-    raise InputError(f"{len(bad)} of {total} images in {files.path} cannot be decoded ({listed}); {advice}.")
-
-
-def _without(contents: Contents, folder: Path, bad: dict[str, str], keep: np.ndarray) -> Contents:
-    """Leave bad images out of the arrays and the lists."""
-    keep_official = np.array([name not in bad for name in contents.official], bool)
-    for part, kept in (("labelled", keep), ("official", keep_official)):
-        np.save(folder / f"{part}.npy", np.load(folder / f"{part}.npy")[kept])
-    return replace(
-        contents,
-        labelled=[name for name in contents.labelled if name not in bad],
-        labels=np.array(contents.labels)[keep].tolist(),
-        official=[name for name in contents.official if name not in bad],
-        official_labels=np.array(contents.official_labels, int)[keep_official].tolist(),
-    )
 
 
 def _is_sound(folder: Path) -> bool:
@@ -484,13 +236,13 @@ def _is_sound(folder: Path) -> bool:
     TinyImage's have 676 MB, whose hashes take 0.4 s: little beside what a process does with the images, which needs them
     once.
     """
-    return all(storage.is_sound(folder / name) for name in _FILES)
+    return all(storage.is_sound(folder / name) for name in FILES)
 
 
 def _load(folder: Path) -> Dataset:
-    index = json.loads((folder / _INDEX).read_text())
+    index = json.loads((folder / INDEX).read_text())
     arrays = np.load(folder / "labelled.npz")
-    mapped = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in _PARTS}
+    mapped = {part: np.load(folder / f"{part}.npy", mmap_mode="r") for part in PARTS}
     return Dataset(
         images=mapped["labelled"],
         official_images=mapped["official"],
@@ -499,8 +251,3 @@ def _load(folder: Path) -> Dataset:
         **index,
         folder=folder,
     )
-
-
-def _digests(images: np.ndarray) -> np.ndarray:
-    digests = (int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest()) for image in images)
-    return np.fromiter(digests, np.uint64, len(images))

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from helpers.config.labels import name_of
 from helpers.config.recipes import IMAGE_SIZE, RECIPES
 from helpers.core.errors import InputError
-from helpers.data.dataset import IMAGE_FORMATS
+from helpers.data.decoding import IMAGE_FORMATS
 from helpers.training import fit
 from helpers.training.runs import Run
 

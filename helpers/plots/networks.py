@@ -78,7 +78,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     """Share of dead units, and how much a layer's output differs between images.
 
     Args:
-        tables: by name of the run ("Deep CNN, improved"), of `probes.layer_activity`.
+        tables: by name of the run ("Deep CNN, improved"), of `network_probes.layer_activity`.
         source: what they were trained on.
     """
     with theme():

@@ -129,7 +129,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     """Loss, accuracy and dead units after a few steps at several learning rates.
 
     Args:
-        sweep: of `probes.learning_rate_sweep`.
+        sweep: of `training_probes.learning_rate_sweep`.
         marked: the report's learning rate.
         num_classes: for the loss of a guess.
         model: whose learning rates, for the colour.
@@ -168,7 +168,7 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
     """How noisy the gradient of one batch is.
 
     Args:
-        frame: of `probes.gradient_noise`.
+        frame: of `training_probes.gradient_noise`.
         source: whose gradients.
     """
     with theme():

@@ -57,7 +57,7 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
     """Accuracy of a linear classifier on frozen features by the number of training images.
 
     Args:
-        curve: of `probes.learning_curve`.
+        curve: of `linear_probes.learning_curve`.
         source: what was judged.
     """
     colour = MODEL_COLOURS["mobilenetv2"]
@@ -84,7 +84,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
     """What input size and input range are worth.
 
     Args:
-        sweep: of `probes.input_sweep`.
+        sweep: of `linear_probes.input_sweep`.
         source: what was judged.
     """
     markers = iter("os^")
@@ -121,7 +121,7 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
     """Accuracy of each fold with its interval over images.
 
     Args:
-        frame: of `probes.cross_validation`.
+        frame: of `linear_probes.cross_validation`.
         source: what was judged.
     """
     with theme():

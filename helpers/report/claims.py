@@ -25,9 +25,9 @@ def judge(
 
     Args:
         runs: finished runs, first seeds first.
-        folds: of `probes.cross_validation`; may be empty.
-        sweep: of `probes.input_sweep`; may be empty.
-        n_wrong_labels: of `dataset.certainly_wrong_labels`.
+        folds: of `linear_probes.cross_validation`; may be empty.
+        sweep: of `linear_probes.input_sweep`; may be empty.
+        n_wrong_labels: of `duplicates.certainly_wrong_labels`.
         seed: whose runs are judged; None for the first of each recipe.
 
     Returns:

@@ -35,7 +35,7 @@ def grey_images(dataset: Dataset) -> str:
 
 
 def with_sides(duplicates: pd.DataFrame, dataset: Dataset, split: Split) -> pd.DataFrame:
-    """The pairs of `dataset.duplicate_pairs` with the parts of the split that they are in: `first_side`, `second_side`."""
+    """The pairs of `duplicates.duplicate_pairs` with the parts of the split that they are in: `first_side`, `second_side`."""
     side = exploration.sides(dataset, split)
     return duplicates.assign(first_side=side[duplicates["first"]], second_side=side[duplicates["second"]])
 

@@ -56,7 +56,7 @@ def parameters_in_one_layer(network: keras.Model) -> str:
 
 
 def gradient_noise(noise: pd.DataFrame, batch_size: int = 20) -> str:
-    """How far the gradient of one batch lies from the mean gradient; `noise` is of `probes.gradient_noise`."""
+    """How far the gradient of one batch lies from the mean gradient; `noise` is of `training_probes.gradient_noise`."""
     relative = noise.set_index("batch_size")["relative_noise"].loc[batch_size]
     return (
         f"In the untrained network, the gradient of {batch_size} images strays from the mean gradient by {relative:.1f} times the "
@@ -95,7 +95,7 @@ def reported_and_best_rate(sweep: pd.DataFrame, steps: int, n_validation: int, n
     """What the report's learning rate and the best of a sweep give.
 
     Args:
-        sweep: of `probes.learning_rate_sweep`.
+        sweep: of `training_probes.learning_rate_sweep`.
         steps: of each training.
         n_validation: validation images.
         num_classes: for chance level.
@@ -125,7 +125,7 @@ def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_
 
 
 def training_loss_by_rate(sweep: pd.DataFrame, steps: int) -> str:
-    """The training loss at the report's learning rate and at the best one of `probes.learning_rate_sweep`."""
+    """The training loss at the report's learning rate and at the best one of `training_probes.learning_rate_sweep`."""
     best, reported = sweep.loc[sweep["training_loss"].idxmin()], _at_reported_rate(sweep)
     return (
         f"After {steps} steps the training loss is {reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
@@ -141,7 +141,7 @@ def moving_average_lag(steps: int) -> str:
 
 
 def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
-    """Dead units and the spread over images, for each network of `probes.layer_activity` by name."""
+    """Dead units and the spread over images, for each network of `network_probes.layer_activity` by name."""
     lines = []
     for name, layers in layers_of.items():
         worst, last = layers.loc[layers["dead_share"].idxmax()], layers.iloc[-1]
@@ -185,7 +185,7 @@ def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: 
 
     Args:
         recipe: the shallow CNN of the released code.
-        course: of `probes.course` with the batch size of the curve.
+        course: of `training_probes.course` with the batch size of the curve.
         n_train: training images here.
         seed: of the weights of a fresh network.
     """
@@ -242,7 +242,7 @@ def changes_that_help(changes: pd.DataFrame, steps: int, n_validation: int) -> s
     """Which single changes of a recipe leave it better on validation, with intervals apart.
 
     Args:
-        changes: of `probes.short_trainings` with a column `change`; the first row is the recipe as it is.
+        changes: of `training_probes.short_trainings` with a column `change`; the first row is the recipe as it is.
         steps: of each training.
         n_validation: validation images.
     """
@@ -284,7 +284,7 @@ def larger_batches(runs: Sequence[Run], course: pd.DataFrame, batch_size: int) -
 
     Args:
         runs: of notebook 03.
-        course: of `probes.course` with the larger batches.
+        course: of `training_probes.course` with the larger batches.
         batch_size: of the larger batches.
     """
     plain = selection.by_recipe(runs).get(("deep_cnn", "as_reported"))
@@ -314,7 +314,7 @@ def improved_beside_reported(runs: Sequence[Run], model: str) -> str:
 
 
 def cost_of_blur(sharpness: pd.DataFrame) -> str:
-    """The network that gains most from interpolated images; "" where none gains more than chance. See `probes.sharpness`."""
+    """The network that gains most from interpolated images; "" where none gains more than chance. See `network_probes.sharpness`."""
     gaining = sharpness[(sharpness["gain"] > 0) & (sharpness["p_value"] < comparison.SIGNIFICANCE)]
     if gaining.empty:
         return ""

@@ -18,7 +18,7 @@ def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -
         run: a finished run or its record.
         folder: of the profile's figures, with its list of looks at the test set.
         class_names: of the labels.
-        n_wrong_labels: of `dataset.certainly_wrong_labels`.
+        n_wrong_labels: of `duplicates.certainly_wrong_labels`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model_card.md"

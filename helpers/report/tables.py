@@ -208,7 +208,7 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         runs: what `by_recipe` chose.
-        sweep: of `probes.input_sweep` on the same validation images; may be empty.
+        sweep: of `linear_probes.input_sweep` on the same validation images; may be empty.
 
     Returns:
         Columns `model`, `step`, `accuracy` (on validation), the ends of its 95 % interval over images, `low` and `high`, and
@@ -235,7 +235,7 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         run: of a recipe whose first phase trains a head on a frozen base.
-        sweep: of `probes.input_sweep` on the same validation images.
+        sweep: of `linear_probes.input_sweep` on the same validation images.
 
     Returns:
         Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).

@@ -21,7 +21,7 @@ def origin_of_weights(weights: BaseWeights, n_base: int) -> str:
 
 
 def poolings(accuracies: pd.DataFrame) -> str:
-    """Which global pooling keeps more; `accuracies` is of `probes.pooling_comparison`."""
+    """Which global pooling keeps more; `accuracies` is of `linear_probes.pooling_comparison`."""
     largest, mean = accuracies["accuracy"]
     return (
         f"On {accuracies['n'].iloc[0]:,} validation images the maximum gives {largest:.1%}, the average {mean:.1%}, a difference of "
@@ -55,7 +55,7 @@ def final_accuracies(log: pd.DataFrame, runs: Sequence[Run]) -> str:
 
 
 def released_base(trap: pd.DataFrame) -> str:
-    """How many tensors of a released base change with and without compiling again; `trap` is of `probes.fine_tuning_trap`."""
+    """How many tensors of a released base change with and without compiling again; `trap` is of `fine_tuning.fine_tuning_trap`."""
     changed = _changed_tensors(trap)
     return (
         f"Each time the model claims the same {trap['trainable_weights'].iloc[0]:,} trainable numbers. Without compiling again, "
@@ -94,7 +94,7 @@ def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
 
 
 def input_size_and_range(sweep: pd.DataFrame) -> str:
-    """What input range and input size are worth; `sweep` is of `probes.input_sweep`."""
+    """What input range and input size are worth; `sweep` is of `linear_probes.input_sweep`."""
     smallest, best, range_gain, size_gain, half_width = _input_gains(sweep)
     return (
         f"At {smallest} pixels the range -1..1 instead of 0..1 changes accuracy by {_points(range_gain)}. Of the sizes tried, {best} "
@@ -112,14 +112,14 @@ def worth_of_input(sweep: pd.DataFrame) -> str:
 
 
 def learning_curve(curve: pd.DataFrame) -> str:
-    """Validation accuracy by the number of training images; `curve` is of `probes.learning_curve`."""
+    """Validation accuracy by the number of training images; `curve` is of `linear_probes.learning_curve`."""
     means = curve.groupby("images_per_class")["accuracy"].mean()
     steps = "; ".join(f"{size} per class: {value:.1%}" for size, value in means.items())
     return f"Training images and validation accuracy, means over the draws: {steps}."
 
 
 def folds(table: pd.DataFrame) -> str:
-    """How far accuracies scatter over folds, beside what the number of images explains; see `probes.cross_validation`."""
+    """How far accuracies scatter over folds, beside what the number of images explains; see `linear_probes.cross_validation`."""
     mean, n = table[["accuracy", "n"]].mean()
     expected = (mean * (1 - mean) / n) ** 0.5
     return (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.analysis import exploration
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 
 RNG = np.random.default_rng(3)
 IMAGES = RNG.integers(0, 256, (7, 8, 8, 3), np.uint8)

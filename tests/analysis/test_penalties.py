@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from helpers.analysis import penalties
 from helpers.config.profiles import find_recipe
 from helpers.config.report_facts import LossCurve
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models import architecture
 
 PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.core import provenance
 from helpers.core.errors import InputError
-from helpers.data import archive
+from helpers.data import archive, layouts
 from helpers.data.dataset import open_source
 
 
@@ -68,8 +68,8 @@ def test_a_signature_is_the_same_each_time_and_changes_with_any_file(kaggle_fold
 
 def test_boxes_stand_with_their_images_whatever_the_order_of_classes(kaggle_folder):
     with archive.open_files(kaggle_folder) as files:
-        images = archive.contents(files).labelled
-        found = archive.boxes(files, images)
+        images = layouts.contents(files).labelled
+        found = layouts.boxes(files, images)
         for name, box in zip(images, found, strict=True):
             folder, image = name.split("/images/")
             listed = (kaggle_folder / folder / f"{folder.split('/')[-1]}_boxes.txt").read_text()

@@ -16,17 +16,10 @@ from PIL import Image
 from helpers.config.demo_data import DemoData
 from helpers.core import paths
 from helpers.core.errors import InputError
-from helpers.data import archive, dataset
-from helpers.data.dataset import (
-    Dataset,
-    Rows,
-    certainly_wrong_labels,
-    check_split,
-    duplicate_pairs,
-    make_split,
-    open_demo,
-    open_source,
-)
+from helpers.data import dataset, decoding, layouts, splits
+from helpers.data.dataset import Dataset, Rows, open_demo, open_source
+from helpers.data.duplicates import certainly_wrong_labels, duplicate_pairs
+from helpers.data.splits import check_split, make_split
 
 
 def zipped(folder, target, enclosing=""):
@@ -43,15 +36,15 @@ def kaggle(kaggle_folder, tmp_path):
 
 @pytest.fixture
 def official(official_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "NUM_CLASSES", 4)
+    monkeypatch.setattr(layouts, "NUM_CLASSES", 4)
     return shutil.copytree(official_folder, tmp_path / "source")
 
 
 @pytest.fixture
 def count_decodings(monkeypatch):
     calls = []
-    decode = dataset._decode
-    monkeypatch.setattr(dataset, "_decode", lambda *arguments: calls.append(1) or decode(*arguments))
+    decode = dataset.decode
+    monkeypatch.setattr(dataset, "decode", lambda *arguments: calls.append(1) or decode(*arguments))
     return calls
 
 
@@ -153,7 +146,7 @@ def test_every_kind_of_image_decodes_as_pillow_decodes_it(mode, format, quality,
     noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     options = {"quality": quality, "subsampling": subsampling, "progressive": progressive} if format == "JPEG" else {}
     Image.fromarray(noise).convert(mode).save(file, format, **options)
-    pixels, is_grey = dataset._decode_image(file.getvalue(), "a made-up image")
+    pixels, is_grey = decoding._decode_image(file.getvalue(), "a made-up image")
     with Image.open(file) as image:
         assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
     assert is_grey == (mode == "L")
@@ -178,7 +171,7 @@ JPEG = (
 def test_the_same_file_gives_the_same_pixels_with_every_version_of_the_decoder():
     """The key of a run has the content of the files, not the decoder: where this fails, raise `_CACHE_VERSION`, and make every
     run again."""
-    pixels, is_grey = dataset._decode_image(base64.b64decode(JPEG), "image")
+    pixels, is_grey = decoding._decode_image(base64.b64decode(JPEG), "image")
     assert hashlib.sha256(pixels.tobytes()).hexdigest()[:16] == "f8e2314171365262" and not is_grey
 
 
@@ -322,7 +315,7 @@ def cut(file):
 
 
 @pytest.mark.parametrize("spoil", [flip, cut, os.unlink])
-@pytest.mark.parametrize("name", dataset._FILES)
+@pytest.mark.parametrize("name", decoding.FILES)
 def test_damaged_decoded_images_are_named_and_made_again(name, spoil, kaggle, count_decodings, capsys):
     before = open_source(kaggle)
     before = {field: np.array(value) for field, value in vars(before).items()}
@@ -363,7 +356,7 @@ def test_an_interrupted_decoding_leaves_nothing_and_is_done_again(kaggle, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(dataset, "_digests", interrupt)
+        patch.setattr(decoding, "pixel_digests", interrupt)
         with pytest.raises(KeyboardInterrupt):
             open_source(kaggle)
     assert not [path for path in dataset.paths.cache().iterdir() if path.is_dir()]
@@ -654,7 +647,7 @@ def test_ten_images_of_each_class_are_always_enough(per_class, has_official):
 def test_split_is_stable(data):
     first, second = make_split(data), make_split(data)
     assert first.fingerprint == second.fingerprint
-    for name in dataset.SPLITS:
+    for name in splits.SPLITS:
         assert np.array_equal(getattr(first, name), getattr(second, name))
 
 
@@ -698,7 +691,7 @@ def test_training_images_that_stand_in_the_official_test_are_left_out():
     labels = np.repeat(np.arange(3), 20)
     data = made_up(labels, official_labels=np.repeat(np.arange(3), 5))
     copies = data.digests.copy()
-    copies[[4, 30]] = dataset._digests(data.official_images[:1])[0]
+    copies[[4, 30]] = decoding.pixel_digests(data.official_images[:1])[0]
     split = make_split(replace(data, digests=copies))
     assert not {4, 30} & {*split.train.tolist(), *split.validation.tolist()}
     assert len(split.train) + len(split.validation) == 58 and len(split.test) == 15
@@ -716,7 +709,7 @@ def test_a_label_out_of_range_is_found(label):
         check_split(data, split)
 
 
-@pytest.mark.parametrize("name", dataset.SPLITS)
+@pytest.mark.parametrize("name", splits.SPLITS)
 def test_a_class_that_is_missing_from_a_split_is_found(name):
     data = made_up(np.repeat(np.arange(3), 20))
     split = make_split(data)
@@ -743,7 +736,7 @@ def test_a_training_image_in_the_official_test_is_found(official):
     split = make_split(data)
     check_split(data, split)
     digests = data.digests.copy()
-    digests[split.train[0]] = dataset._digests(data.official_images)[split.test[0]]
+    digests[split.train[0]] = decoding.pixel_digests(data.official_images)[split.test[0]]
     with pytest.raises(InputError, match="1 images are in train and in test"):
         check_split(replace(data, digests=digests), split)
 

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from helpers.analysis import exploration
-from helpers.data.dataset import duplicate_pairs, make_split
+from helpers.data.duplicates import duplicate_pairs
+from helpers.data.splits import make_split
 from helpers.report import data_findings
 
 SAME_CLASS = pd.DataFrame(

@@ -11,7 +11,7 @@ from helpers.training import fit
 
 @pytest.fixture
 def lab(tiny, tmp_path):
-    from helpers.data.dataset import make_split
+    from helpers.data.splits import make_split
 
     profile = profiles.find_profile("smoke")
     only = {"models": ("shallow_cnn",), "recipes": ("improved",)}

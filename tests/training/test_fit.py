@@ -13,7 +13,7 @@ from helpers.config.recipes import Phase
 from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import paths, provenance
 from helpers.core.errors import DivergenceError
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
 from helpers.training import checksums, fit, runs

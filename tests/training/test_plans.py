@@ -9,7 +9,7 @@ from helpers.config.profiles import find_recipe
 from helpers.config.recipes import AUGMENTATIONS
 from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import keys, paths, provenance
-from helpers.data.dataset import make_split
+from helpers.data.splits import make_split
 from helpers.models.weights import BaseWeights
 from helpers.training import plans
 from helpers.training.plans import make_plan

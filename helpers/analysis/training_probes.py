@@ -1,0 +1,151 @@
+"""Short trainings that explain a result: the first epochs, learning rates, gradient noise."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pandas as pd
+
+from helpers.analysis.network_probes import layer_activity
+from helpers.config.recipes import Phase, Recipe
+from helpers.data import batches
+from helpers.data.dataset import Dataset, Split
+from helpers.models import architecture
+from helpers.training import fit, metrics
+
+
+def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """Train recipes for the same few steps each, from the same seed.
+
+    Args:
+        recipes: for networks trained from scratch, whose first phase has a constant learning rate.
+        steps: optimizer steps of each training.
+        dataset: the data.
+        split: its split; accuracy is measured on validation.
+        seed: of every training.
+
+    Returns:
+        One row a recipe: `training_loss` (cross-entropy, mean of the last fifth of the steps), `validation_loss`,
+        `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU).
+    """
+    images, labels = dataset.part(split, "train")
+    validation, truth = dataset.part(split, "validation")
+    rows = []
+    for recipe in recipes:
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        model = architecture.build(recipe, dataset.num_classes)
+        fit.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
+        stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
+        losses = [step_loss(model, *next(stream)) for _ in range(steps)]
+        scores = fit.predict(model, validation)
+        activity = layer_activity(model, validation[:200])
+        dead = activity.loc[activity["layer"] == "dense_1", "dead_share"]
+        rows.append(
+            {
+                "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
+                "validation_loss": metrics.cross_entropy(scores, truth),
+                "validation_accuracy": metrics.accuracy(scores, truth),
+                "dead_share": float(dead.iloc[0]) if len(dead) else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """The first epochs of a training, as a run of the recipe with that seed begins.
+
+    Args:
+        recipe: for a network trained from scratch, whose first phase has a constant learning rate.
+        epochs: how many.
+        dataset: the data.
+        split: its split.
+        seed: of weights, batches and transforms.
+
+    Returns:
+        One row an epoch: `epoch`; `objective`, `accuracy` and `loss` (cross-entropy, nats) as `fit` shows them; the same on
+        validation as `validation_objective` and so on.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    images, labels = dataset.part(split, "train")
+    steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
+    model = fit.compiled(
+        architecture.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs, recipe.label_smoothing
+    )
+    fitted = model.fit(
+        batches.training_batches(images, labels, recipe, dataset.num_classes, seed),
+        epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
+        validation_data=batches.evaluation_batches(*dataset.part(split, "validation"), dataset.num_classes, 100),
+        verbose=0,
+    ).history
+    names = {"objective": "loss", "accuracy": "accuracy", "loss": "cross_entropy"}
+    columns = {ours: fitted[keras_name] for ours, keras_name in names.items()}
+    columns |= {f"validation_{ours}": fitted[f"val_{keras_name}"] for ours, keras_name in names.items()}
+    return pd.DataFrame({"epoch": range(1, epochs + 1)} | columns)
+
+
+def learning_rate_sweep(
+    recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
+) -> pd.DataFrame:
+    """Train a recipe for a few steps at several constant learning rates, everything else kept.
+
+    Returns:
+        Column `learning_rate`, then those of `short_trainings`, whose arguments these are.
+    """
+    recipes = [replace(recipe, phases=(replace(recipe.phases[0], learning_rate=rate),)) for rate in rates]
+    trained = short_trainings(recipes, steps, dataset, split, seed)
+    trained.insert(0, "learning_rate", list(rates))
+    return trained
+
+
+def gradient_noise(
+    recipe: Recipe, batch_sizes: Sequence[int], dataset: Dataset, split: Split, seed: int, repeats: int = 8
+) -> pd.DataFrame:
+    """How much gradients of single batches differ from their mean, by batch size.
+
+    Args:
+        recipe: whose network is taken, untrained.
+        batch_sizes: images in a batch.
+        dataset: the data.
+        split: its split; training images are used.
+        seed: of weights and batches.
+        repeats: batches of each size.
+
+    Returns:
+        Columns `batch_size`, `relative_noise`: root mean square distance from the mean gradient, over its length. The
+        variance and, from the largest batches, the squared length are estimated without bias: a mean of a few noisy
+        gradients is itself too long.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = fit.compiled(architecture.build(recipe, dataset.num_classes), Phase(1, "sgd", 0.0), 1)
+    before = [np.asarray(weight) for weight in model.trainable_weights]
+    model.optimizer.learning_rate = 1.0  # then a step is minus the gradient
+    rng = np.random.default_rng(seed)
+    variances, squared_length = [], 0.0
+    for size in sorted(batch_sizes):
+        gradients = []
+        for _ in range(repeats):
+            chosen = rng.choice(split.train, size, replace=False)
+            targets = keras.utils.to_categorical(dataset.labels[chosen], dataset.num_classes)
+            model.train_on_batch(dataset.images[chosen].astype(np.float32), targets)
+            after = [np.asarray(weight) for weight in model.trainable_weights]
+            gradients.append(np.concatenate([(b - a).ravel() for a, b in zip(after, before, strict=True)]))
+            for weight, value in zip(model.trainable_weights, before, strict=True):
+                weight.assign(value)
+        mean = np.mean(gradients, axis=0)
+        variances.append(sum(float(np.sum((gradient - mean) ** 2)) for gradient in gradients) / (repeats - 1))
+        length = float(np.linalg.norm(mean))
+        squared_length = max(length**2 - variances[-1] / repeats, (length / 100) ** 2)
+    noise = np.sqrt(np.array(variances) / squared_length)
+    return pd.DataFrame({"batch_size": sorted(batch_sizes), "relative_noise": noise})
+
+
+def step_loss(model: keras.Model, inputs: keras.KerasTensor, targets: keras.KerasTensor) -> float:
+    """Train on one batch; the cross-entropy before the step, in nats, without penalties."""
+    model.reset_metrics()
+    return model.train_on_batch(inputs, targets, return_dict=True)["cross_entropy"]

@@ -1,0 +1,44 @@
+from dataclasses import replace
+
+import numpy as np
+
+from helpers.analysis import training_probes
+from helpers.config.profiles import find_recipe
+from helpers.training import fit
+from helpers.training.plans import Plan
+
+SHALLOW = replace(find_recipe("shallow_cnn", "as_reported"), batch_size=4)
+PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)
+
+
+def test_a_sweep_has_a_row_a_rate_and_repeats_itself(tiny, split):
+    table = training_probes.learning_rate_sweep(SHALLOW, (1e-3, 1e-3, 0.5), 2, tiny, split, seed=0)
+    assert table["learning_rate"].tolist() == [1e-3, 1e-3, 0.5]
+    assert table.iloc[0].tolist() == table.iloc[1].tolist()
+    assert table["validation_loss"].iloc[2] != table["validation_loss"].iloc[0]
+    assert all(table[name].between(0, 1).all() for name in ("validation_accuracy", "dead_share"))
+    assert (table["training_loss"] > 0).all()
+
+
+def test_a_course_is_how_a_run_begins(tiny, split, tmp_path, monkeypatch):
+    recipe = replace(PENALISED, phases=(replace(PENALISED.phases[0], epochs=2),))
+    monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path))
+    history = fit.train(Plan(recipe, 1, "smoke", tiny, split, None), progress=lambda line: None).history
+    course = training_probes.course(recipe, 1, tiny, split, seed=1)
+    names = [name for name in course.columns if name in history.columns]
+    assert len(names) == 7
+    np.testing.assert_allclose(course[names], history[names].head(1), rtol=1e-5)
+
+
+def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_loss(tiny, split):
+    table = training_probes.short_trainings([SHALLOW, PENALISED, replace(PENALISED, l2=0.0)], 1, tiny, split, seed=0)
+    assert table.iloc[0].tolist() == table.iloc[2].tolist()
+    assert len(set(table["training_loss"])) == 1, "the first step sees the same weights, whatever the penalty"
+    assert table["validation_loss"].iloc[1] != table["validation_loss"].iloc[0]
+
+
+def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):
+    table = training_probes.gradient_noise(SHALLOW, (len(split.train), 2), tiny, split, seed=0, repeats=2)
+    assert table.columns.tolist() == ["batch_size", "relative_noise"]
+    assert table["batch_size"].tolist() == [2, len(split.train)]
+    assert table["relative_noise"].iloc[0] > 0.1 and 0 <= table["relative_noise"].iloc[1] < 0.01
