@@ -19,7 +19,7 @@ from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
 from helpers.core import markers, paths, storage
 from helpers.core.errors import InputError
 from helpers.models import architecture
-from helpers.plots.scaling import STEP_NAMES, brief
+from helpers.plots.scaling_benchmark import STEP_NAMES, brief
 from helpers.report.pages import markdown_table
 
 TABLE = paths.FIGURES / "full" / "scaling.csv"

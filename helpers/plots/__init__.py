@@ -1,74 +1,49 @@
-"""Every figure of results and data, one function each: data in, a `Plot` out."""
+"""Every figure of results and data, one function each: data in, a `Plot` out.
 
-from helpers.plots.comparison import (
-    accuracies,
-    accuracy_by,
-    class_accuracies,
-    comparison,
-    confusion,
-    cost,
-    reliability,
-    risk_coverage,
-    table,
-)
-from helpers.plots.data import (
-    augmentation_grid,
-    box_summary,
-    brightness_spread,
-    channel_summary,
-    correlation_spread,
-    embedding_map,
-    image_grid,
-    nearest_pairs,
-)
-from helpers.plots.networks import architectures, feature_maps, filters, grad_cam, layer_activity, neighbours
-from helpers.plots.scaling import scaling
-from helpers.plots.training import (
-    epoch_seconds,
-    gradient_noise,
-    learning_rates,
-    logged_weights,
-    penalties,
-    penalty_course,
-    training_curves,
-)
-from helpers.plots.transfer import folds, improvements, input_sweep, learning_curve, levers
+A function is loaded when it is first asked for: most of them load TensorFlow, which `plots.style` and `plots.layout` do without.
+"""
 
-__all__ = [
-    "accuracies",
-    "accuracy_by",
-    "architectures",
-    "augmentation_grid",
-    "box_summary",
-    "brightness_spread",
-    "channel_summary",
-    "class_accuracies",
-    "comparison",
-    "confusion",
-    "correlation_spread",
-    "cost",
-    "embedding_map",
-    "epoch_seconds",
-    "feature_maps",
-    "filters",
-    "folds",
-    "grad_cam",
-    "gradient_noise",
-    "image_grid",
-    "improvements",
-    "input_sweep",
-    "layer_activity",
-    "learning_curve",
-    "learning_rates",
-    "levers",
-    "logged_weights",
-    "nearest_pairs",
-    "neighbours",
-    "penalties",
-    "penalty_course",
-    "reliability",
-    "risk_coverage",
-    "scaling",
-    "table",
-    "training_curves",
-]
+from collections.abc import Callable
+from importlib import import_module
+
+from helpers.plots.style import Plot
+
+_FUNCTIONS = {
+    "data": (
+        "augmentation_grid",
+        "box_summary",
+        "brightness_spread",
+        "channel_summary",
+        "correlation_spread",
+        "embedding_map",
+        "image_grid",
+        "nearest_pairs",
+    ),
+    "networks": ("architectures", "feature_maps", "filters", "grad_cam", "layer_activity", "neighbours"),
+    "predictions": ("accuracy_by", "class_accuracies", "confusion", "reliability", "risk_coverage"),
+    "results": ("accuracies", "comparison", "cost", "table"),
+    "scaling_benchmark": ("scaling",),
+    "training": (
+        "epoch_seconds",
+        "gradient_noise",
+        "learning_rates",
+        "logged_weights",
+        "penalties",
+        "penalty_course",
+        "training_curves",
+    ),
+    "transfer": ("folds", "improvements", "input_sweep", "learning_curve", "levers"),
+}
+_MODULE_OF = {function: module for module, functions in _FUNCTIONS.items() for function in functions}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Callable[..., Plot]:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import matplotlib as mpl
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from helpers.config import labels
+from helpers.core import paths
 from helpers.plots import style
 from helpers.plots.style import Plot, WrappedTable, new_figure, theme
 
@@ -25,6 +28,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append(data)
+
+
+def test_the_style_loads_no_tensorflow():
+    code = "import sys; from helpers.plots import layout, style; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=False).returncode == 0
 
 
 def plot(alt=ALT):
