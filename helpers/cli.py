@@ -4,14 +4,14 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from helpers.config import profiles
+from helpers.config import choices
 from helpers.core import paths, storage
 from helpers.core.errors import InputError, explain
 from helpers.core.progress import duration
@@ -96,7 +96,7 @@ def sweep_command(
     from helpers.experiment import open_experiment
     from helpers.models import runtime
 
-    needs_weights = not models or "mobilenetv2" in profiles.listed(models)
+    needs_weights = not models or "mobilenetv2" in choices.split_names(models)
     lab = open_experiment(options.profile, data, weights if needs_weights else None, output, options.seed)
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
         storage.clear_partial(lab.output)
@@ -129,7 +129,8 @@ def status(
     from helpers.experiment import open_experiment
     from helpers.runner.status import status_lines
 
-    print(*status_lines(open_experiment(**options.parameters)), sep="\n")
+    lab = open_experiment(options.profile, options.data, options.weights, options.output, options.seed)
+    print(*status_lines(lab), sep="\n")
 
 
 @app.command(name="html")
@@ -196,7 +197,7 @@ def _build_html(profile: str, figures: Path | None = None) -> None:
     print(f"HTML report: {paths.shown(page)}", flush=True)
 
 
-def main(command: object = app) -> None:
+def main(command: Callable[..., Any] = app) -> None:
     """Run the command line; an error is one sentence on stderr and the status 2, or 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` ends what was started
     try:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from filelock import FileLock
 from IPython.display import Markdown, display
 
-from helpers.config import profiles, recipes
+from helpers.config import choices, profiles, recipes
 from helpers.config.profiles import Profile
 from helpers.config.recipes import Recipe
 from helpers.config.results_versions import table_versions
@@ -30,7 +31,7 @@ from helpers.training import checkpoints, fit, plans, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
 
-View = Plot | WrappedTable | Explorer | pd.DataFrame | str  # what a cell of a notebook shows
+View: TypeAlias = Plot | WrappedTable | Explorer | pd.DataFrame | str  # what a cell of a notebook shows
 
 
 @dataclass(frozen=True)
@@ -298,11 +299,10 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
     """
     settings = profiles.find_profile(profile)
     checkpoints.remove_torn_notes()
-    if threads := runtime.wanted_threads():
-        runtime.limit_threads(threads)
+    runtime.apply_limits()
     dataset = open_source(data, bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))) if data else open_demo(settings.demo)
-    models, recipes = (profiles.listed(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
-    profiles.check_names(models, recipes)
+    models, recipes = (choices.split_names(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))
+    choices.check_names(models, recipes)
     folder = paths.resolve(output) if output else paths.FIGURES / profile
     check_output(folder, dataset.fingerprint)
     return Experiment(

@@ -10,7 +10,7 @@ from sklearn import metrics as sklearn_metrics
 from statsmodels.stats import contingency_tables, multitest
 
 from helpers.data import wordnet
-from helpers.training.metrics import accuracy_interval
+from helpers.training.metrics import Result, accuracy_interval
 
 # A difference counts where its p-value, corrected for the number of comparisons, is below it.
 SIGNIFICANCE = 0.05
@@ -47,13 +47,14 @@ def mean_interval(values: list[float], n: int) -> tuple[float, float]:
     return float(max(low, 0)), float(min(high, 1))
 
 
-def accuracy_text(result: dict[str, float]) -> str:
+def accuracy_text(result: Result) -> str:
     """An accuracy with its interval for a sentence: "23.1 % (22.0 % to 24.3 %, n = 1,200)".
 
     Args:
         result: `accuracy`, `accuracy_low`, `accuracy_high` and `n`, as `summarise` gives them.
     """
-    value, low, high = (f"{100 * result[name]:.1f} %" for name in ("accuracy", "accuracy_low", "accuracy_high"))
+    percentages = (result["accuracy"], result["accuracy_low"], result["accuracy_high"])
+    value, low, high = (f"{100 * fraction:.1f} %" for fraction in percentages)
     return f"{value} ({low} to {high}, n = {result['n']:,})"
 
 

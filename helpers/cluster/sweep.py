@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import distributed
 from distributed import CancelledError, Client, Future, LocalCluster
@@ -123,8 +124,10 @@ class _Submission:
             f"{images.name}/{name}": (images / name, sha256)
             for name, sha256 in dataset.file_hashes(plan.dataset).items()
         }
-        weights = plan.weights and vars(plan.weights) | {"file": None}
-        if plan.weights and plan.weights.file:
+        weights: dict[str, Any] | None = None
+        if plan.weights:
+            weights = vars(plan.weights) | {"file": None}
+        if weights and plan.weights and plan.weights.file:
             name = f"{plan.weights.sha256}_{plan.weights.file.name}"  # Keras takes the format from the name's ending
             files[name] = (plan.weights.file, plan.weights.sha256)
             weights["file"] = name

@@ -127,6 +127,7 @@ def train(job: Job) -> Outcome:
         stdin=subprocess.PIPE,  # stays open: the process ends when the worker does
         stdout=subprocess.PIPE,
     ) as process:
+        assert process.stdin and process.stdout  # pipes, as asked for
         process.stdin.write(json.dumps(asdict(job)).encode() + b"\n")
         process.stdin.flush()
         for output in process.stdout:

@@ -144,22 +144,3 @@ def find_recipe(model: str, name: str, profile: Profile | None = None) -> Recipe
         changes = changes | {"input_size": profile.input_size}
     phases = tuple(replace(phase, epochs=n) for phase, n in zip(recipe.phases, epochs, strict=True))
     return replace(recipe, phases=phases, **changes)
-
-
-def listed(names: str) -> tuple[str, ...]:
-    """The names in an option such as MODELS, which are parted by commas."""
-    return tuple(name.strip() for name in names.split(",") if name.strip())
-
-
-def check_names(models: tuple[str, ...], recipes: tuple[str, ...]) -> None:
-    """Check names that narrow a run.
-
-    Raises:
-        InputError: a model or recipe of that name does not exist.
-    """
-    known_models = dict.fromkeys(recipe.model for recipe in RECIPES)
-    known_recipes = dict.fromkeys(recipe.name for recipe in RECIPES)
-    for kind, names, known in (("model", models, known_models), ("recipe", recipes, known_recipes)):
-        for name in names:
-            if name not in known:
-                raise InputError(f"There is no {kind} {name!r}; choose from {', '.join(known)}.")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import platform
 import subprocess
@@ -68,8 +69,25 @@ def hardware() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    """Processor cores that this process may use: as many as it is bound to, or what its container's quota allows."""
+    bound_to = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(bound_to, core_quota() or bound_to)
+
+
+def core_quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Cores' worth of time that the control groups of this process allow, rounded up; 0 where nothing limits it.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, `cpu.max`: microseconds in each period.
+
+    Args:
+        groups: where control groups are mounted.
+        own: names the group of this process.
+    """
+    lines = own.read_text().splitlines() if own.exists() else []
+    folder = groups / next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), "")
+    limits = [path / "cpu.max" for path in (folder, *folder.parents) if path.is_relative_to(groups)]
+    quotas = [file.read_text().split() for file in limits if file.exists()]
+    return min((math.ceil(int(quota) / int(period)) for quota, period in quotas if quota != "max"), default=0)
 
 
 def cpu_model() -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from helpers.config.recipes import AUGMENTATIONS, Recipe
 from helpers.core.tensorflow import tf
 from helpers.data.augment import augment, cutmix
+from helpers.data.dataset import Rows
 
 # Images transformed together: drawing and composing the transforms of a small batch costs more than applying them.
 _CHUNK = 256
@@ -82,7 +83,7 @@ def training_batches(
     return stream.prefetch(4).with_options(options)
 
 
-def evaluation_batches(inputs: np.ndarray, labels: np.ndarray, num_classes: int, size: int) -> tf.data.Dataset:
+def evaluation_batches(inputs: np.ndarray | Rows, labels: np.ndarray, num_classes: int, size: int) -> tf.data.Dataset:
     """Every image once, in order.
 
     Args:

@@ -10,6 +10,7 @@ from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
 from helpers.core.tensorflow import tf
 from helpers.models.blocks import penalties
 from helpers.models.registry import find_builder
+from helpers.models.weights import load_weights
 
 LOGITS = "logits"
 
@@ -44,14 +45,14 @@ def load_base_weights(model: keras.Model, width: float, file: Path) -> None:
     Args:
         model: a network with the layers of MobileNetV2 in it.
         width: its multiplier alpha.
-        file: weights of a MobileNetV2 without its classification layer, in one of Keras' HDF5 formats.
+        file: weights of a MobileNetV2 without its classification layer, in one of Keras' HDF5 formats, whatever its name.
 
     Raises:
         ValueError: the file does not fit, or cannot be read.
     """
     # A file saved at 224 px fits every input size: convolutions do not know the size of the image.
     base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
-    base.load_weights(file)
+    load_weights(base, file)
     names = {layer.name for layer in model.layers}
     for layer in base.layers:
         if layer.weights and layer.name in names:

@@ -9,6 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from helpers.core import paths, provenance, storage
+from helpers.data.dataset import Rows
 from helpers.models import inference
 
 _CHUNK = 256  # images between two notes of how far a computation is
@@ -16,14 +17,14 @@ _CHUNK = 256  # images between two notes of how far a computation is
 
 def activations(
     network: keras.Model,
-    inputs: np.ndarray,
+    inputs: np.ndarray | Rows,
     name: str,
     mirrored: bool = False,
     progress: Callable[[str], None] = print,
 ) -> np.ndarray:
     """What a network gives for every input, computed at most once.
 
-    The computation can be cut off at any moment; the next call goes on from the last chunk.
+    The computation may be interrupted at any moment; the next call resumes after the last chunk.
 
     Args:
         network: any model, run in inference mode.
@@ -48,7 +49,7 @@ def activations(
     return np.load(file, mmap_mode="r")
 
 
-def _compute(network: keras.Model, inputs: np.ndarray, file: Path, mirrored: bool) -> None:
+def _compute(network: keras.Model, inputs: np.ndarray | Rows, file: Path, mirrored: bool) -> None:
     partial, note = file.with_suffix(".partial"), file.with_suffix(".json")
     shape = (len(inputs), *network.output_shape[1:])
     done = json.loads(note.read_text()) if note.exists() and partial.exists() else 0
@@ -61,7 +62,7 @@ def _compute(network: keras.Model, inputs: np.ndarray, file: Path, mirrored: boo
         rows.flush()
         note.write_text(str(start + len(chunk)))
     del rows
-    # The hash first: what is cut off between the two lines goes on from the last chunk.
+    # The hash first: what is interrupted between the two lines resumes after the last chunk.
     storage.seal(file, provenance.file_hash(partial))
     storage.settle(partial, file)
     note.unlink(missing_ok=True)

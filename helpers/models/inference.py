@@ -13,9 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
 from helpers.core.tensorflow import silenced, tf
+from helpers.data.dataset import Rows
 from helpers.models import runtime
 
-Forward = Callable[[np.ndarray], np.ndarray]
+Forward = Callable[[np.ndarray | Rows], np.ndarray]
 
 # Converting MobileNetV2 takes about as long as Keras needs for so many pixels of input.
 _PIXELS_WORTH_CONVERTING = 6e7
@@ -92,5 +93,5 @@ def _split_after_resizing(network: keras.Model) -> tuple[Forward | None, keras.M
     return with_keras(keras.Model(network.input, resizing.output)), keras.Model(resizing.output, network.output)
 
 
-def _in_batches(forward: Forward, inputs: np.ndarray, size: int) -> np.ndarray:
+def _in_batches(forward: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray | Rows, size: int) -> np.ndarray:
     return np.concatenate([forward(inputs[start : start + size]) for start in range(0, len(inputs), size)])

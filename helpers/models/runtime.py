@@ -33,6 +33,16 @@ def wanted_threads() -> int:
     return int(wanted or 0)
 
 
+def apply_limits() -> None:
+    """Let TensorFlow compute with the threads that THREADS asks for, else with those that the container's quota allows.
+
+    Raises:
+        InputError: THREADS is no whole number from 1.
+    """
+    if n_threads := wanted_threads() or (provenance.cores() if provenance.core_quota() else 0):
+        limit_threads(n_threads)
+
+
 def threads() -> int:
     """Threads that TensorFlow divides an operation among: as `limit_threads` said, else one for each usable core."""
     return tf.config.threading.get_intra_op_parallelism_threads() or provenance.cores()

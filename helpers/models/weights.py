@@ -6,6 +6,7 @@ that a file should have names it with WEIGHTS_SHA256.
 """
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +66,37 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
         origin = f"file {file.name}"
     if not file.is_file():
         raise InputError(f"There is no weights file {file}; WEIGHTS must name one, or be `imagenet` or `none`.")
-    sha256 = _checked_hash(file, was_fetched=origin == _IMAGENET)
+    try:
+        sha256 = _checked_hash(file, was_fetched=origin == _IMAGENET)
+    except PermissionError as error:
+        raise InputError(
+            f"{file} is a file that you may not read; make it readable, or name another one with WEIGHTS=<file>."
+        ) from error
     _check_fit(file, width, was_fetched=origin == _IMAGENET)
     if origin == _IMAGENET and not storage.is_sealed(file):
         storage.seal(file, sha256)
     return BaseWeights(origin, file, sha256, width)
+
+
+def load_weights(base: keras.Model, file: Path) -> None:
+    """Load a file of weights into a network.
+
+    Keras chooses the format by the name of a file; here the content decides, so that a file may have any name.
+
+    Args:
+        base: the network.
+        file: weights in HDF5, in the format of Keras 3 or the one before.
+
+    Raises:
+        BlockingIOError: another program has the file open for writing.
+        ValueError, OSError, KeyError: the file does not fit, or cannot be read.
+    """
+    with h5py.File(file) as content:
+        is_older_format = "layer_names" in content.attrs or "model_weights" in content
+    with tempfile.TemporaryDirectory() as folder:
+        named_by_format = Path(folder) / ("base.h5" if is_older_format else "base.weights.h5")
+        named_by_format.symlink_to(file.resolve())
+        base.load_weights(named_by_format)
 
 
 def _fetch(url: str) -> Path:
@@ -107,7 +134,11 @@ def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
         )
     base = keras.applications.MobileNetV2(input_shape=(224, 224, 3), include_top=False, weights=None, alpha=width)
     try:
-        base.load_weights(file)
+        load_weights(base, file)
+    except BlockingIOError as error:
+        raise InputError(
+            f"Another program has {file} open for writing; wait until it has closed the file, and call again."
+        ) from error
     except (ValueError, OSError, KeyError) as error:
         _forget(file, was_fetched)
         raise InputError(

@@ -126,6 +126,7 @@ def _validation_above(runs_by_recipe: RunsByRecipe) -> Answer:
 
 def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
     value, num_classes = REPORTED["shallow_cnn"].accuracy, NUM_CLASSES
+    assert value is not None  # table 1 has it
     low, high = metrics.accuracy_interval(value, _REPORTED_IMAGES)
     evidence = (
         f"{value:.1%} of {_REPORTED_IMAGES:,} images, the most the report can have measured on, has the 95 % interval "
@@ -141,15 +142,14 @@ def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
 
 
 def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
-    pairs = [
-        (runs_by_recipe.get(("mobilenetv2", name)), runs_by_recipe.get(("deep_cnn", name)))
-        for name in ("improved", "as_reported")
-    ]
-    transfer, scratch = next((pair for pair in pairs if None not in pair), (None, None))
-    if transfer is None:
+    names = ("improved", "as_reported")
+    pair = _first_pair(runs_by_recipe, [(("mobilenetv2", name), ("deep_cnn", name)) for name in names])
+    if pair is None:
         return _missing("MobileNetV2 and the deep CNN by the same recipe, improved or as reported")
+    transfer, scratch = pair
     goal = scratch.history["validation_accuracy"].max()
     own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
+    assert own is not None  # the goal is its own maximum
     evidence = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
         return "not supported", f"{evidence}{_name(transfer)}, never reaches that."
@@ -162,13 +162,11 @@ def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
 
 
 def _more_epochs(runs_by_recipe: RunsByRecipe) -> Answer:
-    pairs = [
-        (runs_by_recipe.get((model, "as_reported")), runs_by_recipe.get((model, "improved")))
-        for model in ("deep_cnn", "mobilenetv2", "shallow_cnn")
-    ]
-    before, after = next((pair for pair in pairs if None not in pair), (None, None))
-    if before is None:
+    models = ("deep_cnn", "mobilenetv2", "shallow_cnn")
+    pair = _first_pair(runs_by_recipe, [((model, "as_reported"), (model, "improved")) for model in models])
+    if pair is None:
         return _missing("one model both as reported and improved")
+    before, after = pair
     old, new = before.history["validation_accuracy"], after.history["validation_accuracy"]
     n = min(len(old), len(new))
     by_recipe = new[:n].max() - old[:n].max()
@@ -222,6 +220,16 @@ def _labels(n_wrong_labels: int) -> Answer:
         f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. That is a lower "
         "bound; notebook 04 names further candidates, which only a person could confirm (Northcutt et al. [14])."
     )
+
+
+def _first_pair(
+    runs_by_recipe: RunsByRecipe, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]
+) -> tuple[Run, Run] | None:
+    """The runs of the first two recipes that both have one."""
+    for first, second in pairs:
+        if first in runs_by_recipe and second in runs_by_recipe:
+            return runs_by_recipe[first], runs_by_recipe[second]
+    return None
 
 
 def _name(run: Run) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from helpers.config import profiles
+from helpers.config import choices
 from helpers.core import paths
 from helpers.core.errors import InputError
 
@@ -72,7 +72,7 @@ def choose(numbers: str) -> list[Notebook]:
     Raises:
         InputError: a number has no notebook.
     """
-    chosen = [f"{number:0>2}" for number in profiles.listed(numbers)]
+    chosen = [f"{number:0>2}" for number in choices.split_names(numbers)]
     series = find_notebooks()
     known = sorted({notebook.number for notebook in series})
     for number in chosen:

@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.config import profiles
+from helpers.config import choices, profiles
 from helpers.core import paths, provenance
 from helpers.core.errors import InputError
 
@@ -51,7 +51,7 @@ def check_options(
     """
     profile = profile or ("quick" if data else "demo")
     profiles.find_profile(profile)
-    profiles.check_names(profiles.listed(models), profiles.listed(recipes))
+    choices.check_names(choices.split_names(models), choices.split_names(recipes))
     first_seed = whole_number("SEED", seed or "0", least=0)
     if threads := os.environ.get("TINYIMAGE_THREADS"):
         whole_number("THREADS", threads, least=1)

@@ -94,6 +94,7 @@ class _Stage:
 
     def _read(self, notebook: Notebook, process: subprocess.Popen, task: str) -> None:
         """Hand a process its task and pass on its events, then None."""
+        assert process.stdin and process.stdout  # pipes, as asked for
         try:
             process.stdin.write(task)
             process.stdin.close()

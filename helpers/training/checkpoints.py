@@ -30,7 +30,7 @@ def save(folder: Path, epoch: int, state: dict[str, np.ndarray]) -> None:
     """
     partial = folder / "checkpoint.partial"
     with partial.open("wb") as file:
-        np.savez(file, **state)
+        np.savez(file, allow_pickle=False, **state)
     target = folder / f"checkpoint_{epoch:04d}_{provenance.file_hash(partial)}.npz"
     storage.settle(partial, target)
     for file in folder.glob(_PATTERN):

@@ -78,7 +78,7 @@ def compiled(model: keras.Model, phase: Phase, steps: int, label_smoothing: floa
     return model
 
 
-def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray | Rows, flip: bool = False) -> np.ndarray:
     """Log-probabilities of a network that gives logits.
 
     Args:
@@ -92,11 +92,11 @@ def predict(model: keras.Model, images: np.ndarray, flip: bool = False) -> np.nd
     return _predictor(model, flip, len(images))(images)
 
 
-def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray], np.ndarray]:
+def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray | Rows], np.ndarray]:
     """`predict` for one network and an amount of work, prepared once however often it is called."""
     forward = inference.forward_pass(model, n_images * (1 + flip))
 
-    def log_probabilities(images: np.ndarray) -> np.ndarray:
+    def log_probabilities(images: np.ndarray | Rows) -> np.ndarray:
         scores = special.log_softmax(forward(images), axis=1)
         if flip:
             mirrored = special.log_softmax(forward(np.asarray(images)[:, :, ::-1]), axis=1)
@@ -138,6 +138,10 @@ class _Training:
         self.model = architecture.build(self.recipe, self.plan.dataset.num_classes)
         if self.plan.weights and self.plan.weights.file:
             architecture.load_base_weights(self.model, self.recipe.width, self.plan.weights.file)
+        elif any(phase.trainable or phase.frozen_below for phase in self.recipe.phases):
+            self.progress(
+                f"{self.name}: WEIGHTS=none leaves the base at random numbers, and layers that a phase freezes stay so"
+            )
         state = self._restore()
         behind = 0
         for number, phase in enumerate(self.recipe.phases, start=1):
@@ -186,12 +190,12 @@ class _Training:
     def _inputs(self, phase: Phase) -> tuple[Any, tf.data.Dataset]:
         """Inputs of the training images, and batches of validation, for the part of the network that learns."""
         dataset, split = self.plan.dataset, self.plan.split
-        inputs, labels = dataset.part(split, "validation")
+        images, labels = dataset.part(split, "validation")
         if phase.frozen_below:
-            training = [self._activations(phase.frozen_below, "train", mirrored) for mirrored in (False, True)]
-            inputs = self._activations(phase.frozen_below, "validation", False)
+            training: Any = [self._activations(phase.frozen_below, "train", mirrored) for mirrored in (False, True)]
+            inputs: np.ndarray | Rows = self._activations(phase.frozen_below, "validation", False)
         else:
-            training, _ = dataset.part(split, "train")
+            training, inputs = dataset.part(split, "train")[0], images
         return training, batches.evaluation_batches(inputs, labels, dataset.num_classes, _EVALUATION_BATCH)
 
     def _activations(self, cut: str, part: str, mirrored: bool) -> np.ndarray:
@@ -200,7 +204,7 @@ class _Training:
         is_lowest = cut == lowest
         if is_lowest:
             network = architecture.trunk(self.model, cut)
-            inputs, _ = self.plan.dataset.part(self.plan.split, part)
+            inputs: np.ndarray | Rows = self.plan.dataset.part(self.plan.split, part)[0]
         else:
             network = architecture.between(self.model, lowest, cut)
             inputs = self._activations(lowest, part, mirrored)
@@ -267,7 +271,7 @@ class _Training:
         checkpoints.clear(self.folder)
 
     def epoch_done(self, number: int, logs: dict[str, float], seconds: float) -> None:
-        row = {"epoch": len(self.history) + 1, "phase": number}
+        row: dict[str, float] = {"epoch": len(self.history) + 1, "phase": number}
         for side in ("", "validation_"):
             keras_side = side.replace("validation_", "val_")
             row[f"{side}objective"] = float(logs[f"{keras_side}loss"])
@@ -288,9 +292,9 @@ class _EpochEnd(keras.callbacks.Callback):
         super().__init__()
         self.training, self.number, self.learner = training, number, learner
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.begin = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.training.epoch_done(self.number, logs, time.perf_counter() - self.begin)
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.training.epoch_done(self.number, logs or {}, time.perf_counter() - self.begin)
         self.training.checkpoint(self.learner)

@@ -1,6 +1,7 @@
 """Metrics of one network: accuracy with its interval, top-k accuracy, cross-entropy. Arrays in, numbers out."""
 
 from collections.abc import Callable
+from typing import TypedDict
 
 import numpy as np
 from scipy import stats
@@ -80,15 +81,23 @@ def accuracy_interval(value: float, n: int, confidence: float = 0.95) -> tuple[f
     return float(interval.low), float(interval.high)
 
 
-def summarise(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+class Result(TypedDict):
+    """The numbers of a row of the results table: accuracies are fractions, the interval is 95 %, the loss is in nats."""
+
+    n: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    top5_accuracy: float
+    loss: float
+
+
+def summarise(log_probabilities: np.ndarray, labels: np.ndarray) -> Result:
     """The numbers of a row of the results table.
 
     Args:
         log_probabilities: float (n, n_classes).
         labels: integer (n,).
-
-    Returns:
-        `n`, `accuracy`, `accuracy_low`, `accuracy_high`, `top5_accuracy`, `loss`.
     """
     value = accuracy(log_probabilities, labels)
     low, high = accuracy_interval(value, len(labels))

@@ -8,6 +8,7 @@ from helpers.config.families import find_family_name
 from helpers.config.recipes import AUGMENTATIONS, Recipe
 from helpers.config.results_versions import versions_of
 from helpers.core import keys, paths, provenance
+from helpers.core.errors import InputError
 from helpers.data.dataset import Dataset, Split
 from helpers.models.weights import BaseWeights
 
@@ -34,7 +35,7 @@ class Plan:
     def config(self) -> dict[str, Any]:
         """The plan as plain values, with its key; the profile's name is no part of the key, see `keys.run_key`."""
         augmentation = AUGMENTATIONS[self.recipe.augmentation]
-        inputs = {
+        inputs: dict[str, Any] = {
             "seed": self.seed,
             "data_fingerprint": self.dataset.fingerprint,
             "split_fingerprint": self.split.fingerprint,
@@ -70,7 +71,16 @@ class Plan:
 def make_plan(
     recipe: Recipe, seed: int, profile: str, dataset: Dataset, split: Split, weights: BaseWeights | None
 ) -> Plan:
-    """A plan whose recipe fits the weights: their width for MobileNetV2, no weights for networks from scratch."""
+    """A plan whose recipe fits the weights: their width for MobileNetV2, no weights for networks from scratch.
+
+    Raises:
+        InputError: the recipe needs weights, and there are none.
+    """
     if not recipe.is_pretrained:
         return Plan(recipe, seed, profile, dataset, split, None)
+    if weights is None:
+        raise InputError(
+            f"{recipe.model} {recipe.name} starts from pretrained weights, and none were opened; name a file with WEIGHTS, or "
+            "`imagenet` or `none`."
+        )
     return Plan(replace(recipe, width=weights.width), seed, profile, dataset, split, weights)

@@ -37,6 +37,7 @@ from helpers.core.errors import DivergenceError, InputError, first_line
 from helpers.models import runtime
 from helpers.training import checksums
 from helpers.training.checksums import FAILURE_FILE, LAST_FILE
+from helpers.training.metrics import Result
 from helpers.training.plans import Plan
 
 
@@ -176,7 +177,7 @@ class Run:
         """When it ended: UTC in the ISO format."""
         return self.record["finished"]
 
-    def result(self, split: str = "test") -> dict[str, float]:
+    def result(self, split: str = "test") -> Result:
         """`n`, `accuracy` with its interval, `top5_accuracy` and `loss` on a split."""
         return self.record["results"][split]
 
@@ -260,7 +261,7 @@ def finish(
     folder: Path,
     model: keras.Model,
     history: pd.DataFrame,
-    results: dict[str, dict[str, float]],
+    results: dict[str, Result],
     predictions: dict[str, np.ndarray],
     starts: list[dict[str, Any]],
 ) -> None:
@@ -271,13 +272,13 @@ def finish(
         folder: of the run.
         model: the trained network.
         history: one row an epoch, with `seconds`.
-        results: by split, as `evaluation.summarise` gives them.
+        results: by split, as `metrics.summarise` gives them.
         predictions: arrays as `Run.predictions` describes them.
         starts: the first start and each resume, as `runtime.start_record` gives them.
     """
     storage.clear_partial(folder)
     with storage.replacing(folder / "predictions.npz") as partial:
-        np.savez(partial, **predictions)
+        np.savez(partial, allow_pickle=False, **predictions)
     with storage.replacing(folder / "model.keras") as partial:
         model.save(partial, include_optimizer=False)
     dataset, weights = plan.dataset, plan.weights
@@ -354,7 +355,7 @@ def write_record(run: Run, folder: Path) -> Run:
         for name in ("config.json", "history.csv", LAST_FILE):
             shutil.copy2(run.folder / name, partial / name)
         with storage.replacing(partial / "predictions.npz") as file:
-            np.savez_compressed(file, **half)
+            np.savez_compressed(file, allow_pickle=False, **half)
         checksums.write_all(partial)
     return Run(target)
 

@@ -1,6 +1,8 @@
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from helpers.core import paths, provenance
 
 
@@ -33,6 +35,31 @@ def test_code_version_outside_a_checkout_is_unknown(tmp_path, monkeypatch):
 
 def test_hardware_counts_cores():
     assert provenance.hardware().split(", ")[-1].removesuffix(" cores").isdigit()
+
+
+@pytest.mark.parametrize(
+    ("limits", "cores"),
+    [
+        ({"cpu.max": "200000 100000"}, 2),
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, 0),
+        ({"slice/cpu.max": "300000 100000", "slice/job/cpu.max": "max 100000"}, 3),
+        ({"other/cpu.max": "100000 100000"}, 0),
+        ({}, 0),
+    ],
+)
+def test_the_quota_of_a_container_is_the_least_of_its_groups(limits, cores, tmp_path):
+    for name, text in limits.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(f"{text}\n")
+    (tmp_path / "own").write_text("1:cpu:/older\n0::/slice/job\n")
+    assert provenance.core_quota(tmp_path / "groups", tmp_path / "own") == cores
+
+
+def test_cores_follow_the_quota(monkeypatch):
+    monkeypatch.setattr(provenance, "core_quota", lambda: 1)
+    assert provenance.cores() == 1 and provenance.hardware().endswith(" 1 cores")
 
 
 def test_utc_now_is_in_utc_to_the_second():

@@ -4,7 +4,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from helpers.core import paths
+from helpers.core import paths, provenance
 from helpers.models import runtime
 
 # The gradients of a batch divided between two processors are those of the whole batch, but for rounding: the shallow
@@ -50,6 +50,18 @@ def test_two_devices_share_a_batch_and_train_as_one():
 def test_one_processor_is_used_as_it_is():
     assert runtime.strategy() is tf.distribute.get_strategy()
     assert runtime.dtype_policy() == "float32"
+
+
+@pytest.mark.parametrize(
+    ("option", "quota", "threads"), [("", 1, [1]), ("3", 1, [3]), ("", 0, [])], ids=["quota", "option", "neither"]
+)
+def test_threads_follow_the_option_else_the_quota_of_the_container(option, quota, threads, monkeypatch):
+    limited = []
+    monkeypatch.setattr(runtime, "limit_threads", limited.append)
+    monkeypatch.setattr(provenance, "core_quota", lambda: quota)
+    monkeypatch.setenv("TINYIMAGE_THREADS", option)
+    runtime.apply_limits()
+    assert limited == threads
 
 
 @pytest.mark.parametrize(

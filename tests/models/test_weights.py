@@ -1,7 +1,10 @@
+import errno
 import functools
 import http.server
 import pickle
 import socket
+import subprocess
+import sys
 import threading
 
 import h5py
@@ -120,6 +123,41 @@ def test_a_user_s_file_is_named_by_its_file_name(served):
     found = find_weights(str(served / FILE), is_demo=False)
     assert found.origin == f"file {FILE}" and found.width == 1.0
     assert found.sha256 == provenance.file_hash(served / FILE)
+
+
+@pytest.mark.parametrize("name", ["renamed.weights.h5", "renamed.h5", "renamed"])
+@pytest.mark.parametrize("source", ["older format", "Keras 3"])
+def test_the_format_is_read_from_the_content(source, name, served, tmp_path):
+    if source == "Keras 3":
+        mobilenet(1.0).save_weights(tmp_path / "base.weights.h5")
+        (tmp_path / "base.weights.h5").rename(tmp_path / name)
+    else:
+        (tmp_path / name).write_bytes((served / FILE).read_bytes())
+    assert find_weights(str(tmp_path / name), is_demo=False).file == tmp_path / name
+    base = keras.applications.MobileNetV2((64, 64, 3), include_top=False, weights=None)
+    weights.load_weights(base, tmp_path / name)
+    assert np.array_equal(base.get_weights()[0], mobilenet(1.0).get_weights()[0])
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(served, tmp_path):
+    file = tmp_path / FILE
+    file.write_bytes((served / FILE).read_bytes())
+    code = f"import h5py; file = h5py.File({str(file)!r}, 'r+'); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        with pytest.raises(InputError, match=rf"Another program has .*{FILE} open for writing"):
+            find_weights(str(file), is_demo=False)
+        writer.kill()
+    assert find_weights(str(file), is_demo=False).width == 1.0
+
+
+def test_a_file_that_may_not_be_read_is_no_matter_of_space(served, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(provenance, "file_hash", refuse)
+    with pytest.raises(InputError, match="may not read; make it readable"):
+        find_weights(str(served / FILE), is_demo=False)
 
 
 @pytest.mark.parametrize("name", ["", "imagenet"])
