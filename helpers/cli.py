@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from helpers.config import choices
-from helpers.core import paths, storage
+from helpers.core import paths, provenance, storage
 from helpers.core.errors import InputError, explain
 from helpers.core.progress import duration
 from helpers.runner import notebooks
@@ -57,6 +57,7 @@ def report(
 
     executed = notebooks.executed_folder(options.profile)
     print(series.describe_series(chosen, executed, options.profile, n_jobs), flush=True)
+    _describe_gpus()
     if data or weights:
         needs_weights = any(notebook.needs_weights for notebook in chosen)
         _open_input(options.data, options.weights, options.folder, needs_weights, skip_unreadable)
@@ -96,6 +97,7 @@ def sweep_command(
     from helpers.experiment import open_experiment
     from helpers.models import runtime
 
+    _describe_gpus()
     needs_weights = not models or "mobilenetv2" in choices.split_names(models)
     lab = open_experiment(options.profile, data, weights if needs_weights else None, output, options.seed)
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
@@ -157,6 +159,14 @@ def data_command() -> None:
     print(f"Ready: make report DATA={paths.shown(download_official(paths.DATA))}")
 
 
+def _describe_gpus() -> None:
+    """Say whether the GPU of this machine is used, if it has one; only then is TensorFlow loaded for it."""
+    if provenance.has_gpu():
+        from helpers.models import runtime
+
+        print(runtime.describe_gpus(), flush=True)
+
+
 def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip_unreadable: bool) -> None:
     """Decode the data into the cache and find the weights before a notebook starts, so that errors are reported at once."""
     from helpers.data.dataset import open_source
@@ -200,6 +210,7 @@ def _build_html(profile: str, figures: Path | None = None) -> None:
 def main(command: Callable[..., Any] = app) -> None:
     """Run the command line; an error is one sentence on stderr and the status 2, or 130 after Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that `finally` ends what was started
+    paths.find_settings_folders()
     try:
         status = command(standalone_mode=False) if command is app else command()
     except (InputError, OSError) as error:

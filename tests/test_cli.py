@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -6,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from helpers import cli
-from helpers.core import paths
+from helpers.core import paths, provenance
+from helpers.models import runtime
 
 
 @dataclass
@@ -75,16 +77,63 @@ def test_real_data_without_imagenet_weights_says_what_to_do(kaggle_folder, tmp_p
     assert "Traceback" not in done.stderr
 
 
-def test_only_a_lack_of_room_or_of_rights_is_called_one(capsys):
-    for error, hint in ((OSError(errno.ENOSPC, "No space left on device", "/x"), True), (TimeoutError(), False)):
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x"),
+            "/x; make room or name other folders with RUNS=, CACHE=",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/x"),
+            "/x; make it accessible or name folders that you may write",
+        ),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x; make it accessible or name folders"),
+        (TimeoutError(), "TimeoutError; the next call"),
+    ],
+    ids=["full", "read-only", "forbidden", "slow"],
+)
+def test_a_resource_error_is_one_sentence_that_says_what_to_do(error, hint, capsys):
+    def command():
+        raise error
 
-        def command(error=error):
-            raise error
+    with pytest.raises(SystemExit):
+        cli.main(command)
+    message = capsys.readouterr().err
+    assert hint in message and message.endswith("the next call resumes from there.\n") and message.count("\n") == 1
 
-        with pytest.raises(SystemExit):
-            cli.main(command)
-        said = capsys.readouterr().err
-        assert ("make room" in said) == hint and "the next call resumes from there" in said
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_one_line_says_whether_a_gpu_is_used(is_seen, monkeypatch, capsys):
+    monkeypatch.setattr(provenance, "has_gpu", lambda: True)
+    monkeypatch.setattr(runtime, "n_gpus", lambda: int(is_seen))
+    cli._describe_gpus()
+    line = capsys.readouterr().out
+    assert (
+        line.startswith("Training on 1 GPU\n")
+        if is_seen
+        else "is not used" in line and "tensorflow[and-cuda]==2." in line
+    )
+
+
+def test_a_user_without_a_home_gets_no_warnings_of_libraries(tmp_path):
+    code = (
+        "from helpers import cli\n"
+        "def command():\n"
+        "    import matplotlib.pyplot, IPython.paths\n"
+        "    print(IPython.paths.get_ipython_dir(), matplotlib.get_configdir(), sep='\\n')\n"
+        "cli.main(command)"
+    )
+    forbidden = tmp_path / "file"  # also root cannot make a folder in a file
+    forbidden.write_text("")
+    known = ("IPYTHONDIR", "MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in known}
+    environment |= {"HOME": str(forbidden / "home"), "TINYIMAGE_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.ROOT, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == [str(tmp_path / "cache" / name) for name in ("ipython", "matplotlib")]
 
 
 def test_html_without_a_run_says_what_to_do(call, tmp_path):

@@ -2,7 +2,8 @@
 
 import errno
 
-_NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class InputError(ValueError):
@@ -27,5 +28,9 @@ def explain(error: InputError | OSError) -> str:
         return str(error)
     place = f" at {error.filename}" if error.filename else ""
     reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    hint = "make room or name other folders, and " if error.errno in _NO_PLACE else ""
+    hint = ""
+    if error.errno in _NO_ROOM:
+        hint = "make room or name other folders with RUNS=, CACHE= and OUTPUT=, and "
+    elif error.errno in _NO_PERMISSION:
+        hint = "make it accessible or name folders that you may write to with RUNS=, CACHE= and OUTPUT=, and "
     return f"{reason}{place}; {hint}the next call resumes from there."

@@ -26,6 +26,14 @@ def cache() -> Path:
     return Path(os.environ.get("TINYIMAGE_CACHE") or DATA / "cache")
 
 
+def find_settings_folders() -> None:
+    """Where the user has no home to write to, let IPython and Matplotlib keep their settings in the cache, without warnings."""
+    home = Path("~").expanduser()
+    if not os.access(home, os.W_OK):
+        os.environ.setdefault("IPYTHONDIR", str(cache() / "ipython"))
+        os.environ.setdefault("MPLCONFIGDIR", str(cache() / "matplotlib"))
+
+
 def checkpoints() -> str:
     """Absolute folder or fsspec URL where copies of checkpoints are kept for other machines; "" for nowhere."""
     name = os.environ.get("TINYIMAGE_CHECKPOINTS", "")

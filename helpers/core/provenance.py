@@ -90,6 +90,11 @@ def core_quota(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/se
     return min((math.ceil(int(quota) / int(period)) for quota, period in quotas if quota != "max"), default=0)
 
 
+def has_gpu() -> bool:
+    """Whether NVIDIA's driver shows a GPU on this machine; TensorFlow may be unable to use it."""
+    return any(Path("/proc/driver/nvidia/gpus").glob("*"))
+
+
 def cpu_model() -> str:
     """Name of the processor as the system gives it, for example "AMD EPYC"."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()

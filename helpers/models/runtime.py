@@ -53,6 +53,16 @@ def n_gpus() -> int:
     return len(tf.config.list_physical_devices("GPU"))
 
 
+def describe_gpus() -> str:
+    """One line for a machine that has a GPU: whether it is used, and if not, what is missing."""
+    if n := n_gpus():
+        return f"Training on {n} GPU{'s' if n > 1 else ''}"
+    return (
+        "This machine has a GPU, and it is not used, since requirements.lock has TensorFlow without NVIDIA's libraries; "
+        f"`.venv/bin/python -m pip install 'tensorflow[and-cuda]=={tf.__version__}'` adds them"
+    )
+
+
 @functools.cache
 def strategy() -> tf.distribute.Strategy:
     """One copy of the network on each GPU where there are several; otherwise TensorFlow's only device.
