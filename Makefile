@@ -92,7 +92,7 @@ check: lint ## check style, imports and the unit tests
 test: lint ## check style and imports, and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
-html: setup ## build the HTML report from the last run
+html: setup ## build the HTML report from the last run; PROFILE=full: from committed results
 	@$(BIN)/python -m helpers.cli html $(call option,profile,PROFILE)
 
 lab: setup ## open the notebooks in JupyterLab

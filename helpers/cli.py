@@ -69,6 +69,9 @@ def report(
         series.run_series(chosen, executed, options.parameters, n_jobs)
         _update_readme(options.profile, options.folder)
         if html:
+            from helpers.report import published
+
+            published.publish(executed, [notebook.name for notebook in chosen], options.folder)
             _build_html(options.profile, options.folder)
     print(f"Figures and results: {paths.shown(options.folder)} ({duration(time.perf_counter() - started)})")
 
@@ -137,10 +140,11 @@ def status(
 
 @app.command(name="html")
 def html_command(
-    profile: Annotated[str, typer.Option(help="whose executed notebooks; the newest if not given")] = "",
+    profile: Annotated[str, typer.Option(help="whose published notebooks; the newest if not given")] = "",
 ) -> None:
-    """Build the HTML report from executed notebooks."""
-    _build_html(profile or notebooks.newest_profile())
+    """Build the HTML report from the notebooks published beside the figures; trains nothing and needs no data."""
+    profile = profile or notebooks.newest_profile()
+    _build_html(profile, paths.FIGURES / profile)
 
 
 @app.command()
@@ -196,14 +200,14 @@ def _alone(folder: Path, what: str) -> Iterator[None]:
         yield
 
 
-def _build_html(profile: str, figures: Path | None = None) -> None:
-    """Build the HTML report from the executed notebooks of a profile; see `site.build`."""
+def _build_html(profile: str, figures: Path) -> None:
+    """Build the HTML report of a profile from the notebooks published beside its figures; see `site.build`."""
     from helpers.report import site
 
     paths.BUILD.mkdir(parents=True, exist_ok=True)
-    names = tuple(notebook.name for notebook in notebooks.find_notebooks())
+    unfinished = [copy.stem for copy in notebooks.incomplete_copies(notebooks.executed_folder(profile))]
     with storage.locked(paths.BUILD / ".lock", "Another process builds the HTML report"):
-        page = site.build(notebooks.executed_folder(profile), names, profile, figures)
+        page = site.build(profile, figures, unfinished)
     print(f"HTML report: {paths.shown(page)}", flush=True)
 
 

@@ -187,9 +187,10 @@ class Experiment:
             case Explorer():
                 self.explore(result, name)
             case _:
-                if name and (self.dataset.is_demo or not result.has_photographs):
+                is_saved = bool(name) and (self.dataset.is_demo or not result.has_photographs)
+                if is_saved:
                     result.save(self.output, name)
-                display(result)
+                display(result, metadata={"figure": name if is_saved else ""})  # for the published copy
 
     def present(
         self,

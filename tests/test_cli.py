@@ -136,8 +136,9 @@ def test_a_user_without_a_home_gets_no_warnings_of_libraries(tmp_path):
     assert done.stdout.split() == [str(tmp_path / "cache" / name) for name in ("ipython", "matplotlib")]
 
 
-def test_html_without_a_run_says_what_to_do(call, tmp_path):
-    done = call("html", TINYIMAGE_RUNS=str(tmp_path))
+def test_html_without_a_run_says_what_to_do(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
+    done = call("html")
     assert done.returncode == 2
     assert "make report" in done.stderr
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from helpers.core import paths
-from helpers.report import results, site
+from helpers.report import published, results, site
 from helpers.runner.execute import run_notebook
 from helpers.runner.notebooks import executed_folder, find_notebooks
 
@@ -111,7 +111,8 @@ def finished(tmp_path_factory):
         parameters = {"profile": "smoke", "data": "", "weights": "", "output": str(output), "seed": 3}
         for notebook in NOTEBOOKS:
             run_notebook(notebook, executed_folder("smoke"), parameters)
-        page = site.build(executed_folder("smoke"), tuple(file.stem for file in NOTEBOOKS), "smoke", output)
+        published.publish(executed_folder("smoke"), [file.stem for file in NOTEBOOKS], output)
+        page = site.build("smoke", output)
         yield {"output": output, "executed": executed_folder("smoke"), "page": page}
 
 
@@ -235,6 +236,15 @@ def test_pages_hold_in_a_browser(finished, chromium, width):
     view.close()
     assert errors == []
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_every_figure_of_a_page_is_a_file_beside_it(finished):
+    folder = finished["page"].parent
+    for notebook in NOTEBOOKS:
+        kept = (finished["output"] / "notebooks" / notebook.name).read_text()
+        assert "data:image" not in kept and "not published" not in kept  # all of the demo's may be shown
+        pictures = re.findall(r'src="(figures/[^"]+)"', (folder / f"{notebook.stem}.html").read_text())
+        assert pictures and all((folder / name).exists() for name in pictures)
 
 
 def test_front_page_shows_the_main_figures_and_every_notebook(finished):

@@ -32,15 +32,28 @@ def rendered(page: str, text: str, facts: dict[str, Any]) -> str:
         facts: of `committed_facts`.
 
     Raises:
-        ValueError: a marker lacks its end, or names no block of the template.
+        ValueError: a marker lacks its end, or names no block.
     """
-    template = _environment().get_template("generated.md")
-    context = template.new_context(facts | {"root": "../" * page.count("/")})
     for name in markers.names(text):
-        if name not in template.blocks:
-            raise ValueError(f"{page}: the template has no block {name!r}")
-        text = markers.filled(text, name, "".join(template.blocks[name](context)))
+        text = markers.filled(text, name, block(name, facts, "../" * page.count("/")))
     return text
+
+
+def block(name: str, facts: dict[str, Any], root: str = "") -> str:
+    """One generated part, as Markdown.
+
+    Args:
+        name: of its block in the template.
+        facts: of `committed_facts`.
+        root: relative path of the project, for links.
+
+    Raises:
+        ValueError: the template has no such block.
+    """
+    source = template("generated.md")
+    if name not in source.blocks:
+        raise ValueError(f"the template has no block {name!r}")
+    return "".join(source.blocks[name](source.new_context(facts | {"root": root}))).strip()
 
 
 def update() -> None:
@@ -212,7 +225,8 @@ def _if_measured(value: float, text: str) -> str:
     return "" if math.isnan(value) else text
 
 
-def _environment() -> jinja2.Environment:
+def template(name: str) -> jinja2.Template:
+    """A template of this room, in which a name that has no value is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -221,7 +235,7 @@ def _environment() -> jinja2.Environment:
         autoescape=False,  # Markdown from committed files
     )
     environment.filters |= {"pct": partial(_percent, decimals=1), "whole": partial(_percent, decimals=0)}
-    return environment
+    return environment.get_template(name)
 
 
 def _percent(fraction: float | None, decimals: int) -> str:

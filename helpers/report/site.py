@@ -4,19 +4,31 @@ import io
 import json
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from sphinx.application import Sphinx
 
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
-from helpers.report import results
+from helpers.report import articles, generated, results
+from helpers.report.published import FOLDER
 
+_STATIC = Path(__file__).parent / "static"
+_DESCRIPTION = "Five notebooks that reproduce, explain and improve a report on classifying TinyImage with three convolutional networks."
+_FORWARD = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>TinyImage report series</title>
+<meta http-equiv="refresh" content="0; url={profile}/index.html">
+<a href="{profile}/index.html">TinyImage report series</a></html>
+"""
 _SETTINGS = {
     "project": "TinyImage report series",
     "html_title": "TinyImage report series",
     "author": "TinyImage report series contributors",
+    "copyright": "TinyImage report series contributors, MIT licence",
+    "language": "en",
     "extensions": ["myst_nb"],
     "nb_execution_mode": "off",
     "nb_merge_streams": True,
@@ -26,108 +38,110 @@ _SETTINGS = {
     "myst_links_external_new_tab": False,
     "myst_disable_syntax": ["html_block", "html_inline"],  # words of the data in Markdown are words, whatever they hold
     "html_theme": "furo",
-    "html_static_path": [str(Path(__file__).parent / "static")],
+    "html_static_path": [str(_STATIC)],
+    "html_extra_path": ["extra"],
+    "html_favicon": str(_STATIC / "favicon.svg"),
+    "html_last_updated_fmt": "%Y-%m-%d",
+    "html_show_search_summary": False,  # pages opened from disk cannot fetch each other
+    "myst_html_meta": {"description": _DESCRIPTION, "author": "TinyImage report series contributors"},
+    "myst_heading_anchors": 3,
+    "exclude_patterns": ["extra"],
     "html_css_files": ["site.css"],
     "html_copy_source": False,
     "html_show_sphinx": False,
-    "html_show_copyright": False,
-    "html_theme_options": {
-        "light_css_variables": {"font-stack": "system-ui, sans-serif"},
-    },
 }
 
-_STORY = """# Classifying TinyImage with three convolutional networks
-
-A student report of 2022 classified TinyImage (100 classes, 64 x 64 pixels, a subset of ImageNet) with a shallow CNN (0.9 %
-right by its table 1), a deep CNN (28.0 %) and transfer from MobileNetV2 (45.6 %). These pages do again what the report
-says, explain with evidence why its numbers came out as they did, and train each family by an improved recipe as well.
-"""
+_DEMO_NOTE = "These pages are about procedural demo images; their numbers say nothing about photographs."
 
 
-def build(executed: Path, names: tuple[str, ...], profile: str, figures: Path | None = None) -> Path:
+def build(profile: str, figures: Path, unfinished: Sequence[str] = ()) -> Path:
     """Build the HTML report.
 
     Args:
-        executed: folder of executed notebooks.
-        names: of the notebooks, in order; those that are not there are left out.
-        profile: what they were run with.
-        figures: folder of its figures and results; None for `figures/<profile>`.
+        profile: what the notebooks were run with.
+        figures: folder of the figures, the results and, in `notebooks/`, the published notebooks.
+        unfinished: names of the notebooks whose last run has not finished.
 
     Returns:
         Its front page.
 
     Raises:
-        InputError: none of the notebooks is there, or Sphinx fails.
+        InputError: there is no published notebook, or Sphinx fails.
     """
-    present = [name for name in names if (executed / f"{name}.ipynb").exists()]
-    if not present:
+    published_notebooks = sorted((figures / FOLDER).glob("*.ipynb"))
+    if not published_notebooks:
         raise InputError(f"No notebook has been run with the profile {profile!r}; call `make report` first.")
-    source, target = paths.BUILD / "source", paths.BUILD / "html"
+    names = [file.stem for file in published_notebooks]
+    source, target = paths.BUILD / "source", paths.BUILD / "html" / profile
     shutil.rmtree(source, ignore_errors=True)
-    source.mkdir(parents=True)
-    for name in present:
-        has_newer = (executed / paths.INCOMPLETE / f"{name}.ipynb").exists()
-        nbformat.write(_as_page(executed / f"{name}.ipynb", profile, has_newer), source / f"{name}.ipynb")
-    (source / "index.md").write_text(
-        _front_page(source, executed, profile, figures or paths.FIGURES / profile, present)
-    )
+    (source / "extra" / "figures").mkdir(parents=True)
+    for picture in figures.glob("*.png"):
+        shutil.copy2(picture, source / "extra" / "figures")
+    for file in published_notebooks:
+        nbformat.write(articles.as_page(file, file.stem in unfinished, names), source / file.name)
+    (source / "index.md").write_text(_front_page(source, profile, figures, published_notebooks, unfinished))
     warnings = io.StringIO()
+    target.parent.mkdir(parents=True, exist_ok=True)
     with storage.replacing_folder(target) as made:
-        doctrees = paths.BUILD / "doctrees"
-        builder = Sphinx(source, None, made, doctrees, "html", confoverrides=_SETTINGS, status=None, warning=warnings)
+        settings = _SETTINGS | {"html_theme_options": _theme_options(profile, target.parent)}
+        builder = Sphinx(
+            source, None, made, paths.BUILD / "doctrees", "html", confoverrides=settings, status=None, warning=warnings
+        )
         builder.build(force_all=True)
         if builder.statuscode:
             raise InputError(f"Sphinx could not build the HTML report: {warnings.getvalue().strip()}")
     if warnings.getvalue().strip():
         print(warnings.getvalue().strip(), file=sys.stderr)
+    (target.parent / "index.html").write_text(_FORWARD.format(profile=profile))
     return target / "index.html"
 
 
-def _as_page(file: Path, profile: str, has_newer: bool) -> nbformat.NotebookNode:
-    """An executed notebook that says below its title what it was made from, and whose code opens with a click."""
-    try:
-        notebook = nbformat.read(file, 4)
-    except Exception as error:  # nbformat raises many kinds
-        raise InputError(f"{file} is damaged; call `make report NOTEBOOKS={file.name[:2]}` again.") from error
-    data = notebook.metadata.get("papermill", {}).get("parameters", {}).get("data", "")
-    made_from = "`" + Path(data).name.replace("`", "'") + "`" if data else "the demo data"
-    title, _, rest = notebook.cells[0].source.partition("\n")
-    note = " **A later run of this notebook has not finished; this page shows the one before.**" if has_newer else ""
-    notebook.cells[0].source = f"{title}\n\n*Made from {made_from} with the profile `{profile}`.*{note}\n{rest}"
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.metadata.setdefault("tags", []).append("hide-input")
-    return notebook
+def _theme_options(profile: str, sites: Path) -> dict[str, Any]:
+    """Settings of the theme; pages about the demo say so in a banner, with a link to the others where they are built."""
+    options: dict[str, Any] = {"light_css_variables": {"font-stack": "system-ui, sans-serif"}}
+    if profile in ("demo", "smoke"):
+        real = "<a href='../full/index.html'>The report on the real data</a>"
+        build_it = "<code>make html PROFILE=full</code> builds the report on the real data"
+        options["announcement"] = f"{_DEMO_NOTE} {real if (sites / 'full').exists() else build_it}."
+    return options
 
 
-def _front_page(source: Path, executed: Path, profile: str, figures: Path, notebooks: list[str]) -> str:
-    """Markdown of the front page: the story, the real results where there are some, this run's, the notebooks."""
-    parts = [_STORY]
-    if profile != "full" and (paths.FIGURES / "full" / "results.md").exists():
-        parts += ["## Results on TinyImage", *_results(source, paths.FIGURES / "full", "full")]
-    heading = "## Results on TinyImage" if profile == "full" else f"## Results of this run (profile {profile})"
-    parts += [heading, *_results(source, figures, profile)]
-    parts += [
-        f"## Notebooks\n\nThe pages below were made with the profile `{profile}`; each names its data.",
-        *_left_out(executed, notebooks),
-        "```{toctree}\n:maxdepth: 1\n\n" + "\n".join(notebooks) + "\n```",
+def _front_page(source: Path, profile: str, figures: Path, notebooks: Sequence[Path], unfinished: Sequence[str]) -> str:
+    """Markdown of the front page: the committed results on the real data, the notebooks, the results of this run."""
+    facts, blocks = generated.committed_facts(), generated.template("generated.md").blocks
+    committed = paths.FIGURES / "full"
+    shutil.copy2(committed / "accuracies.png", source / "hero.png")
+    names = [file.stem for file in notebooks]
+    cards = [
+        {
+            "name": file.stem,
+            "title": articles.title(file),
+            "question": articles.question(file),
+            "finding": generated.block(block, facts) if (block := f"finding_{file.stem[:2]}") in blocks else "",
+        }
+        for file in notebooks
     ]
-    return "\n\n".join(parts) + "\n"
+    is_committed = figures.resolve() == committed.resolve()
+    results_file = figures / "results.md"
+    return generated.template("index.md").render(
+        facts,
+        block=lambda name: generated.block(name, facts),
+        hero="hero.png",
+        cards=cards,
+        profile=profile,
+        unfinished=[name for name in unfinished if name not in names],
+        run_results="" if is_committed or not results_file.exists() else results_file.read_text(),
+        run_figures=_figures(source, figures, results.MAIN_FIGURES[is_committed:]),
+    )
 
 
-def _left_out(executed: Path, notebooks: list[str]) -> list[str]:
-    """A sentence on the notebooks that have only an incomplete copy; none where every one is complete."""
-    names = [copy.stem for copy in sorted((executed / paths.INCOMPLETE).glob("*.ipynb")) if copy.stem not in notebooks]
-    return [f"**Left out, since they have not finished: {', '.join(names)}.**"] if names else []
-
-
-def _results(source: Path, folder: Path, profile: str) -> list[str]:
-    parts = [(folder / "results.md").read_text()] if (folder / "results.md").exists() else []
-    for name in results.MAIN_FIGURES:
-        if (folder / f"{name}.png").exists():
-            copy = f"{profile}_{name}.png"
-            shutil.copy2(folder / f"{name}.png", source / copy)
-            words = json.loads((folder / f"{name}.json").read_text())
-            alt = words["alt"].replace("\n", " ")
-            parts.append(f"```{{figure}} {copy}\n:alt: {alt}\n\n{words['caption']}\n```")
-    return parts
+def _figures(source: Path, figures: Path, names: Sequence[str]) -> list[dict[str, str]]:
+    """File, alt text and caption of those of the figures that there are, copied to where Sphinx looks for them."""
+    present = [name for name in names if (figures / f"{name}.png").exists()]
+    for name in present:
+        shutil.copy2(figures / f"{name}.png", source)
+    texts = {name: json.loads((figures / f"{name}.json").read_text()) for name in present}
+    return [
+        {"file": f"{name}.png", "alt": text["alt"].replace("\n", " "), "caption": text["caption"]}
+        for name, text in texts.items()
+    ]

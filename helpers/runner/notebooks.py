@@ -109,12 +109,12 @@ def cell_seconds(copy: Path) -> list[float]:
 
 
 def newest_profile() -> str:
-    """The profile whose notebooks ran last.
+    """The profile whose notebooks were published last.
 
     Raises:
         InputError: none has run to its end.
     """
-    copies = sorted(paths.runs().glob("*/notebooks/*.ipynb"), key=lambda file: file.stat().st_mtime)
-    if not copies:
+    published = sorted(paths.FIGURES.glob("*/notebooks/*.ipynb"), key=lambda file: file.stat().st_mtime)
+    if not published:
         raise InputError("No notebook has been run yet; call `make report` first.")
-    return copies[-1].parent.parent.name
+    return published[-1].parent.parent.name

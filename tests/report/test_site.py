@@ -70,9 +70,9 @@ def page(tmp_path, monkeypatch):
         notebook = nbformat.v4.new_notebook(
             metadata=LANGUAGE, cells=[nbformat.v4.new_markdown_cell("# Title"), *map(shown, values)]
         )
-        (tmp_path / "executed").mkdir()
-        nbformat.write(notebook, tmp_path / "executed" / "01_data.ipynb")
-        front = site.build(tmp_path / "executed", ("01_data",), "smoke", tmp_path / "figures")
+        (tmp_path / "figures" / "notebooks").mkdir()
+        nbformat.write(notebook, tmp_path / "figures" / "notebooks" / "01_data.ipynb")
+        front = site.build("smoke", tmp_path / "figures", ["02_second"])
         parsers = []
         for file in (front, front.with_name("01_data.html")):
             parsers.append(Page())
@@ -89,17 +89,12 @@ def test_code_is_folded_away_and_its_output_is_not(page):
     assert "an answer" not in notebook.folded
 
 
-def test_a_page_says_what_it_was_made_from(page):
-    _, notebook = page()
-    assert "Made from the demo data with the profile smoke." in notebook.text
-
-
-def test_a_page_of_real_data_names_the_file_and_not_where_it_lies(tmp_path):
-    cells = [nbformat.v4.new_markdown_cell("# Title\n\nProse.")]
-    metadata = {"papermill": {"parameters": {"data": "/somewhere/of`mine/tiny.zip"}}}
-    nbformat.write(nbformat.v4.new_notebook(metadata=metadata, cells=cells), tmp_path / "a.ipynb")
-    words = site._as_page(tmp_path / "a.ipynb", "full", has_newer=False).cells[0].source
-    assert words == "# Title\n\n*Made from `tiny.zip` with the profile `full`.*\n\nProse."
+def test_pages_of_the_demo_say_so_and_the_front_page_has_the_committed_results(page):
+    front, notebook = page()
+    for parser in (front, notebook):
+        assert "These pages are about procedural demo images" in parser.text
+    assert "Why the report" in front.text and "Improved." in front.text
+    assert "Left out, since they have not finished: 02_second." in front.text
 
 
 def test_markup_in_class_names_is_text_on_every_page(page, tiny, tmp_path):
@@ -136,19 +131,10 @@ def test_markup_in_class_names_is_text_in_a_drawing(tmp_path):
 
 def test_without_notebooks_there_is_nothing_to_build(tmp_path):
     with pytest.raises(InputError, match="No notebook has been run.*'smoke'"):
-        site.build(tmp_path, ("01_data",), "smoke")
+        site.build("smoke", tmp_path)
 
 
-@pytest.mark.parametrize("has_newer", [True, False])
-def test_a_page_says_that_a_later_run_has_not_finished(has_newer, tmp_path):
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Title")]), tmp_path / "a.ipynb")
-    text = site._as_page(tmp_path / "a.ipynb", "demo", has_newer).cells[0].source
-    assert ("A later run of this notebook has not finished" in text) == has_newer
-
-
-def test_the_front_page_names_notebooks_that_have_only_an_incomplete_copy(tmp_path):
-    (tmp_path / "incomplete").mkdir()
-    for name in ("01_first", "02_second"):
-        (tmp_path / "incomplete" / f"{name}.ipynb").touch()
-    assert site._left_out(tmp_path, ["01_first"]) == ["**Left out, since they have not finished: 02_second.**"]
-    assert site._left_out(tmp_path, ["01_first", "02_second"]) == []
+def test_each_profile_has_a_site_and_the_folder_leads_to_the_last(page):
+    front, _ = page()
+    assert "smoke/index.html" in (paths.BUILD / "html" / "index.html").read_text()
+    assert (paths.BUILD / "html" / "smoke" / "index.html").exists()

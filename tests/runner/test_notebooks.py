@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.runner.notebooks import cell_seconds, choose, find_notebooks, newest_profile, stages
 
@@ -49,8 +50,8 @@ def test_seconds_of_cells_come_from_an_executed_copy(tmp_path):
     assert cell_seconds(tmp_path / "missing.ipynb") == []
 
 
-def test_the_newest_profile_is_that_of_the_newest_complete_copy(tmp_path, monkeypatch):
-    monkeypatch.setenv("TINYIMAGE_RUNS", str(tmp_path))
+def test_the_newest_profile_is_that_of_the_newest_published_notebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "FIGURES", tmp_path)
     for profile, time in (("quick", 200), ("demo", 100)):
         folder = tmp_path / profile / "notebooks"
         folder.mkdir(parents=True)
