@@ -232,6 +232,18 @@ def test_transfer_names_the_origin_of_its_weights(finished_transfer):
     assert finished_transfer[0].record["weights"]["sha256"] == provenance.file_hash(paths.DEMO_WEIGHTS)
 
 
+def test_a_frozen_base_of_random_numbers_is_named_before_training(transfer_plan):
+    lines = []
+
+    def stop(line):
+        lines.append(line)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(transfer_plan, weights=BaseWeights("none", None, "", PRETRAINING.width)), stop)
+    assert "WEIGHTS=none leaves the base at random numbers" in lines[0]
+
+
 def test_cached_activations_depend_on_the_results_version_of_the_network(transfer_plan, monkeypatch):
     class Named(Exception):
         pass
