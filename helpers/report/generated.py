@@ -1,4 +1,4 @@
-"""The generated parts of README and docs/: `templates/generated.md` filled from committed files, so no number is typed by hand."""
+"""The generated parts of README, docs/ and notebooks: `templates/generated.md` filled from committed files, so no number is typed by hand."""
 
 import json
 import math
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import nbformat
 import pandas as pd
 
 from helpers.analysis import penalties
@@ -28,12 +29,21 @@ def rendered(page: str, text: str, facts: dict[str, Any]) -> str:
 
     Args:
         page: its path in the project; links lead from there.
-        text: its content.
+        text: its content; of a notebook the opening cell has markers.
         facts: of `committed_facts`.
 
     Raises:
         ValueError: a marker lacks its end, or names no block.
     """
+    if page.endswith(".ipynb"):
+        notebook = nbformat.reads(text, 4)
+        opening = notebook.cells[0]
+        opening.source = _filled(page, f"{opening.source}\n", facts).removesuffix("\n")
+        return nbformat.writes(notebook) + "\n"
+    return _filled(page, text, facts)
+
+
+def _filled(page: str, text: str, facts: dict[str, Any]) -> str:
     for name in markers.names(text):
         text = markers.filled(text, name, block(name, facts, "../" * page.count("/")))
     return text
@@ -57,13 +67,18 @@ def block(name: str, facts: dict[str, Any], root: str = "") -> str:
 
 
 def update() -> None:
-    """Write what is generated into README.md and docs/."""
+    """Write what is generated into README.md, docs/ and the openings of the notebooks."""
     facts = committed_facts()
-    for page in PAGES:
+    for page in pages_with_markers():
         file = paths.ROOT / page
         text = rendered(page, file.read_text(), facts)
         with storage.replacing(file) as partial_file:
             partial_file.write_text(text)
+
+
+def pages_with_markers() -> list[str]:
+    """Paths in the project of what `update` writes to."""
+    return [*PAGES, *(f"notebooks/{file.name}" for file in sorted((paths.ROOT / "notebooks").glob("*.ipynb")))]
 
 
 def reliability_file() -> Path:
@@ -183,6 +198,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "input_reported": sizes.iloc[0],
         "input_scaled": sizes.iloc[1],
         "input_best": sizes.loc[sizes["accuracy"].idxmax()],
+        "l2_course": read["deep_l2_course"],
+        "near_copy": data_findings.NEAR_COPY,
         "n_near_copies": int((read["nearest_in_training"]["correlation"] > data_findings.NEAR_COPY).sum()),
     }
 
