@@ -40,8 +40,7 @@ class Phase:
         trainable: first layer of the pretrained base that learns, with all above it; "" for all layers,
             "head" for none of the base.
         frozen_below: layer whose activations are computed once and kept, so that this phase trains only
-            what lies above it, without augmentation other than the mirrored copy and the recipe's `mix`; "" to
-            train from pixels.
+            what lies above it, on the mirrored copy or the recipe's `views`, and its `mix`; "" to train from pixels.
         freeze_batch_norm: batch normalisation of the base stays in inference mode.
 
     Raises:
@@ -77,6 +76,8 @@ class Recipe:
         phases: stretches of training, one after another.
         batch_size: images a step.
         augmentation: a name in AUGMENTATIONS.
+        views: randomly augmented copies of each training image whose activations are kept for phases with `frozen_below`;
+            0 for the image and its mirror image.
         input_size: images are resized to this many pixels inside the network.
         input_range: what pixel values 0 to 255 become inside the network.
         width: MobileNetV2's multiplier alpha.
@@ -97,6 +98,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch_size: int
     augmentation: str
+    views: int = 0
     input_size: int = IMAGE_SIZE
     input_range: tuple[float, float] = (0.0, 1.0)
     width: float = 1.0
@@ -120,6 +122,10 @@ class Recipe:
                 )
         for phase in self.phases:
             self._check_layers(phase)
+        if self.views and not any(phase.frozen_below for phase in self.phases):
+            raise InputError(
+                "`views` are of the images below a frozen layer, and no phase of the recipe names one in `frozen_below`."
+            )
 
     def _check_layers(self, phase: Phase) -> None:
         """Refuse layers that a phase cannot freeze at: an unknown one would silently train the head alone."""

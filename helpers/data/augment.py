@@ -10,6 +10,7 @@ import numpy as np
 
 from helpers.config.recipes import Augmentation
 from helpers.core.tensorflow import tf
+from helpers.data.dataset import Rows
 
 cv2.setNumThreads(1)  # images are small, and batches are already transformed beside each other
 
@@ -102,6 +103,21 @@ def augment(images: tf.Tensor, augmentation: Augmentation, key: tf.Tensor) -> tf
     if not augmentation.contrast:
         del parameters["contrast"], parameters["brightness"]
     return transform(images, parameters)
+
+
+class View:
+    """A randomly transformed copy of images, computed where it is sliced; equal slices of equal views give the same pixels."""
+
+    def __init__(self, images: np.ndarray | Rows, augmentation: Augmentation, number: int) -> None:
+        """A view of uint8 images (n, size, size, 3), an array or anything that gives arrays for slices; `number` tells views apart."""
+        self.images, self.augmentation, self.number = images, augmentation, number
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        key = tf.constant([self.number, rows.start])
+        return augment(tf.constant(self.images[rows]), self.augmentation, key).numpy()
 
 
 def cutmix(images: tf.Tensor, targets: tf.Tensor, key: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

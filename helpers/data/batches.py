@@ -34,8 +34,8 @@ def training_batches(
     """Endless batches, beginning with the first one of an epoch.
 
     Args:
-        inputs: uint8 pixels (n, 64, 64, 3); or a sequence of one or two arrays of activations (n, ...), of the images and of
-            their mirror images, of which each step takes one at random for each image.
+        inputs: uint8 pixels (n, 64, 64, 3); or a sequence of arrays of activations (n, ...), one of each view of the images
+            (themselves and mirrored, say), of which each step takes one at random for each image.
         labels: integer (n,).
         recipe: batch size, augmentation, CutMix.
         num_classes: width of the targets.

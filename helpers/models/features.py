@@ -9,6 +9,7 @@ import numpy as np
 from filelock import FileLock
 
 from helpers.core import paths, provenance, storage
+from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import inference
 
@@ -17,7 +18,7 @@ _CHUNK = 256  # images between two notes of how far a computation is
 
 def activations(
     network: keras.Model,
-    inputs: np.ndarray | Rows,
+    inputs: np.ndarray | Rows | View,
     name: str,
     mirrored: bool = False,
     progress: Callable[[str], None] = print,
@@ -49,7 +50,7 @@ def activations(
     return np.load(file, mmap_mode="r")
 
 
-def _compute(network: keras.Model, inputs: np.ndarray | Rows, file: Path, mirrored: bool) -> None:
+def _compute(network: keras.Model, inputs: np.ndarray | Rows | View, file: Path, mirrored: bool) -> None:
     partial, note = file.with_suffix(".partial"), file.with_suffix(".json")
     shape = (len(inputs), *network.output_shape[1:])
     done = json.loads(note.read_text()) if note.exists() and partial.exists() else 0

@@ -1,7 +1,7 @@
 """Which runs count: finished runs on the same data, one for each recipe and seed, and the best of them."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import RECIPES
+from helpers.core.errors import InputError
 from helpers.training.runs import Failure, Run, failed, finished
 
 FAMILIES = ("shallow_cnn", "deep_cnn", "mobilenetv2")  # the rows of the report's table 1
@@ -61,10 +62,12 @@ def failures(folders: Sequence[Path], data_fingerprint: str, split_fingerprint: 
 
 def has_current_recipe(run: Run) -> bool:
     """Whether a run's recipe is still among those of its profile; MobileNetV2's width follows the weights at hand."""
-    made_by, profile = run.config["recipe"], PROFILES.get(run.config["profile"])
-    today = (find_recipe(recipe.model, recipe.name, profile).as_dict() for recipe in RECIPES)
-    # Through JSON, as the run's own went. Records of older code may lack what a recipe has now.
-    return any(json.loads(json.dumps(recipe | {"width": made_by.get("width")})) == made_by for recipe in today)
+    try:
+        made_by = run.settings
+        today = find_recipe(made_by.model, made_by.name, PROFILES.get(run.config["profile"]))
+    except (InputError, TypeError):  # of another version of the code
+        return False
+    return replace(today, width=made_by.width) == made_by
 
 
 def changed_recipes_note(runs: Sequence[Run]) -> str:

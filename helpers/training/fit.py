@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from helpers.config.recipes import Phase
+from helpers.config.recipes import AUGMENTATIONS, Phase
 from helpers.config.results_versions import versions_of
-from helpers.core import provenance, storage
+from helpers.core import keys, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.core.progress import epoch_line
 from helpers.core.tensorflow import tf
 from helpers.data import batches
+from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
 from helpers.training import checkpoints, checksums, metrics, runs
@@ -192,29 +193,39 @@ class _Training:
         dataset, split = self.plan.dataset, self.plan.split
         images, labels = dataset.part(split, "validation")
         if phase.frozen_below:
-            training: Any = [self._activations(phase.frozen_below, "train", mirrored) for mirrored in (False, True)]
-            inputs: np.ndarray | Rows = self._activations(phase.frozen_below, "validation", False)
+            views: Sequence[str | int] = range(1, self.recipe.views + 1) or ("as it is", "mirrored")
+            training: Any = [self._activations(phase.frozen_below, "train", view) for view in views]
+            inputs: np.ndarray | Rows = self._activations(phase.frozen_below, "validation")
         else:
             training, inputs = dataset.part(split, "train")[0], images
         return training, batches.evaluation_batches(inputs, labels, dataset.num_classes, _EVALUATION_BATCH)
 
-    def _activations(self, cut: str, part: str, mirrored: bool) -> np.ndarray:
-        """Activations after a frozen layer, built upon those of the lowest such layer of the recipe."""
+    def _activations(self, cut: str, part: str, view: str | int = "as it is") -> np.ndarray:
+        """Activations after a frozen layer, built upon those of the lowest such layer of the recipe.
+
+        Args:
+            cut: name of the layer.
+            part: "train" or "validation".
+            view: of the images: "as it is", "mirrored", or the number of a randomly augmented one.
+        """
         lowest = architecture.lowest_layer(self.model, [p.frozen_below for p in self.recipe.phases])
         is_lowest = cut == lowest
+        augmentation = AUGMENTATIONS[self.recipe.augmentation]
+        mirrored = view == "mirrored"
         if is_lowest:
             network = architecture.trunk(self.model, cut)
-            inputs: np.ndarray | Rows = self.plan.dataset.part(self.plan.split, part)[0]
+            images = self.plan.dataset.part(self.plan.split, part)[0]
+            inputs: np.ndarray | Rows | View = View(images, augmentation, view) if isinstance(view, int) else images
         else:
             network = architecture.between(self.model, lowest, cut)
-            inputs = self._activations(lowest, part, mirrored)
+            inputs = self._activations(lowest, part, view)
         config = self.plan.config()
         name = provenance.digest(
             [
                 self.recipe.network,
                 cut,
                 part,
-                mirrored,
+                [view, keys.plain(augmentation), versions_of("augmentation")] if isinstance(view, int) else mirrored,
                 self.recipe.input_size,
                 self.recipe.input_range,
                 self.recipe.width,

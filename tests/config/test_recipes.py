@@ -172,3 +172,8 @@ def test_a_recipe_whose_phase_names_an_unknown_layer_is_refused(model, settings,
     recipe = find_recipe(model, "improved")
     with pytest.raises(InputError, match=message):
         replace(recipe, phases=(replace(recipe.phases[0], **settings),))
+
+
+def test_views_without_a_frozen_layer_to_keep_them_below_are_refused():
+    with pytest.raises(InputError, match="no phase of the recipe names one in `frozen_below`"):
+        replace(find_recipe("deep_cnn", "improved"), views=4)

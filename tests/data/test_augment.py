@@ -9,7 +9,7 @@ from keras.src.legacy.preprocessing.image import ImageDataGenerator
 from scipy import stats
 
 from helpers.config.recipes import AUGMENTATIONS, Augmentation
-from helpers.data.augment import PARAMETERS, augment, cutmix, draw, transform
+from helpers.data.augment import PARAMETERS, View, augment, cutmix, draw, transform
 
 REPORT = AUGMENTATIONS["report"]
 KEY = tf.constant([3, 5])
@@ -184,6 +184,16 @@ def test_same_key_same_images_other_key_other_images(name, images):
     assert np.array_equal(once, again)
     for other in ([2, 2], [1, 3]):
         assert not np.array_equal(once, augment(images, augmentation, tf.constant(other)).numpy())
+
+
+def test_a_view_is_the_same_each_time_and_unlike_other_views_and_rows(images):
+    def pixels(number, start):
+        return View(np.concatenate([images, images]), AUGMENTATIONS["mild"], number)[start : start + 4]
+
+    np.testing.assert_array_equal(pixels(1, 0), pixels(1, 0))
+    assert pixels(1, 0).shape == images.shape and len(View(images, REPORT, 1)) == len(images)
+    assert np.abs(pixels(1, 0) - pixels(2, 0)).max() > 50
+    assert np.abs(pixels(1, 0) - pixels(1, 4)).max() > 50
 
 
 def test_images_of_a_batch_are_transformed_differently(images):

@@ -262,6 +262,17 @@ def test_cached_activations_depend_on_the_results_version_of_the_network(transfe
     assert names[0] != names[1]
 
 
+def test_transfer_trains_on_the_activations_of_each_augmented_view(transfer_plan, tmp_path):
+    views = replace(transfer_plan, recipe=replace(transfer_plan.recipe, views=3, augmentation="mild"))
+    run, _ = trained_elsewhere(views, tmp_path)
+    assert len(run.history) == 4
+    n_train = len(transfer_plan.split.train)
+    maps = [np.load(file) for file in (tmp_path / "cache" / "activations").glob("block_12_add_*.npy")]
+    of_training = [array for array in maps if len(array) == n_train]
+    assert len(of_training) == 3 and len(maps) == 4
+    assert len({array.tobytes() for array in of_training}) == 3
+
+
 def test_averaging_over_the_mirror_image_averages_probabilities(tiny):
     keras.utils.set_random_seed(0)
     model = architecture.build(SCRATCH, 6)
