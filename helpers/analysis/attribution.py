@@ -100,7 +100,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.divide((centred[0] * centred[1]).sum(axis=1), norm, out=np.full(len(first), np.nan), where=norm > 0)
 
 
-def embeddings(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def embeddings(model: keras.Model, images: np.ndarray | Rows) -> np.ndarray:
     """What the output layer reads of each image.
 
     Args:

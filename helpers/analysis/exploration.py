@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestNeighbors
 from helpers.config.recipes import AUGMENTATIONS, Augmentation
 from helpers.core.tensorflow import tf
 from helpers.data import augment
-from helpers.data.dataset import Dataset, Split
+from helpers.data.dataset import Dataset, Rows, Split
 from helpers.data.splits import SPLITS
 
 # A shear "by 30 %" moves a row sideways by 0.3 of its distance from the middle: this angle, in degrees.
@@ -28,7 +28,7 @@ def split_counts(dataset: Dataset, split: Split) -> pd.DataFrame:
     Returns:
         One row a split: `split`, `images`, `fewest_in_a_class`, `most_in_a_class`.
     """
-    rows = []
+    rows: list[tuple[str, int, int | None, int | None]] = []
     for name in SPLITS:
         _, labels = dataset.part(split, name)
         counts = np.bincount(labels, minlength=dataset.num_classes)
@@ -122,7 +122,7 @@ def mirror_differences(mean: np.ndarray) -> dict[str, float]:
     }
 
 
-def brightness_and_contrast(images: np.ndarray) -> pd.DataFrame:
+def brightness_and_contrast(images: np.ndarray | Rows) -> pd.DataFrame:
     """Mean and standard deviation of each image's grey values.
 
     Args:
@@ -314,7 +314,7 @@ def _areas(boxes: np.ndarray, dataset: Dataset) -> np.ndarray:
     return (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1) / dataset.images.shape[1] ** 2
 
 
-def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
+def _thumbnails(images: np.ndarray | Rows, side: int) -> np.ndarray:
     """Grey versions of side x side values with mean 0 and length 1, float32 (n, side * side)."""
     block = images.shape[1] // side
     small = [
@@ -326,6 +326,6 @@ def _thumbnails(images: np.ndarray, side: int) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
 
 
-def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
+def _chunks(images: np.ndarray | Rows) -> Iterator[np.ndarray]:
     """Some images at a time, so that those of a mapped file need not be in memory together."""
     return (images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK))

@@ -23,7 +23,7 @@ def steps_per_epoch(n_images: int, batch_size: int) -> int:
 
 
 def training_batches(
-    inputs: np.ndarray | Sequence[np.ndarray],
+    inputs: np.ndarray | Rows | Sequence[np.ndarray],
     labels: np.ndarray,
     recipe: Recipe,
     num_classes: int,
@@ -51,7 +51,7 @@ def training_batches(
     steps = steps_per_epoch(n, size)
     steps_per_chunk = max(1, _CHUNK // size)
     chunks = -(-steps // steps_per_chunk)  # an epoch; the last one may be shorter
-    sides = [inputs] if from_pixels else list(inputs)
+    sides: Sequence[np.ndarray | Rows] = [inputs] if isinstance(inputs, np.ndarray | Rows) else inputs
     gather = _rows(sides)
     targets = tf.constant(labels, tf.int32)
     augmentation = AUGMENTATIONS[recipe.augmentation]
@@ -109,7 +109,7 @@ def _key(seed: int, number: tf.Tensor, purpose: int) -> tf.Tensor:
     return tf.random.fold_in(tf.stack([tf.cast(seed, tf.int32), tf.cast(number, tf.int32)]), purpose)
 
 
-def _rows(sides: Sequence[np.ndarray]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def _rows(sides: Sequence[np.ndarray | Rows]) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Reads rows where they lie, in memory or in a mapped file: a copy as a tensor would double what a run needs."""
 
     def read(order: np.ndarray, side: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ A source is a zip or a folder, in the layout of the Kaggle competition or of the
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,6 +59,9 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self._indices)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self._array[index] for index in self._indices)
 
     def __getitem__(self, key: int | slice | np.ndarray) -> np.ndarray:
         return self._array[self._indices[key]]
@@ -143,7 +148,7 @@ def demo_folder(demo: DemoData) -> Path:
     note = folder.with_suffix(".fingerprint")
     paths.cache().mkdir(parents=True, exist_ok=True)
     with storage.locked(folder.with_suffix(".lock"), "another process draws the demo data"):
-        if folder.exists() and _fingerprint(folder) != (note.read_text("ascii", "replace") if note.exists() else ""):
+        if folder.exists() and not _is_as_drawn(folder, note):
             print(f"{folder} is not as it was made, and is made again", flush=True)
             shutil.rmtree(folder)
         if not folder.exists():
@@ -153,12 +158,15 @@ def demo_folder(demo: DemoData) -> Path:
     return folder
 
 
-def _fingerprint(folder: Path) -> str | None:
-    try:
-        with archive.open_files(folder) as files:
-            return files.fingerprint()
-    except InputError:
-        return None
+def _is_as_drawn(folder: Path, note: Path) -> bool:
+    with suppress(InputError):
+        return note.exists() and _fingerprint(folder) == note.read_text("ascii", "replace")
+    return False
+
+
+def _fingerprint(folder: Path) -> str:
+    with archive.open_files(folder) as files:
+        return files.fingerprint()
 
 
 def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:

@@ -7,6 +7,7 @@ transparent picture its colours, and EXIF orientation is ignored: networks see p
 import io
 import json
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -129,6 +130,7 @@ def _without(contents: Contents, folder: Path, bad: dict[str, str], keep: np.nda
     )
 
 
-def pixel_digests(images: np.ndarray) -> np.ndarray:
+def pixel_digests(images: Iterable[np.ndarray]) -> np.ndarray:
+    """A hash of the pixels of each image, uint64 (n,), equal for equal pixels."""
     digests = (int.from_bytes(blake2b(image.tobytes(), digest_size=8).digest()) for image in images)
-    return np.fromiter(digests, np.uint64, len(images))
+    return np.fromiter(digests, np.uint64)

@@ -150,7 +150,7 @@ def write_demo(folder: Path, demo: DemoData) -> Path:
     kinds = demo_classes(demo.num_classes, demo.seed)
     wnids = [f"d{index:08d}" for index in range(demo.num_classes)]
     with storage.replacing_folder(folder) as partial:
-        test = []
+        test: list[np.ndarray] = []
         previous = None
         for index, (wnid, kind) in enumerate(zip(wnids, kinds, strict=True)):
             rng = np.random.default_rng([demo.seed, index])
@@ -274,7 +274,7 @@ def _colour(hue: float, drift: float, n: int, rng: np.random.Generator) -> np.nd
 
 
 def _boxes(mask: np.ndarray) -> np.ndarray:
-    rows, columns = mask.any(2), mask.any(1)
+    rows, columns = np.asarray(mask.any(2)), np.asarray(mask.any(1))
     last = IMAGE_SIZE - 1
     return np.stack(
         [

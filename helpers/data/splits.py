@@ -56,11 +56,12 @@ def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
     if not has_official:
         _, test = train_test_split(rest, test_size=0.5, stratify=labels[rest], random_state=SPLIT_SEED)
         side[test] = 2
-    parts = [np.sort(indices[side[group] == number]) for number in range(3)]
+    train, validation, test = (np.sort(indices[side[group] == number]) for number in range(3))
     if has_official:
-        parts[2] = official
+        test = official
     source = "official_val" if has_official else "split_off"
-    split = Split(*parts, source, provenance.digest([source, *(part.tolist() for part in parts)]))
+    fingerprint = provenance.digest([source, *(part.tolist() for part in (train, validation, test))])
+    split = Split(train, validation, test, source, fingerprint)
     check_split(dataset, split)
     return split
 

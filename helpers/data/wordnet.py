@@ -89,7 +89,7 @@ def groups(class_paths: Sequence[ConceptPath], most: int = 6) -> list[tuple[str,
     clustering = _clustering(distances(class_paths))
     clusters = fcluster(clustering, most, "maxclust")
     names = pd.read_csv(TABLE).set_index("wnid")["name"].to_dict()
-    members = {cluster: np.flatnonzero(clusters == cluster) for cluster in set(clusters)}
+    members = {cluster: np.flatnonzero(clusters == cluster).tolist() for cluster in set(clusters)}
     shared = {cluster: _nearest_shared(class_paths, found) for cluster, found in members.items()}
 
     def name(cluster: int) -> str:
@@ -161,7 +161,7 @@ def _clustering(distance: np.ndarray) -> np.ndarray:
     return linkage(squareform(distance, checks=False), "average", optimal_ordering=True)
 
 
-def _nearest_shared(class_paths: Sequence[ConceptPath], labels: np.ndarray) -> str:
+def _nearest_shared(class_paths: Sequence[ConceptPath], labels: Sequence[int]) -> str:
     above = set(class_paths[labels[0]]).intersection(*(class_paths[label] for label in labels))
     return next(concept for concept in class_paths[labels[0]] if concept in above)
 

@@ -1,6 +1,7 @@
 """What an explorer shows for one setting of its controls, one function each: data in, a figure out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -146,7 +147,8 @@ def answers(
             figure.suptitle(f"true class: {class_names[label]}", x=0.01, ha="left", fontsize=9, fontweight="bold")
         note(figure, source)
     said = "; ".join(
-        f"{name_of(*key)}: {class_names[values.argmax()]} ({values.max():.0%})" for key, values in probabilities.items()
+        f"{name_of(*key)}: {class_names[int(values.argmax())]} ({values.max():.0%})"
+        for key, values in probabilities.items()
     )
     known = "" if label is None else f" The true class, {class_names[label]}, is framed."
     left_out = " The image itself is left out." if image is None else ""
@@ -275,7 +277,7 @@ def _draw_answers(axis: Axes, values: np.ndarray, class_names: Sequence[str], la
     edges = [INK if answer == label else "none" for answer in top]
     axis.barh(range(len(top)), np.ones(len(top)), color="#F2F2F2", edgecolor=edges, height=0.85)
     axis.barh(range(len(top)), values[top].astype(float), color=colour, alpha=0.5, height=0.85)
-    style = {"va": "center", "fontsize": 7, "color": INK}
+    style: dict[str, Any] = {"va": "center", "fontsize": 7, "color": INK}
     for place, answer in enumerate(top):
         axis.text(0.015, place, short(class_names[answer], 41), **style)
         axis.text(1.02, place, f"{values[answer]:.0%}", **style)

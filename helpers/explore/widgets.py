@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
+from plotly.callbacks import Points
 
 from helpers.config.labels import name_of
 from helpers.config.recipes import AUGMENTATIONS
@@ -270,7 +271,7 @@ def image_map(
         def stand_out(change: dict) -> None:
             figure.data[0].marker.update(views.markers(labels, predicted, change["new"]))
 
-        def point_at(_: object, points: object, __: object) -> None:
+        def point_at(_: object, points: Points, __: object) -> None:
             for index in points.point_inds[:1]:
                 other = f"{predictor}: {class_names[predicted[index]]}"
                 found.value = _thumbnail(np.asarray(images[index]), class_names[labels[index]], other)

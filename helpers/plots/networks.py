@@ -62,7 +62,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
         for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
             squares = np.moveaxis(0.5 + kernel / (2 * max(abs(kernel).max(), 1e-9)), 3, 0)[:shown]
             squares = np.pad(squares, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)
-            axis.imshow(np.vstack([np.hstack(squares[i : i + 16]) for i in range(0, len(squares), 16)]))
+            axis.imshow(np.vstack([np.hstack(list(squares[i : i + 16])) for i in range(0, len(squares), 16)]))
             axis.set_title(f"{name}: {len(squares)} of {kernel.shape[3]} filters", loc="left")
             axis.axis("off")
         note(figure, source)

@@ -32,7 +32,7 @@ RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
 _BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
 SEQUENTIAL = "viridis"
 
-_THEME = {
+_THEME: dict[Any, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.labelsize": 8,
@@ -184,7 +184,8 @@ def run_colour(model: str, recipe: str) -> str:
     """The model's own colour for `improved`, darker shades of it for the other recipes of the same model."""
     has_one_recipe = sum(known.model == model for known in RECIPES) == 1
     black = 0.0 if has_one_recipe else _BLACK[recipe]
-    return mpl.colors.to_hex([(1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model])])
+    red, green, blue = ((1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model]))
+    return mpl.colors.to_hex((red, green, blue))
 
 
 # By the name of a run, for figures that know no more of it.

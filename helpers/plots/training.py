@@ -1,6 +1,7 @@
 """Figures of how training went."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -304,8 +305,12 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         kinds = list(dict.fromkeys((run.model, run.recipe) for run in runs))
         for run in runs:
             width = len(kinds) - kinds.index((run.model, run.recipe))  # a line under another looks out on both sides
-            options = {"color": run_colour(run.model, run.recipe), "marker": RECIPE_MARKERS[run.recipe]}
-            options |= {"linewidth": 0.5 + width, "markersize": 2 + 2 * width}
+            options: dict[str, Any] = {
+                "color": run_colour(run.model, run.recipe),
+                "marker": RECIPE_MARKERS[run.recipe],
+                "linewidth": 0.5 + width,
+                "markersize": 2 + 2 * width,
+            }
             name, history = _label(run, runs), run.history
             labels = [f"{name}: {what}" if name else None for what in ("with penalties", "cross-entropy")]
             axis.plot(history["epoch"], history["validation_objective"], label=labels[0], **options)
