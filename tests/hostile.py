@@ -1164,9 +1164,9 @@ def test_images_in_a_folder_too_deep(source):
 ANNOTATIONS = "val/val_annotations.txt"
 
 
-@refused("val_annotations.txt", "n99999999", layout="official")
-def annotation_of_an_unknown_class(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text.replace("\tn", "\tx") + "val_0.JPEG\tn99999999\n")
+@refused("val_annotations.txt", "names no image and class", layout="official")
+def annotation_of_no_class(source):
+    return rewritten(source, ANNOTATIONS, lambda text: f"{text}val_0.JPEG\t<b>\n")
 
 
 @refused("val_annotations.txt", "names no image and class", layout="official")

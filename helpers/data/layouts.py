@@ -4,6 +4,7 @@ Annotations of boxes that make no sense are ignored; names that disagree about w
 """
 
 import csv
+import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ import numpy as np
 from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
 from helpers.core.errors import InputError
 from helpers.data.archive import MOST_NAME_LENGTH, Files, listed, printable, reason
+
+_WNID = re.compile(r"[a-z]\d{8}")
+_SORTED_IMAGE = re.compile(r"val/(?P<wnid>[^/]+)/(images/)?(?P<image>[^/]+\.(jpe?g|png))", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,20 @@ def contents(files: Files) -> Contents:
             f"{files.path} has a wnids.txt but images of neither layout: expected train/train/<wnid>/images (Kaggle) "
             "or train/<wnid>/images (official)."
         )
-    if classes != set(wnids) or len(set(wnids)) < len(wnids):
+    without_folder = set(wnids) - classes
+    is_cut = layout == "official" and all(map(_WNID.fullmatch, without_folder))  # down to a few classes, as many do
+    if not classes <= set(wnids) or len(set(wnids)) < len(wnids) or (without_folder and not is_cut):
         odd = sorted(classes.symmetric_difference(wnids))
         raise InputError(
             f"wnids.txt and the folders of {folder} in {files.path} disagree ({listed(odd) or 'a wnid repeats'}); "
             "make them name the same classes."
         )
-    official, official_labels = _official_test(files, wnids) if layout == "official" else ([], [])
+    annotated = _annotated_test(files, wnids) if layout == "official" else []
+    if left_out := sorted(without_folder | {wnid for _, wnid in annotated} - classes):
+        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        print(f"Classes without a folder in {folder} are left out: {listed(left_out)}{more}", flush=True)
     if layout == "official":
-        wnids = wnids[:NUM_CLASSES]
+        wnids = [wnid for wnid in wnids if wnid in classes][:NUM_CLASSES]
     label_of = {wnid: label for label, wnid in enumerate(wnids)}
     labelled = [name for name in images if name.removeprefix(folder).split("/")[0] in label_of]
     # In the order of wnids.txt, then by the number in the file name.
@@ -76,24 +85,41 @@ def contents(files: Files) -> Contents:
         raise InputError(
             f"Class {printable(wnids[empty[0]])} in {files.path} has no images; add them or remove the class."
         )
+    official = [name for name, wnid in annotated if wnid in label_of]
+    if absent := sorted(name for name in official if not files.has(name)):
+        raise InputError(
+            f"{files.path} lacks {printable(absent[0])}, which val_annotations.txt names; obtain the data again."
+        )
+    official_labels = [label_of[wnid] for _, wnid in annotated if wnid in label_of]
     unlabelled, unlabelled_names = _unlabelled(files) if layout == "kaggle" else ([], [])
     return Contents(layout, wnids, labelled, labels, official, official_labels, unlabelled, unlabelled_names)
 
 
-def _official_test(files: Files, wnids: list[str]) -> tuple[list[str], list[int]]:
-    """Labels come from val_annotations.txt: the order of the files says nothing."""
+def _annotated_test(files: Files, wnids: list[str]) -> list[tuple[str, str]]:
+    """Name and wnid of each labelled test image of the official layout, in the order of their numbers.
+
+    Labels come from val_annotations.txt; or from the folders into which many scripts sort the images: val/<wnid>/ or
+    val/<wnid>/images/.
+    """
     present = {name.removeprefix("val/images/") for name in files.names if name.startswith("val/images/")}
+    sorted_images = [match for match in map(_SORTED_IMAGE.fullmatch, files.names) if match]
+    if sorted_images and not present:
+        if not {match["wnid"] for match in sorted_images} & set(wnids):
+            raise InputError(
+                f"The images below val/ in {files.path} are in no folder of a class of wnids.txt; name the folders by wnid."
+            )
+        sorted_images.sort(key=lambda match: (len(match["image"]), match["image"]))
+        return [(match[0], match["wnid"]) for match in sorted_images]
     if not files.has("val/val_annotations.txt"):
         if present:
             raise InputError(f"{files.path} has val/images but no val/val_annotations.txt with their labels; add it.")
-        return [], []
+        return []
     rows = [line.split("\t")[:2] for line in files.lines("val/val_annotations.txt") if line.strip()]
-    label_of = {wnid: label for label, wnid in enumerate(wnids)}
     for row in rows:
-        if len(row) < 2 or row[1] not in label_of:
+        if len(row) < 2 or not _WNID.fullmatch(row[1]):
             raise InputError(
-                f"val_annotations.txt in {files.path} has the line {printable(' '.join(row))}, which names no image and class "
-                "of wnids.txt; obtain the data again."
+                f"val_annotations.txt in {files.path} has the line {printable(' '.join(row))}, which names no image and "
+                "class; obtain the data again."
             )
     counts = Counter(name for name, _ in rows)
     odd = sorted(present - set(counts)) or sorted(name for name, count in counts.items() if count > 1)
@@ -102,13 +128,7 @@ def _official_test(files: Files, wnids: list[str]) -> tuple[list[str], list[int]
             f"val_annotations.txt in {files.path} names {printable(odd[0])} {counts[odd[0]]} times instead of once; obtain "
             "the data again."
         )
-    chosen = [(name, label_of[wnid]) for name, wnid in rows if label_of[wnid] < NUM_CLASSES]
-    missing = sorted({name for name, _ in chosen} - present)
-    if missing:
-        raise InputError(
-            f"{files.path} lacks val/images/{printable(missing[0])}, which val_annotations.txt names; obtain the data again."
-        )
-    return [f"val/images/{name}" for name, _ in chosen], [label for _, label in chosen]
+    return [(f"val/images/{name}", wnid) for name, wnid in rows]
 
 
 def _unlabelled(files: Files) -> tuple[list[str], list[str]]:

@@ -64,6 +64,24 @@ def make_big_enough(source, copies):
             shutil.copy(file, file.with_name(f"{file.stem}{copy}0.JPEG"))
 
 
+def annotations(source):
+    """File name and wnid of each official validation image."""
+    return [line.split("\t")[:2] for line in (source / "val" / "val_annotations.txt").read_text().splitlines()]
+
+
+def sort_validation(source, below=""):
+    """Move official validation images into a folder for each class."""
+    for name, wnid in annotations(source):
+        folder = source / "val" / wnid / below
+        folder.mkdir(parents=True, exist_ok=True)
+        (source / "val" / "images" / name).rename(folder / name)
+    (source / "val" / "images").rmdir()
+
+
+def keep_lines(file, is_kept):
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if is_kept(line.strip())))
+
+
 def fails(path, *words, **options):
     """Opening raises an InputError that has all these words, and leaves nothing half made."""
     with pytest.raises(InputError) as caught:
@@ -206,6 +224,48 @@ def test_official_validation_labels_come_from_val_annotations(official):
 def test_official_layout_without_val_has_no_official_test(official):
     shutil.rmtree(official / "val")
     assert len(open_source(official).official_labels) == 0
+
+
+@pytest.mark.parametrize("below", ["", "images"])
+@pytest.mark.parametrize("has_annotations", [False, True])
+def test_official_validation_images_sorted_into_folders_keep_labels_and_order(official, below, has_annotations):
+    unsorted = open_source(official)
+    sort_validation(official, below)
+    if not has_annotations:
+        (official / "val" / "val_annotations.txt").unlink()
+    data = open_source(official)
+    assert data.fingerprint != unsorted.fingerprint
+    assert np.array_equal(data.official_images, unsorted.official_images)
+    assert np.array_equal(data.official_labels, unsorted.official_labels)
+    assert make_split(data).test_source == "official_val"
+
+
+def test_official_validation_images_in_folders_of_no_class(official):
+    sort_validation(official)
+    for number, folder in enumerate(sorted(path for path in (official / "val").iterdir() if path.is_dir())):
+        folder.rename(folder.with_name(f"class {number}"))
+    fails(official, official, "no folder of a class of wnids.txt", "name the folders by wnid")
+
+
+@pytest.mark.parametrize("also_cut", ["", "wnids.txt", "val"])
+def test_official_layout_cut_to_fewer_classes_serves_those_and_names_what_is_left_out(official, also_cut, capsys):
+    whole = open_source(official)
+    gone = whole.wnids[1]
+    shutil.rmtree(official / "train" / gone)
+    if also_cut == "wnids.txt":  # the annotations still name the class
+        keep_lines(official / "wnids.txt", lambda line: line != gone)
+    if also_cut == "val":
+        for name, wnid in annotations(official):
+            if wnid == gone:
+                (official / "val" / "images" / name).unlink()
+        keep_lines(official / "val" / "val_annotations.txt", lambda line: gone not in line)
+    data = open_source(official)
+    assert capsys.readouterr().out == f"Classes without a folder in train/ are left out: {gone}\n"
+    assert data.wnids[:3] == [whole.wnids[0], *whole.wnids[2:4]] and data.num_classes == 4
+    kept = whole.labels != 1
+    assert np.array_equal(data.images[data.labels < 3], whole.images[kept])
+    greys = np.round(data.official_images.mean(axis=(1, 2, 3)) / 40)
+    assert np.array_equal(greys, data.official_labels + (data.official_labels > 0))
 
 
 def test_both_layouts_give_equal_images_and_labels(official, tiny):
@@ -393,12 +453,10 @@ def test_class_without_images(kaggle):
     fails(kaggle, kaggle, wnid, "no images", "add them or remove the class")
 
 
-@pytest.mark.parametrize("layout", ["kaggle", "official"])
-def test_a_class_that_wnids_txt_has_and_the_folders_have_not(layout, request):
-    source = request.getfixturevalue(layout)
-    with (source / "wnids.txt").open("a") as file:
+def test_a_class_that_wnids_txt_has_and_the_folders_have_not(kaggle):
+    with (kaggle / "wnids.txt").open("a") as file:
         file.write("n99999999\n")
-    fails(source, "wnids.txt", source, "n99999999", "make them name the same classes")
+    fails(kaggle, "wnids.txt", kaggle, "n99999999", "make them name the same classes")
 
 
 def test_a_class_that_the_folders_have_and_wnids_txt_has_not(kaggle):

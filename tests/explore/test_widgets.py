@@ -8,7 +8,8 @@ from PIL import Image
 
 from helpers.config import profiles, recipes
 from helpers.explore import uploads, widgets
-from helpers.explore.widgets import PER_PAGE, matching
+from helpers.explore.matching import matching
+from helpers.explore.widgets import PER_PAGE
 from helpers.models import architecture
 from helpers.plots.style import Plot
 
