@@ -35,7 +35,7 @@ class Cluster:
         file = self.folder / f"scheduler_{port}.json"
         options = ["--host", "127.0.0.1", "--port", port, "--no-dashboard", "--scheduler-file", file]
         self._start("scheduler", "distributed.cli.dask_scheduler", options)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not file.exists():
             assert time.monotonic() < deadline, "the scheduler does not start"
             time.sleep(0.1)
@@ -62,7 +62,7 @@ class Cluster:
 
     def worker_with(self, pattern):
         """The worker in whose folder of runs a file appears."""
-        deadline = time.monotonic() + 300  # of a slow machine that does other work as well
+        deadline = time.monotonic() + 600  # of a slow machine that does other work as well
         while time.monotonic() < deadline:
             for name in self.processes:
                 if list((self.folder / name / "runs").glob(pattern)):
@@ -114,27 +114,32 @@ SERIAL = """
 import sys
 from pathlib import Path
 from test_sweep import open_lab
-lab = open_lab(Path(sys.argv[1]), epochs=int(sys.argv[2]))
-print(lab.train("shallow_cnn", "improved")[0].folder)
+for epochs in (0, 25):
+    lab = open_lab(Path(sys.argv[1]), epochs=epochs)
+    print(lab.train("shallow_cnn", "improved")[0].folder)
 """
 
 
-def serial(folder, epochs=0):
-    """The run of the improved shallow network trained by one process with one thread, in a folder of its own."""
-    environment = {"TINYIMAGE_RUNS": str(folder / "serial"), "TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    """Runs of the improved shallow network with 1 epoch and with 25, trained by one process with one thread."""
+    folder = tmp_path_factory.mktemp("serial")
+    environment = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
+    environment |= {"TINYIMAGE_THREADS": "1", "TINYIMAGE_CHECKPOINTS": ""}
     environment["PYTHONPATH"] = os.pathsep.join(
         map(str, (paths.ROOT, paths.ROOT / "tests", paths.ROOT / "tests" / "cluster"))
     )
     completed = subprocess.run(
-        [sys.executable, "-c", SERIAL, str(folder / "serial"), str(epochs)],
+        [sys.executable, "-c", SERIAL, str(folder)],
         cwd=paths.ROOT,
         env=os.environ | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=True,
     )
-    return runs.Run(paths.Path(completed.stdout.splitlines()[-1]))
+    folders = [line for line in completed.stdout.splitlines() if line.startswith(str(folder))]
+    return {epochs: runs.Run(paths.Path(name)) for epochs, name in zip((1, 25), folders, strict=True)}
 
 
 def assert_equal(run, expected):
@@ -152,47 +157,62 @@ def run_sweep(lab, seeds, address):
         lab.write_tables()
 
 
+def diverging(plan):
+    """The plan with a learning rate that makes the loss infinite."""
+    return replace(plan, recipe=replace(plan.recipe, phases=(recipes.Phase(3, "sgd", 1e30),)))
+
+
 @pytest.fixture(scope="module")
 def swept(cluster, tmp_path_factory):
-    """Three seeds of two recipes, trained by the cluster."""
+    """Two seeds of a recipe and a run that fails, trained by the cluster: the experiment, its folder, the problems."""
     folder = tmp_path_factory.mktemp("local")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
         patch.setenv("TINYIMAGE_RUNS", str(folder / "runs"))
-        lab = open_lab(folder, ("as_reported", "improved"))
-        assert run_sweep(lab, 3, cluster.address) == {}
-    return lab, folder
+        lab = open_lab(folder)
+        plans = lab.plans(2)
+        problems = sweep.sweep([diverging(replace(plans[0], seed=2)), *plans], lab.keep, cluster.address)
+        lab.write_tables()
+    return lab, folder, problems
 
 
 @pytest.fixture
 def swept_lab(swept, monkeypatch):
-    lab, folder = swept
+    lab, folder, _ = swept
     monkeypatch.setenv("TINYIMAGE_CACHE", str(folder / "cache"))
     monkeypatch.setenv("TINYIMAGE_RUNS", str(folder / "runs"))
     return lab
 
 
 def test_runs_come_back_with_their_networks_and_rows(cluster, swept_lab):
-    plans = swept_lab.plans(3)
-    assert len(plans) == 6 and all(runs.Run(plan.folder).has_model() for plan in plans)
+    assert all(runs.Run(plan.folder).has_model() for plan in swept_lab.plans(2))
     table = pd.read_csv(swept_lab.output / "results.csv")
-    assert len(table) == 2 * 6 and not table.duplicated(["model", "recipe", "seed", "split"]).any()
-    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 6
-    n_runs = [len(list((cluster.folder / name / "runs" / "smoke").glob("*/run.json"))) for name in ("a", "b")]
-    assert sum(n_runs) == 6 and min(n_runs) > 0
+    assert len(table) == 2 * 2 and not table.duplicated(["model", "recipe", "seed", "split"]).any()
+    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 2
+    n_ended = [len(list((cluster.folder / name / "runs" / "smoke").glob("*/SHA256SUMS"))) for name in ("a", "b")]
+    assert sum(n_ended) == 3 and min(n_ended) > 0
 
 
-def test_runs_of_a_sweep_have_the_bits_of_serial_ones(swept_lab, tmp_path):
-    expected = serial(tmp_path)
-    [run] = [run for run in swept_lab.finished() if run.key == expected.key]
-    assert run.record["threads"] == expected.record["threads"] == 1
-    assert_equal(run, expected)
+def test_runs_of_a_sweep_have_the_bits_of_serial_ones(swept_lab, serial):
+    [run] = [run for run in swept_lab.finished() if run.key == serial[1].key]
+    assert run.threads == serial[1].threads == 1
+    assert_equal(run, serial[1])
 
 
 def test_a_second_sweep_trains_nothing(cluster, swept_lab, capfd):
-    assert run_sweep(swept_lab, 3, cluster.address) == {}
-    assert "0 of 6 runs are missing" in capfd.readouterr().out
-    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 6
+    assert run_sweep(swept_lab, 2, cluster.address) == {}
+    assert "0 of 2 runs are missing" in capfd.readouterr().out
+    assert len(pd.read_csv(swept_lab.output / "test_evaluations.csv")) == 2
+
+
+def test_failing_runs_are_listed_and_the_others_are_trained(swept, swept_lab):
+    plans, problems = swept_lab.plans(2), swept[2]
+    [(name, reason)] = problems.items()
+    assert name == "shallow_cnn improved, seed 2" and "the loss was nan" in reason
+    assert [run.seed for run in swept_lab.finished()] == [0, 1]
+    assert (
+        sweep.sweep([diverging(replace(plans[0], seed=2))], swept_lab.keep, "tcp://nowhere:9") == problems
+    )  # not tried again
 
 
 def test_damaged_images_of_a_worker_are_sent_again(cluster, swept_lab, tmp_path, capfd):
@@ -203,19 +223,8 @@ def test_damaged_images_of_a_worker_are_sent_again(cluster, swept_lab, tmp_path,
     lab = open_lab(tmp_path, models=("mobilenetv2",))
     assert run_sweep(lab, 1, cluster.address) == {}
     [run] = [run for run in lab.finished() if run.model == "mobilenetv2"]
-    assert run.record["weights"]["sha256"] == lab.weights.sha256
+    assert run.weights_sha256 == lab.weights.sha256
     assert "labelled.npy is missing or damaged at tcp://127.0.0.1:" in capfd.readouterr().out
-
-
-def test_failing_runs_are_listed_and_the_others_are_trained(cluster, tmp_path):
-    lab = open_lab(tmp_path)
-    [good] = lab.plans(1)
-    diverging = replace(lab.recipe("shallow_cnn", "improved"), phases=(recipes.Phase(3, "sgd", 1e30),))
-    plans = [replace(good, recipe=diverging, seed=1), good]
-    problems = sweep.sweep(plans, lab.keep, cluster.address)
-    assert list(problems) == ["shallow_cnn improved, seed 1"] and "the loss was nan" in problems[plans[0].name]
-    assert [run.seed for run in lab.finished()] == [0]
-    assert list(sweep.sweep(plans, lab.keep, "tcp://nowhere:9")) == [plans[0].name]  # not tried again
 
 
 def test_a_worker_that_would_train_another_run_refuses(cluster, tmp_path, monkeypatch):
@@ -264,41 +273,34 @@ def checkpoints(tmp_path, monkeypatch):
     return tmp_path / "checkpoints"
 
 
-def second_checkpoint(lab):
-    return f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_000[2-9]*"
+def checkpoint(lab, epoch):
+    """Pattern of a checkpoint of the first run below a folder of runs."""
+    return f"smoke/{lab.plans(1)[0].folder.name}/checkpoint_{epoch}*"
 
 
-def test_a_run_whose_worker_is_killed_resumes_at_another(cluster, tmp_path, checkpoints, capfd):
+def test_a_run_resumes_after_its_process_is_killed_and_then_its_worker(cluster, tmp_path, checkpoints, capfd, serial):
     lab = open_lab(tmp_path, epochs=25)
     thread, result = in_background(lab, cluster.address)
-    victim = cluster.worker_with(second_checkpoint(lab))
+    cluster.kill_run(cluster.worker_with(checkpoint(lab, "000[2-9]")))
+    victim = cluster.worker_with(checkpoint(lab, "001[2-9]"))
     cluster.kill(victim)
-    thread.join(timeout=200)
+    thread.join(timeout=600)
     cluster.start_worker(victim)
     assert result == {"problems": {}}
-    assert RESUMED.search(capfd.readouterr().out)
+    assert len(RESUMED.findall(capfd.readouterr().out)) == 2
     assert not list(checkpoints.rglob("*.npz"))
-    assert_equal(lab.finished()[0], serial(tmp_path, epochs=25))
-
-
-def test_a_run_whose_process_is_killed_resumes(cluster, tmp_path, checkpoints, capfd):
-    lab = replace(open_lab(tmp_path, epochs=25), seed=6)
-    thread, result = in_background(lab, cluster.address)
-    cluster.kill_run(cluster.worker_with(second_checkpoint(lab)))
-    thread.join(timeout=200)
-    assert result == {"problems": {}}
-    assert RESUMED.search(capfd.readouterr().out)
+    assert_equal(lab.finished()[0], serial[25])
 
 
 def test_a_worker_that_comes_back_after_it_was_presumed_dead_gives_no_second_row(cluster, tmp_path, checkpoints):
     lab = replace(open_lab(tmp_path, epochs=25), seed=7)
     thread, result = in_background(lab, cluster.address)
-    name = cluster.worker_with(second_checkpoint(lab))
+    name = cluster.worker_with(checkpoint(lab, "000[2-9]"))
     group = cluster.processes[name].pid
     os.killpg(group, signal.SIGSTOP)
     time.sleep(30)
     os.killpg(group, signal.SIGCONT)
-    thread.join(timeout=200)
+    thread.join(timeout=600)
     cluster.kill(name)
     cluster.start_worker(name)
     assert result == {"problems": {}}
@@ -310,10 +312,10 @@ def test_the_same_command_resumes_after_the_scheduler_is_gone(cluster, tmp_path,
     lab = replace(open_lab(tmp_path, epochs=25), seed=3)
     monkeypatch.setattr(sweep, "CONNECT_SECONDS", 2)
     thread, result = in_background(lab, cluster.address)
-    cluster.worker_with(second_checkpoint(lab))
+    cluster.worker_with(checkpoint(lab, "000[2-9]"))
     for name in ("scheduler", "a", "b"):  # workers end when their scheduler is gone
         cluster.kill(name)
-    thread.join(timeout=60)
+    thread.join(timeout=200)
     assert "The connection to the scheduler at" in result["error"] and "the same command resumes" in result["error"]
     cluster.start_scheduler(cluster.address.rpartition(":")[2])
     monkeypatch.setattr(sweep, "CONNECT_SECONDS", 60)
@@ -321,14 +323,14 @@ def test_the_same_command_resumes_after_the_scheduler_is_gone(cluster, tmp_path,
     wait_for_line(capfd, "No worker is connected to tcp://")
     for name in ("a", "b"):
         cluster.start_worker(name)
-    thread.join(timeout=200)
+    thread.join(timeout=600)
     assert result == {"problems": {}}
     assert RESUMED.search(capfd.readouterr().out)
     assert [run.seed for run in lab.finished()] == [3]
 
 
 def wait_for_line(capfd, text):
-    deadline, output = time.monotonic() + 60, ""
+    deadline, output = time.monotonic() + 200, ""
     while text not in output:
         assert time.monotonic() < deadline, output
         time.sleep(0.2)
