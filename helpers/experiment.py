@@ -80,14 +80,14 @@ class Experiment:
         if not self._is_chosen(model, recipe):
             print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
             return []
-        made = []
+        trained_runs = []
         for plan in self._plans(self.recipe(model, recipe), self.profile.seeds.get((model, recipe), 1)):
             try:
-                made.append(self._train(plan))
+                trained_runs.append(self._train(plan))
             except DivergenceError as error:
                 print(f"{error}; the run has failed and has no result")
         self.write_tables()
-        return made
+        return trained_runs
 
     def plans(self, n_seeds: int) -> list[Plan]:
         """What to train for every recipe that MODELS and RECIPES leave in, with so many seeds of each."""
@@ -117,7 +117,7 @@ class Experiment:
         return selection.superseded(*self._where(), self._is_current)
 
     def failures(self) -> list[Failure]:
-        """Runs that would be made now, on these data in this profile, whose loss became infinite or undefined."""
+        """Failed runs that these data, this profile and these recipes would give now."""
         return [failure for failure in selection.failures(*self._where()) if self._is_current(failure)]
 
     def table(self, name: str, compute: Callable[..., pd.DataFrame] | None = None, **settings: object) -> pd.DataFrame:
@@ -135,22 +135,22 @@ class Experiment:
         folder = self.output / "tables"
         of_name = f"{name}_{self._data_key()}_{self.seed}_"
         if compute is None:
-            found = [file for file in sorted(folder.glob(f"{of_name}*.csv")) if storage.is_sound(file)]
-            return pd.read_csv(found[-1]) if found else pd.DataFrame()
+            files = [file for file in sorted(folder.glob(f"{of_name}*.csv")) if storage.is_intact(file)]
+            return pd.read_csv(files[-1]) if files else pd.DataFrame()
         weights = self.weights.sha256 if self.weights else ""
         key = keys.table_key(_resolved(settings), weights, provenance.key_packages(), table_versions(name))
         file = folder / f"{of_name}{key}.csv"
-        if not storage.is_sound(file):
+        if not storage.is_intact(file):
             if file.exists():
-                print(f"{file} is damaged and is made again", flush=True)
+                print(f"{file} is damaged and is computed again", flush=True)
             folder.mkdir(parents=True, exist_ok=True)
             frame = compute(**settings)
             with storage.replacing(file) as partial:
                 frame.to_csv(partial, index=False)
-                storage.seal(file, provenance.file_hash(partial))
-        for other in folder.glob(f"{of_name}*"):
-            if not other.name.startswith(file.name):
-                other.unlink(missing_ok=True)
+                storage.write_checksum(file, provenance.file_hash(partial))
+        for earlier_file in folder.glob(f"{of_name}*"):
+            if not earlier_file.name.startswith(file.name):
+                earlier_file.unlink(missing_ok=True)
         return pd.read_csv(file)
 
     def probe(self, name: str, function: Callable[..., pd.DataFrame], **settings: object) -> pd.DataFrame:

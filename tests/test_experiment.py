@@ -180,7 +180,7 @@ def test_a_damaged_table_is_named_and_made_again(small, capsys):
     file.write_text(file.read_text().replace("0.25", "0.75"))
     assert small.table("halves").empty
     assert small.table("halves", compute)["value"].tolist() == [0.25, 0.5]
-    assert f"{file} is damaged and is made again" in capsys.readouterr().out
+    assert f"{file} is damaged and is computed again" in capsys.readouterr().out
     assert small.table("halves")["value"].tolist() == [0.25, 0.5]
 
 

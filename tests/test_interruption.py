@@ -145,7 +145,7 @@ WRITERS = {
     "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
     "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),
     "json": lambda run, folder: storage.write_json(folder / "value.json", [run.seed] * 100),
-    "hash": lambda run, folder: storage.seal(folder / "value", f"{run.seed}" * 64),
+    "hash": lambda run, folder: storage.write_checksum(folder / "value", f"{run.seed}" * 64),
 }
 
 

@@ -75,7 +75,7 @@ def missing_files(file_hashes: dict[str, str]) -> tuple[str, ...]:
     return tuple(
         name
         for name, sha256 in file_hashes.items()
-        if not storage.is_sound(cache / name) or storage.sealed_hash(cache / name) != sha256
+        if not storage.is_intact(cache / name) or storage.read_checksum(cache / name) != sha256
     )
 
 
@@ -103,8 +103,8 @@ def accept(name: str, sweep_id: str, sha256: str) -> None:
     if provenance.file_hash(partial) != sha256:
         partial.unlink()
         raise InputError(f"{name} arrived damaged")
-    storage.settle(partial, target)
-    storage.seal(target, sha256)
+    storage.rename_durably(partial, target)
+    storage.write_checksum(target, sha256)
 
 
 def train(job: Job) -> Outcome:

@@ -15,9 +15,9 @@ def filled(text: str, name: str, content: str) -> str:
         ValueError: the markers are not there.
     """
     begin, end = (f"<!-- {name}: {place} -->\n" for place in ("begin", "end"))
-    before, marker, rest = text.partition(begin)
-    _, other, after = rest.partition(end)
-    if not marker or not other:
+    before, marker, tail = text.partition(begin)
+    _, end_marker, after = tail.partition(end)
+    if not marker or not end_marker:
         raise ValueError(f"the page needs the lines {begin.strip()} and {end.strip()}")
     return f"{before}{begin}\n{content.strip()}\n\n{end}{after}"
 

@@ -1,4 +1,4 @@
-"""What is said of a run while it is on its way: at most one line an epoch."""
+"""Progress of a run: at most one line an epoch."""
 
 
 def epoch_line(name: str, done: int, epochs: int, row: dict[str, float]) -> str:
@@ -6,7 +6,7 @@ def epoch_line(name: str, done: int, epochs: int, row: dict[str, float]) -> str:
 
     Args:
         name: of the run.
-        done: epochs behind.
+        done: epochs completed.
         epochs: of the whole run.
         row: `accuracy`, `validation_accuracy`, `seconds` of the epoch.
 
@@ -20,7 +20,7 @@ def epoch_line(name: str, done: int, epochs: int, row: dict[str, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: "40 s", "12 min", "3.4 h"."""
+    """Seconds as text: "40 s", "12 min", "3.4 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, that can be told from damaged ones, and that one process at a time makes."""
+"""Atomic writes, checksums, and locks between processes."""
 
 import functools
 import json
@@ -15,45 +15,45 @@ from helpers.core import provenance
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside a path; what was written there takes the path's place at the end, on disk.
+    """A temporary name beside a path; the file written there replaces the path when the block ends: an atomic write.
 
-    Where the block fails, the temporary file is removed and the path is left as it was. The temporary name has the ending of
+    Where the block fails, the temporary file is removed and the path is left as it was. The temporary name has the suffix of
     the path, since many libraries choose the format of a file by it.
     """
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
-        settle(partial, path)
+        rename_durably(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text so that the file is there complete or not at all."""
+    """Write a text atomically."""
     with replacing(path) as partial:
         partial.write_text(text)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write plain data so that the file is there complete or not at all."""
+    """Write plain data as JSON, atomically."""
     write_text(path, as_json(value))
 
 
 def as_json(value: object) -> str:
-    """Plain data as the text of a file."""
+    """Plain data as indented JSON."""
     return json.dumps(value, indent=1) + "\n"
 
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Gives an empty folder beside one; with what was written there it takes the place of that one, and of all in it, at the end.
+    """An empty folder beside a path; with what was written there it replaces the folder at that path when the block ends.
 
-    Where the block fails, what was written is removed and the folder is left as it was.
+    Where the block fails, the new folder is removed and the one at the path is left as it was.
     """
     partial, old = (folder.with_name(f".{folder.name}{kind}.partial") for kind in ("", ".old"))
 
     def clean_up() -> None:
-        if old.exists() and not folder.exists():  # ended between the two renames
+        if old.exists() and not folder.exists():  # interrupted between the two renames
             old.rename(folder)
         for path in (partial, old):
             shutil.rmtree(path, ignore_errors=True)
@@ -65,21 +65,21 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rename(old)
         partial.rename(folder)
-        settle_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         clean_up()
 
 
-def settle(partial: Path, path: Path) -> None:
-    """Rename a finished file once its content is on disk, so that no crash can leave the name without the content."""
+def rename_durably(partial: Path, path: Path) -> None:
+    """Rename a finished file once its content is on disk, so that no crash leaves the name without the content."""
     with partial.open("rb+") as file:
         os.fsync(file.fileno())
     partial.replace(path)
-    settle_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def settle_folder(folder: Path) -> None:
-    """Put the names in a folder on disk."""
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -88,7 +88,7 @@ def settle_folder(folder: Path) -> None:
 
 
 def clear_partial(folder: Path) -> None:
-    """Remove what a process that was killed left half-made below a folder; call it where nobody else writes."""
+    """Remove the partial files that killed processes left below a folder; call it where no process writes."""
     for path in list(folder.rglob(".*.partial*")):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -97,60 +97,60 @@ def clear_partial(folder: Path) -> None:
 
 
 @contextmanager
-def locked(lock: Path, others: str, progress: Callable[[str], None] = print) -> Iterator[None]:
-    """Hold a lock that other processes respect; the system takes it from a process that ends, however that ends.
+def locked(lock: Path, holder: str, progress: Callable[[str], None] = print) -> Iterator[None]:
+    """Hold a lock between processes; the system releases it when the process ends, however it ends.
 
     Args:
         lock: its file, which stays.
-        others: what another process does that holds it, for the line that is shown before waiting.
+        holder: who may hold it and what for, as the start of the line that is shown before waiting.
         progress: gets that line.
     """
-    held = FileLock(lock)
+    file_lock = FileLock(lock)
     try:
-        held.acquire(blocking=False)
+        file_lock.acquire(blocking=False)
     except Timeout:
-        progress(f"{others}; this one waits for it")
-        held.acquire()
+        progress(f"{holder}; this one waits for it")
+        file_lock.acquire()
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
-def seal(file: Path, digest: str) -> None:
-    """Note the SHA-256 that a file has, or will have in a moment, beside it."""
-    with replacing(note_of(file)) as partial:
+def write_checksum(file: Path, digest: str) -> None:
+    """Write the SHA-256 that a file has, or is about to have, beside it."""
+    with replacing(checksum_file(file)) as partial:
         partial.write_text(f"{digest}  {file.name}\n")
 
 
-def is_sealed(file: Path) -> bool:
-    """Whether a hash was noted for a file."""
-    return note_of(file).exists()
+def has_checksum(file: Path) -> bool:
+    """Whether a checksum was written for a file."""
+    return checksum_file(file).exists()
 
 
-def sealed_hash(file: Path) -> str:
-    """The SHA-256 that was noted for a file; "" where none was."""
-    note = note_of(file)
-    words = note.read_text("ascii", "replace").split() if note.exists() else []
-    return words[0] if words else ""
+def read_checksum(file: Path) -> str:
+    """The SHA-256 that was written for a file; "" where none was."""
+    path = checksum_file(file)
+    content = path.read_text("ascii", "replace") if path.exists() else ""
+    return content.partition(" ")[0].strip()
 
 
-def is_sound(file: Path) -> bool:
-    """Whether a file is there and is what was sealed."""
-    return file.exists() and sealed_hash(file) == hash_once(file)
+def is_intact(file: Path) -> bool:
+    """Whether a file exists and has the checksum that was written for it."""
+    return file.exists() and read_checksum(file) == hash_once(file)
 
 
-def note_of(file: Path) -> Path:
-    """Where the hash of a file is noted."""
+def checksum_file(file: Path) -> Path:
+    """The path of a file's checksum."""
     return file.with_name(f"{file.name}.sha256")
 
 
 def hash_once(file: Path) -> str:
-    """SHA-256 of a file, read once a process as long as it looks the same (inode, size, time of change)."""
-    facts = file.stat()
-    return _hash(file, facts.st_ino, facts.st_size, facts.st_mtime_ns)
+    """SHA-256 of a file, computed once a process as long as its inode, size and time of change stay the same."""
+    status = file.stat()
+    return _hash(file, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache
-def _hash(file: Path, *facts: int) -> str:
+def _hash(file: Path, *status: int) -> str:
     return provenance.file_hash(file)

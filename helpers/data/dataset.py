@@ -212,7 +212,7 @@ def open_decoded(name: str) -> Dataset:
 
 def file_hashes(dataset: Dataset) -> dict[str, str]:
     """SHA-256 of the files in the folder of a data set, by their names."""
-    return {name: storage.sealed_hash(dataset.folder / name) for name in FILES}
+    return {name: storage.read_checksum(dataset.folder / name) for name in FILES}
 
 
 def _pointed_at(pointer: Path) -> Path | None:
@@ -244,7 +244,7 @@ def _is_sound(folder: Path) -> bool:
     TinyImage's have 676 MB, whose hashes take 0.4 s: little beside what a process does with the images, which needs them
     once.
     """
-    return all(storage.is_sound(folder / name) for name in FILES)
+    return all(storage.is_intact(folder / name) for name in FILES)
 
 
 def _load(folder: Path) -> Dataset:

@@ -66,7 +66,7 @@ def decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool) 
         }
         (partial / INDEX).write_text(json.dumps(index))
         for name in FILES:
-            storage.seal(partial / name, provenance.file_hash(partial / name))
+            storage.write_checksum(partial / name, provenance.file_hash(partial / name))
 
 
 def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:

@@ -41,9 +41,9 @@ def activations(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.npy"
     with FileLock(file.with_suffix(".lock")):
-        if not storage.is_sound(file):
+        if not storage.is_intact(file):
             if file.exists():
-                progress(f"{file} is damaged and is made again")
+                progress(f"{file} is damaged and is computed again")
                 file.unlink()
             progress(f"computing {network.name} once for {len(inputs)} images{', mirrored' if mirrored else ''}")
             _compute(network, inputs, file, mirrored)
@@ -64,6 +64,6 @@ def _compute(network: keras.Model, inputs: np.ndarray | Rows | View, file: Path,
         note.write_text(str(start + len(chunk)))
     del rows
     # The hash first: what is interrupted between the two lines resumes after the last chunk.
-    storage.seal(file, provenance.file_hash(partial))
-    storage.settle(partial, file)
+    storage.write_checksum(file, provenance.file_hash(partial))
+    storage.rename_durably(partial, file)
     note.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Find the pretrained weights of MobileNetV2 that a run asks for, and say where they come from.
 
-Weights are numbers in HDF5 and nothing else: files that can hold code (`.keras`, pickles) are not opened. The hash of a
-fetched file is noted beside it when it is used first, and compared whenever it is used again; a user who knows the hash
+Weights are numbers in HDF5 and nothing else: files that can hold code (`.keras`, pickles) are not opened. The checksum of
+a fetched file is written beside it at its first use and verified at every later one; a user who knows the hash
 that a file should have names it with WEIGHTS_SHA256.
 """
 
@@ -30,7 +30,7 @@ class BaseWeights:
     """Weights for the MobileNetV2 part of a network.
 
     Attributes:
-        origin: words for the results table.
+        origin: where they come from, for the results table.
         file: None for none.
         sha256: of the file; "" for none.
         width: multiplier alpha of the network that they fit.
@@ -73,8 +73,8 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
             f"{file} is a file that you may not read; make it readable, or name another one with WEIGHTS=<file>."
         ) from error
     _check_fit(file, width, was_fetched=origin == _IMAGENET)
-    if origin == _IMAGENET and not storage.is_sealed(file):
-        storage.seal(file, sha256)
+    if origin == _IMAGENET and not storage.has_checksum(file):
+        storage.write_checksum(file, sha256)
     return BaseWeights(origin, file, sha256, width)
 
 
@@ -112,17 +112,19 @@ def _fetch(url: str) -> Path:
 
 
 def _checked_hash(file: Path, was_fetched: bool) -> str:
-    """SHA-256 of a weights file, which is the one that was named and, of a fetched file, the one that was noted."""
-    found = provenance.file_hash(file)
+    """SHA-256 of a weights file, compared with WEIGHTS_SHA256 and, for a fetched file, with that of its first use."""
+    sha256 = provenance.file_hash(file)
     wanted = os.environ.get("TINYIMAGE_WEIGHTS_SHA256", "").strip().lower()
-    if wanted and found != wanted:
-        raise InputError(f"{file} has the SHA-256 {found}, not {wanted} as WEIGHTS_SHA256 says; obtain the right file.")
-    if was_fetched and storage.is_sealed(file) and not storage.is_sound(file):
+    if wanted and sha256 != wanted:
         raise InputError(
-            f"{file} has changed since it was used first: its SHA-256 is now {found} and was another; delete it and "
-            f"{storage.note_of(file).name} beside it, and it is fetched again."
+            f"{file} has the SHA-256 {sha256}, not {wanted} as WEIGHTS_SHA256 says; obtain the right file."
         )
-    return found
+    if was_fetched and storage.has_checksum(file) and not storage.is_intact(file):
+        raise InputError(
+            f"{file} has changed since it was used first: its SHA-256 is now {sha256} and was another; delete it and "
+            f"{storage.checksum_file(file).name} beside it, and it is fetched again."
+        )
+    return sha256
 
 
 def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
@@ -148,6 +150,6 @@ def _check_fit(file: Path, width: float, was_fetched: bool) -> None:
 
 
 def _forget(file: Path, was_fetched: bool) -> None:
-    """A damaged download must not stand in the way of the next one; a user's file is left as it is."""
+    """Remove a damaged download, so that the next call fetches it again; a user's file is left as it is."""
     if was_fetched:
         file.unlink()

@@ -49,7 +49,7 @@ def describe_series(chosen: list[Notebook], executed: Path, profile: str, jobs: 
 
 
 class _Stage:
-    """Independent notebooks on their way, at most `jobs` at a time."""
+    """Independent notebooks that run, at most `jobs` at a time."""
 
     def __init__(
         self, notebooks: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int, display: Display

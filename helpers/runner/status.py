@@ -82,7 +82,7 @@ def _reason(plan: Plan, earlier: Sequence[Run]) -> str:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What decides a run and is not the same in two configurations, in words."""
+    """What decides a run and differs between two configurations, for a sentence."""
     before, now = (json.loads(json.dumps(config)) for config in (before, now))  # in a run folder, tuples are lists
     changed = [text for name, text in _EXPLANATIONS.items() if before.get(name) != now[name]]
     recipe = [name for name, value in now["recipe"].items() if before["recipe"].get(name) != value]

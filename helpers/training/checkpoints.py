@@ -1,8 +1,8 @@
-"""What a run that was cut off goes on from.
+"""Checkpoints, from which an interrupted run is resumed.
 
-The name of a checkpoint holds the hash of its content, so that one rename puts both in place at the same moment, and what
-came over a network can be told from what was sent. Where TINYIMAGE_CHECKPOINTS names a folder that other machines reach, a
-copy of the newest one is kept there, so that a run whose machine is gone goes on elsewhere.
+The name of a checkpoint holds the hash of its content: one rename puts both in place, and a copy that a network has damaged is
+noticed. Where TINYIMAGE_CHECKPOINTS names a folder that other machines reach, a copy of the newest checkpoint is kept there, so
+that a run whose machine is lost is resumed on another one.
 """
 
 import uuid
@@ -21,18 +21,18 @@ _PATTERN = "checkpoint_*.npz"
 
 
 def save(folder: Path, epoch: int, state: dict[str, np.ndarray]) -> None:
-    """Keep a state, and remove the older ones once it is on disk.
+    """Write a checkpoint, and remove the older ones once it is on disk.
 
     Args:
         folder: of the run.
-        epoch: epochs behind.
+        epoch: epochs completed.
         state: arrays by name.
     """
     partial = folder / "checkpoint.partial"
     with partial.open("wb") as file:
         np.savez(file, allow_pickle=False, **state)
     target = folder / f"checkpoint_{epoch:04d}_{provenance.file_hash(partial)}.npz"
-    storage.settle(partial, target)
+    storage.rename_durably(partial, target)
     for file in folder.glob(_PATTERN):
         if file != target:
             file.unlink()
@@ -41,12 +41,12 @@ def save(folder: Path, epoch: int, state: dict[str, np.ndarray]) -> None:
 
 
 def load(folder: Path, progress: Callable[[str], None]) -> dict[str, np.ndarray]:
-    """The newest state that is what was written; damaged ones are named and removed.
+    """The newest intact checkpoint; damaged ones are named and removed.
 
     Returns:
         Arrays by name; empty where there is none.
     """
-    _remove_damaged(folder, progress)  # first, so that a damaged one does not pass for newer than a sound copy
+    _remove_damaged(folder, progress)  # first, or a damaged one would pass for newer than an intact copy
     if shared := _Shared.of(folder):
         shared.bring_newer()
         _remove_damaged(folder, progress)
@@ -58,7 +58,7 @@ def load(folder: Path, progress: Callable[[str], None]) -> dict[str, np.ndarray]
 
 
 def clear(folder: Path) -> None:
-    """Remove all states of a run that has ended."""
+    """Remove all checkpoints of a run that has ended."""
     for file in folder.glob(_PATTERN):
         file.unlink()
     if shared := _Shared.of(folder):
@@ -66,9 +66,9 @@ def clear(folder: Path) -> None:
 
 
 def remove_torn_notes() -> None:
-    """A note of how far features are computed is not written in one piece; what a crash left of one stops the next computation.
+    """Remove the progress notes of cached features that a crash left half-written, since they stop the next computation.
 
-    Without it the computation begins anew. One that another process holds is left alone.
+    Without its note a computation starts again. A note that another process holds is left alone.
     """
     for note in (paths.cache() / "activations").glob("*.json"):
         with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
@@ -77,7 +77,7 @@ def remove_torn_notes() -> None:
 
 
 def check_shared() -> None:
-    """Make sure that files can be written where the copies go, if such a place is named.
+    """Make sure that files can be written where copies of checkpoints are kept, if TINYIMAGE_CHECKPOINTS names a place.
 
     Raises:
         InputError: they cannot.
@@ -102,7 +102,7 @@ def _remove_damaged(folder: Path, progress: Callable[[str], None]) -> None:
 
 
 class _Shared:
-    """The copies of one run's states where every machine reaches them, through fsspec."""
+    """The copies of one run's checkpoints in a place that every machine reaches, through fsspec."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
@@ -122,7 +122,7 @@ class _Shared:
                 self.files.rm_file(f"{self.root}/{name}")
 
     def bring_newer(self) -> None:
-        """Copy the states of later epochs than this machine has; there is more than one where the last was cut off."""
+        """Copy the checkpoints of later epochs than this machine has; several where saving the last one was interrupted."""
         here = max((_epoch(file.name) for file in self.folder.glob(_PATTERN)), default=0)
         for name in self._names():
             if _epoch(name) > here:

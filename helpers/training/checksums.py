@@ -59,7 +59,7 @@ def clear_damaged(folder: Path, progress: Callable[[str], None] = print) -> None
         progress(f"{folder} is damaged ({reason}) and is trained again")
         for name in (LAST_FILE, FAILURE_FILE, _SUMS):
             (folder / name).unlink(missing_ok=True)
-        storage.settle_folder(folder)
+        storage.sync_folder(folder)
 
 
 def write_all(folder: Path) -> None:

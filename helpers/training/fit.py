@@ -124,7 +124,7 @@ def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
 
 
 class _Training:
-    """One run on its way."""
+    """The training of one run."""
 
     def __init__(self, plan: Plan, folder: Path, progress: Callable[[str], None]) -> None:
         self.plan, self.folder, self.progress = plan, folder, progress
@@ -152,7 +152,7 @@ class _Training:
         self._finish()
 
     def _fit(self, number: int, phase: Phase, behind: int, state: dict[str, np.ndarray]) -> None:
-        """Train the rest of a phase that begins after `behind` epochs."""
+        """Train what remains of a phase that begins after `behind` epochs."""
         architecture.set_trainable(self.model, phase)
         learner = architecture.tail(self.model, phase.frozen_below)
         labels = self.plan.dataset.labels[self.plan.split.train]
@@ -239,7 +239,7 @@ class _Training:
         return features.activations(network, inputs, f"{cut}_{name}", mirrored and is_lowest, self.progress)
 
     def checkpoint(self, learner: keras.Model) -> None:
-        """Keep everything that the rest of the run depends on."""
+        """Save everything that the remaining epochs depend on."""
         state = {f"model_{index}": np.asarray(v) for index, v in enumerate(self.model.variables)}
         state |= {f"optimizer_{index}": np.asarray(v) for index, v in enumerate(learner.optimizer.variables)}
         state["history"] = np.array(json.dumps(self.history))

@@ -44,7 +44,7 @@ def top_k_accuracy(probabilities: np.ndarray, labels: np.ndarray, k: int = 5) ->
 
 
 def cross_entropy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of minus the natural logarithm of the true class's probability, in nats; ln 100 = 4.605 is a uniform guess.
+    """Mean of minus the natural logarithm of the true class's probability, in nats; ln 100 = 4.605 is chance level.
 
     Args:
         log_probabilities: float (n, n_classes), natural logarithms.

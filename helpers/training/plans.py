@@ -1,4 +1,4 @@
-"""What decides a run, and the key that tells whether it was made before."""
+"""What decides a run, and the key by which an earlier run is reused."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

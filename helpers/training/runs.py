@@ -248,12 +248,12 @@ class Failure:
 
 def finished(folder: Path) -> list[Run]:
     """All complete runs or records directly below a folder, by name; damaged ones are named once and left out."""
-    return [Run(found) for found in _sound(folder, LAST_FILE)]
+    return [Run(path) for path in _intact_folders(folder, LAST_FILE)]
 
 
 def failed(folder: Path) -> list[Failure]:
     """All failed runs directly below a folder, by name; damaged ones are named once and left out."""
-    return [Failure(found) for found in _sound(folder, FAILURE_FILE)]
+    return [Failure(path) for path in _intact_folders(folder, FAILURE_FILE)]
 
 
 def finish(
@@ -361,7 +361,7 @@ def write_record(run: Run, folder: Path) -> Run:
 
 
 def _in_half(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (n, n_classes) in half precision, with the same answers: what rounding has made equal is told apart."""
+    """Probabilities (n, n_classes) in half precision, with the same most probable classes: ties that rounding makes are broken."""
     half, answers = probabilities.astype(np.float16), probabilities.argmax(axis=1)
     for row in np.flatnonzero(half.argmax(axis=1) != answers):
         half[row, answers[row]] = np.nextafter(half[row].max(), np.float16(2))
@@ -377,16 +377,16 @@ def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> Non
     storage.write_text(folder / last, text)
 
 
-def _sound(folder: Path, last: str) -> list[Path]:
-    """Folders with a run that has ended in one way and is not damaged."""
-    found = {path.parent: checksums.damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
-    for path, what in found.items():
-        if what:
-            _name_damage(path, what)
-    return [path for path, what in found.items() if not what]
+def _intact_folders(folder: Path, last: str) -> list[Path]:
+    """Folders whose run has ended with this last file, by name; damaged ones are named and left out."""
+    reasons = {path.parent: checksums.damage(path.parent) for path in sorted(folder.glob(f"[!.]*/{last}"))}
+    for path, reason in reasons.items():
+        if reason:
+            _name_damage(path, reason)
+    return [path for path, reason in reasons.items() if not reason]
 
 
 @functools.cache
-def _name_damage(folder: Path, found: str) -> None:
+def _name_damage(folder: Path, reason: str) -> None:
     """Once a process: a notebook reads its runs many times."""
-    print(f"{folder} is damaged ({found}) and is left out", flush=True)
+    print(f"{folder} is damaged ({reason}) and is left out", flush=True)

@@ -15,34 +15,36 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
 
 
 @pytest.fixture
-def sealed(tmp_path):
+def file_with_checksum(tmp_path):
     file = tmp_path / "kept.txt"
     file.write_text("content")
-    storage.seal(file, "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73")  # printf content | sha256sum
+    storage.write_checksum(
+        file, "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"
+    )  # printf content | sha256sum
     return file
 
 
-def test_a_sealed_file_is_sound(sealed):
-    assert storage.is_sealed(sealed) and storage.is_sound(sealed)
+def test_a_file_is_intact_as_it_was_written(file_with_checksum):
+    assert storage.has_checksum(file_with_checksum) and storage.is_intact(file_with_checksum)
 
 
 @pytest.mark.parametrize("content", [b"", b"conten", b"Content", b"content\0"])
-def test_a_changed_file_is_not_sound(content, sealed):
-    sealed.write_bytes(content)
-    assert not storage.is_sound(sealed)
+def test_a_changed_file_is_not_intact(content, file_with_checksum):
+    file_with_checksum.write_bytes(content)
+    assert not storage.is_intact(file_with_checksum)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"ed7002b439"])
-def test_a_file_with_a_changed_note_is_not_sound(content, sealed):
-    storage.note_of(sealed).write_bytes(content)
-    assert not storage.is_sound(sealed)
+def test_a_file_with_a_changed_checksum_is_not_intact(content, file_with_checksum):
+    storage.checksum_file(file_with_checksum).write_bytes(content)
+    assert not storage.is_intact(file_with_checksum)
 
 
-def test_a_file_without_a_note_is_not_sound(sealed):
-    storage.note_of(sealed).unlink()
-    assert not storage.is_sealed(sealed) and not storage.is_sound(sealed)
-    sealed.unlink()
-    assert not storage.is_sound(sealed)
+def test_a_file_without_a_checksum_is_not_intact(file_with_checksum):
+    storage.checksum_file(file_with_checksum).unlink()
+    assert not storage.has_checksum(file_with_checksum) and not storage.is_intact(file_with_checksum)
+    file_with_checksum.unlink()
+    assert not storage.is_intact(file_with_checksum)
 
 
 def test_half_made_files_and_folders_are_removed_and_others_stay(tmp_path):

@@ -263,7 +263,7 @@ def test_weights_that_lie_in_another_file_are_refused(served, tmp_path):
 
 def test_the_hash_of_a_download_is_noted_at_first_use(served, serve):
     found = find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}")
-    assert storage.note_of(found.file).read_text() == f"{found.sha256}  {FILE}\n"
+    assert storage.checksum_file(found.file).read_text() == f"{found.sha256}  {FILE}\n"
     assert find_weights("imagenet", is_demo=False, url=unreachable()) == found
 
 
@@ -275,13 +275,13 @@ def test_a_download_that_has_changed_since_is_refused(served, serve):
     with pytest.raises(InputError, match=rf"changed since it was used first.*{found.file.name}\.sha256"):
         find_weights("imagenet", is_demo=False, url=unreachable())
     found.file.unlink()
-    storage.note_of(found.file).unlink()
+    storage.checksum_file(found.file).unlink()
     assert find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}") == found
 
 
 def test_a_user_s_file_gets_no_note(served):
     find_weights(str(served / FILE), is_demo=False)
-    assert not storage.is_sealed(served / FILE)
+    assert not storage.has_checksum(served / FILE)
 
 
 def test_a_hash_that_the_user_names_is_demanded(served, serve, monkeypatch):
