@@ -264,7 +264,7 @@ def headless(monkeypatch):
 def displayed(monkeypatch):
     """What is displayed."""
     outputs = []
-    monkeypatch.setattr(experiment, "display", outputs.append)
+    monkeypatch.setattr(experiment, "display", lambda output, **options: outputs.append(output))
     return outputs
 
 
