@@ -53,6 +53,15 @@ def tolerated(check, layout="kaggle"):
     return lambda build: TOLERATED.setdefault(build.__name__, Case(build, (), check, layout)).build
 
 
+def register(cases, layout="kaggle"):
+    """Add builders from a table: by name, what is expected (words of the refusal, or a check) and the builder."""
+    for name, (expected, build) in cases.items():
+        if callable(expected):
+            TOLERATED[name] = Case(build, (), expected, layout)
+        else:
+            REFUSED[name] = Case(build, (expected,) if isinstance(expected, str) else expected, None, layout)
+
+
 # --- what is right of a source that opens ------------------------------------------------------------------------
 
 
@@ -199,57 +208,91 @@ def rewritten(source, name, change, encoding=None):
     return source
 
 
-def boxes_file(source):
-    wnid = first_wnid(source)
-    return f"train/train/{wnid}/{wnid}_boxes.txt"
+RANDOM_BYTES = np.random.default_rng(0).bytes(5000)
+BOXES, SAMPLE, ANNOTATIONS = "boxes", "submission_sample.csv", "val/val_annotations.txt"
+
+
+def with_text(name, change, encoding=None):
+    """A builder that changes a text file: `change` gets the text and the first wnid."""
+
+    def build(source):
+        wnid = first_wnid(source)
+        file = f"train/train/{wnid}/{wnid}_boxes.txt" if name == BOXES else name
+        return rewritten(source, file, lambda text: change(text, wnid), encoding)
+
+    return build
+
+
+def with_entry(name, content="x"):
+    """A builder that zips the source with one more entry."""
+    return lambda source: zipped(source, (name, content))
+
+
+def with_patch(name, local, central):
+    """A builder that overwrites fields in the headers of an entry, which is named or found in the archive."""
+
+    def build(source):
+        target = zipped(source)
+        return patched(target, name(target) if callable(name) else name, local, central)
+
+    return build
+
+
+def with_zip_bytes(change):
+    """A builder that changes the bytes of the zipped source."""
+
+    def build(source):
+        target = zipped(source)
+        target.write_bytes(change(target.read_bytes()))
+        return target
+
+    return build
 
 
 # --- names in archives -------------------------------------------------------------------------------------------
 
-
-@refused("../../evil.txt", "no plain path")
-def zip_slip(source):
-    return zipped(source, ("../../evil.txt", "x"))
-
-
-@refused("..", "no plain path")
-def zip_slip_in_the_middle(source):
-    return zipped(source, ("train/train/../../../evil/images/x.JPEG", "x"))
-
-
-@refused("..", "no plain path")
-def zip_slip_of_a_folder(source):
-    return zipped(source, ("../evil/", ""))
-
-
-@refused("/tmp/evil.txt", "no plain path")
-def zip_with_an_absolute_path(source):
-    return zipped(source, ("/tmp/evil.txt", "x"))
-
-
-@refused("C:/evil.txt", "no plain path")
-def zip_with_a_drive(source):
-    return zipped(source, ("C:/evil.txt", "x"))
-
-
-@refused("..\\evil.txt", "no plain path")
-def zip_with_backslashes(source):
-    return zipped(source, ("..\\evil.txt", "x"))
-
-
-@refused(r"two\nlines", "no plain path")
-def zip_with_a_line_break_in_a_name(source):
-    return zipped(source, ("two\nlines", "x"))
-
-
-@refused(r"\x1b[31mred", "no plain path")
-def zip_with_terminal_codes_in_a_name(source):
-    return zipped(source, ("\x1b[31mred", "x"))
-
-
-@refused(r"a\tb", "no plain path")
-def zip_with_a_tab_in_the_name_of_an_image(source):
-    return zipped(source, (f"train/train/{first_wnid(source)}/images/a\tb.JPEG", "x"))
+register(
+    {
+        name: ((shown, "no plain path"), with_entry(entry_name))
+        for name, entry_name, shown in (
+            ("zip_slip", "../../evil.txt", "../../evil.txt"),
+            ("zip_slip_in_the_middle", "train/train/../../../evil/images/x.JPEG", ".."),
+            ("zip_slip_of_a_folder", "../evil/", ".."),
+            ("zip_with_an_absolute_path", "/tmp/evil.txt", "/tmp/evil.txt"),
+            ("zip_with_a_drive", "C:/evil.txt", "C:/evil.txt"),
+            ("zip_with_backslashes", "..\\evil.txt", "..\\evil.txt"),
+            ("zip_with_a_line_break_in_a_name", "two\nlines", r"two\nlines"),
+            ("zip_with_terminal_codes_in_a_name", "\x1b[31mred", r"\x1b[31mred"),
+            ("zip_with_a_tab_in_the_name_of_an_image", "train/train/d00000000/images/a\tb.JPEG", r"a\tb"),
+        )
+    }
+)
+register(
+    {
+        "zip_with_a_pipe": (("pipe", "link or a device"), with_entry(entry("pipe", stat.S_IFIFO | 0o644), "")),
+        "zip_with_a_device": (("disk", "link or a device"), with_entry(entry("disk", stat.S_IFBLK | 0o644), "")),
+        "zip_with_the_leavings_of_a_mac": (
+            all_as_good,
+            lambda source: zipped(source, ("__MACOSX/._wnids.txt", "x"), (".DS_Store", "x")),
+        ),
+        "zip_with_names_that_differ_only_in_case": (
+            all_as_good,
+            lambda source: zipped(source, ("WNIDS.TXT", "n00000000\n"), ("Words.txt", "x\ty\n")),
+        ),
+        "zip_with_two_files_of_one_name": (
+            "2 files named wnids.txt",
+            lambda source: replaced(zipped(source, ("wnids.tx2", "n00000000\n")), b"wnids.tx2", b"wnids.txt"),
+        ),
+        "zip_with_a_name_that_is_not_the_utf8_it_claims": (
+            ("not a complete zip", "utf-8"),
+            lambda source: replaced(zipped(source, ("ä.txt", "x")), "ä.txt".encode(), b"\xff\xfe.txt"),
+        ),
+        "zip_with_a_name_in_an_old_code_page": (
+            all_as_good,
+            lambda source: replaced(zipped(source, ("xx.txt", "x")), b"xx.txt", b"\x84\x94.txt"),
+        ),
+    }
+)
 
 
 @refused("link or a device")
@@ -265,42 +308,10 @@ def zip_with_a_link_for_its_classes(source):
     return zipped(without(source, "wnids.txt"), (entry("wnids.txt", stat.S_IFLNK | 0o777), "/etc/passwd"))
 
 
-@refused("pipe", "link or a device")
-def zip_with_a_pipe(source):
-    return zipped(source, (entry("pipe", stat.S_IFIFO | 0o644), ""))
-
-
-@refused("disk", "link or a device")
-def zip_with_a_device(source):
-    return zipped(source, (entry("disk", stat.S_IFBLK | 0o644), ""))
-
-
 @refused("no plain path")
 def zip_with_a_file_without_a_name(source):
     target = zipped(source, ("~Q~", ""))  # its three letters become an extra field
     return patched(target, "~Q~", local=[(26, "<H", 0), (28, "<H", 3)], central=[(28, "<H", 0), (30, "<H", 3)])
-
-
-@refused("2 files named wnids.txt")
-def zip_with_two_files_of_one_name(source):
-    target = zipped(source, ("wnids.tx2", "n00000000\n"))
-    return replaced(target, b"wnids.tx2", b"wnids.txt")
-
-
-@refused("not a complete zip", "utf-8")
-def zip_with_a_name_that_is_not_the_utf8_it_claims(source):
-    return replaced(zipped(source, ("ä.txt", "x")), "ä.txt".encode(), b"\xff\xfe.txt")
-
-
-@tolerated(all_as_good)
-def zip_with_a_name_in_an_old_code_page(source):
-    target = zipped(source, ("xx.txt", "x"))
-    return replaced(target, b"xx.txt", b"\x84\x94.txt")
-
-
-@tolerated(all_as_good)
-def zip_with_names_that_differ_only_in_case(source):
-    return zipped(source, ("WNIDS.TXT", "n00000000\n"), ("Words.txt", "x\ty\n"))
 
 
 @tolerated(lambda data, good: len(data.labels) == len(good.labels) + 1)
@@ -308,11 +319,6 @@ def zip_with_images_that_differ_only_in_case(source):
     image = first_image(source)
     name = image.with_suffix(".jpeg").relative_to(source).as_posix()
     return zipped(source, (name, image.read_bytes()))
-
-
-@tolerated(all_as_good)
-def zip_with_the_leavings_of_a_mac(source):
-    return zipped(source, ("__MACOSX/._wnids.txt", "x"), (".DS_Store", "x"))
 
 
 @refused("wnids.txt in a, b", "name the one")
@@ -378,12 +384,6 @@ def zip_bomb_of_overlapping_files(source):
     return patched(target, "quoted", central=[(42, "<I", start)])
 
 
-@refused("overlap")
-def zip_whose_file_claims_the_next_one_too(source):
-    target = zipped(source)
-    return patched(target, an_image(target), central=[(20, "<I", 2**20)])
-
-
 @refused("no wnids.txt")
 def zip_in_a_zip(source):
     inner = zipped(source)
@@ -393,60 +393,64 @@ def zip_in_a_zip(source):
     return outer
 
 
-@refused("is encrypted", "without a password")
-def zip_with_an_encrypted_image(source):
-    target = zipped(source)
-    return patched(target, an_image(target), local=[(6, "<H", 1)], central=[(8, "<H", 1)])
-
-
-@refused("wnids.txt", "is encrypted")
-def zip_with_encrypted_classes(source):
-    return patched(zipped(source), "wnids.txt", local=[(6, "<H", 1)], central=[(8, "<H", 1)])
-
-
-@refused("compressed by method 12")
-def zip_compressed_by_bzip2(source):
-    return zipped(source, compression=zipfile.ZIP_BZIP2)
-
-
-@refused("compressed by method 14")
-def zip_compressed_by_lzma(source):
-    return zipped(source, compression=zipfile.ZIP_LZMA)
-
-
-@refused("compressed by method 99")
-def zip_compressed_by_nobody_knows_what(source):
-    return patched(zipped(source), "wnids.txt", local=[(8, "<H", 99)], central=[(10, "<H", 99)])
-
-
-@refused("not a complete zip")
-def zip_cut_off(source):
-    target = zipped(source)
-    os.truncate(target, target.stat().st_size // 2)
-    return target
-
-
-@refused("not a complete zip")
-def zip_without_its_last_bytes(source):
-    target = zipped(source)
-    os.truncate(target, target.stat().st_size - 7)
-    return target
-
-
-@refused("cannot be")
-def zip_without_its_first_bytes(source):
-    target = zipped(source)
-    target.write_bytes(target.read_bytes()[500:])
-    return target
-
-
-@refused("cannot be")
-def zip_with_a_hole_of_zeros(source):
-    target = zipped(source)
-    content = bytearray(target.read_bytes())
-    content[2000:40000] = bytes(38000)
-    target.write_bytes(content)
-    return target
+register(
+    {
+        "zip_whose_file_claims_the_next_one_too": ("overlap", with_patch(an_image, [], [(20, "<I", 2**20)])),
+        "zip_with_an_encrypted_image": (
+            ("is encrypted", "without a password"),
+            with_patch(an_image, [(6, "<H", 1)], [(8, "<H", 1)]),
+        ),
+        "zip_with_encrypted_classes": (
+            ("wnids.txt", "is encrypted"),
+            with_patch("wnids.txt", [(6, "<H", 1)], [(8, "<H", 1)]),
+        ),
+        "zip_compressed_by_nobody_knows_what": (
+            "compressed by method 99",
+            with_patch("wnids.txt", [(8, "<H", 99)], [(10, "<H", 99)]),
+        ),
+        "zip_with_a_wrong_checksum_of_the_classes": (
+            ("wnids.txt", "CRC"),
+            with_patch("wnids.txt", [(14, "<I", 7)], [(16, "<I", 7)]),
+        ),
+        "zip_that_needs_a_version_of_the_future": ("not a complete zip", with_patch("wnids.txt", [], [(6, "<H", 990)])),
+        "zip_compressed_by_bzip2": (
+            "compressed by method 12",
+            lambda source: zipped(source, compression=zipfile.ZIP_BZIP2),
+        ),
+        "zip_compressed_by_lzma": (
+            "compressed by method 14",
+            lambda source: zipped(source, compression=zipfile.ZIP_LZMA),
+        ),
+    }
+)
+register(
+    {
+        name: (expected, with_zip_bytes(change))
+        for name, expected, change in (
+            ("zip_cut_off", "not a complete zip", lambda content: content[: len(content) // 2]),
+            ("zip_without_its_last_bytes", "not a complete zip", lambda content: content[:-7]),
+            ("zip_without_its_first_bytes", "cannot be", lambda content: content[500:]),
+            (
+                "zip_with_a_hole_of_zeros",
+                "cannot be",
+                lambda content: content[:2000] + bytes(38000) + content[40000:],
+            ),
+            ("zip_of_no_bytes", "not a complete zip", lambda content: b""),
+            ("page_of_a_login_saved_as_a_zip", "not a complete zip", lambda content: b"<html>Please log in</html>"),
+            (
+                "zip_whose_list_lies_beyond_its_end",
+                "not a complete zip",
+                lambda content: content[:-10] + struct.pack("<I", 2**31) + content[-6:],
+            ),
+            (
+                "zip64_whose_end_is_elsewhere",
+                "not a complete zip",
+                lambda content: content[:-22] + struct.pack("<IIQI", 0x07064B50, 0, 2**62, 9) + content[-22:],
+            ),
+            ("zip_behind_a_program_that_unpacks_it", all_as_good, lambda content: b"MZ" + bytes(5000) + content),
+        )
+    }
+)
 
 
 @refused("no wnids.txt")
@@ -456,22 +460,10 @@ def zip_without_files(source):
     return target
 
 
-@refused("not a complete zip")
-def zip_of_no_bytes(source):
-    target = source.with_suffix(".zip")
-    target.touch()
-    return target
-
-
 @refused("cannot be decoded", "{image}")
 def zip_with_a_wrong_checksum_of_an_image(source):
     name = first_image(source).relative_to(source).as_posix()
     return patched(zipped(source), name, local=[(14, "<I", 7)], central=[(16, "<I", 7)])
-
-
-@refused("wnids.txt", "CRC")
-def zip_with_a_wrong_checksum_of_the_classes(source):
-    return patched(zipped(source), "wnids.txt", local=[(14, "<I", 7)], central=[(16, "<I", 7)])
 
 
 @refused("words.txt", "cannot be read")
@@ -482,28 +474,6 @@ def zip_whose_headers_disagree_about_a_name(source):
     content = bytearray(target.read_bytes())
     content[start + 30 : start + 39] = b"wards.txt"
     target.write_bytes(content)
-    return target
-
-
-@refused("not a complete zip")
-def zip_that_needs_a_version_of_the_future(source):
-    return patched(zipped(source), "wnids.txt", central=[(6, "<H", 990)])
-
-
-@refused("not a complete zip")
-def zip_whose_list_lies_beyond_its_end(source):
-    target = zipped(source)
-    content = bytearray(target.read_bytes())
-    struct.pack_into("<I", content, len(content) - 22 + 12, 2**31)
-    target.write_bytes(content)
-    return target
-
-
-@refused("not a complete zip")
-def zip64_whose_end_is_elsewhere(source):
-    target = zipped(source)
-    content = target.read_bytes()
-    target.write_bytes(content[:-22] + struct.pack("<IIQI", 0x07064B50, 0, 2**62, 9) + content[-22:])
     return target
 
 
@@ -522,13 +492,6 @@ def zip64_of_a_small_source(source):
         for file in source.rglob("*.*"):
             with archive.open(file.relative_to(source).as_posix(), "w", force_zip64=True) as written:
                 written.write(file.read_bytes())
-    return target
-
-
-@tolerated(all_as_good)
-def zip_behind_a_program_that_unpacks_it(source):
-    target = zipped(source)
-    target.write_bytes(b"MZ" + bytes(5000) + target.read_bytes())
     return target
 
 
@@ -556,180 +519,133 @@ def tar_archive(source):
     return target
 
 
-@refused("not a complete zip")
-def page_of_a_login_saved_as_a_zip(source):
-    target = source.with_suffix(".zip")
-    target.write_text("<html>Please log in</html>")
-    return target
-
-
 # --- images ------------------------------------------------------------------------------------------------------
 
 
-def spoilt_image(*words):
-    """Refuse a source whose first image has the bytes that a function makes."""
+def with_image_bytes(make):
+    """A builder that writes bytes over the first image: `make` gets those of the good one."""
 
-    def register(make):
-        def build(source):
-            first_image(source).write_bytes(make(source))
-            return source
+    def build(source):
+        file = first_image(source)
+        file.write_bytes(make(file.read_bytes()))
+        return source
 
-        build.__name__ = make.__name__
-        return refused("{image}", *words)(build)
-
-    return register
+    return build
 
 
-def odd_image(expected):
-    """Open a source whose first image is written by a function in an unusual way."""
+def with_image(write):
+    """A builder that writes the first image in an unusual way: `write` gets its pixels and the file."""
 
-    def register(write):
-        def build(source):
-            image = pixels(source)
-            with first_image(source).open("wb") as file:
-                write(image, file)
-            return source
+    def build(source):
+        image = pixels(source)
+        with first_image(source).open("wb") as file:
+            write(image, file)
+        return source
 
-        build.__name__ = write.__name__
-        return tolerated(first_image_is(expected))(build)
-
-    return register
+    return build
 
 
-@spoilt_image("cannot be decoded")
-def image_of_no_bytes(source):
-    return b""
+def grey_png(bits):
+    return png(64, 64, chunk(b"IDAT", zlib.compress(bytes(64 * (1 + 8 * bits)))), bits=bits, colour=0)
 
 
-@spoilt_image("cannot be decoded")
-def image_cut_off(source):
-    return first_image(source).read_bytes()[:-200]
+def flipped_bits(content):
+    middle = len(content) // 2
+    return content[:middle] + bytes(byte ^ 0x55 for byte in content[middle : middle + 64]) + content[middle + 64 :]
 
 
-@spoilt_image("cannot be decoded")
-def image_with_flipped_bits(source):
-    content = bytearray(first_image(source).read_bytes())
-    for place in range(len(content) // 2, len(content) // 2 + 64):
-        content[place] ^= 0x55
-    return bytes(content)
+register(
+    {
+        f"image_{name}": (("{image}", expected), with_image_bytes(make))
+        for name, expected, make in (
+            ("of_no_bytes", "cannot be decoded", lambda _: b""),
+            ("cut_off", "cannot be decoded", lambda content: content[:-200]),
+            ("with_flipped_bits", "cannot be decoded", flipped_bits),
+            ("of_text", "cannot be decoded", lambda _: b"n01443537"),
+            ("that_is_a_web_page", "cannot be decoded", lambda _: b"<!DOCTYPE html><script>alert(1)</script>"),
+            (
+                "that_is_a_vector_drawing",
+                "cannot be decoded",
+                lambda _: b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>',
+            ),
+            (
+                "that_is_a_program_in_postscript",
+                "cannot be decoded",
+                lambda _: (
+                    b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(/tmp/evil) (w) file\n%%EOF\n"
+                ),
+            ),
+            ("that_is_a_pickle", "cannot be decoded", lambda _: b"cos\nsystem\n(S'true'\ntR."),
+            ("of_16_bits_a_channel", "cannot be decoded", lambda _: grey_png(16)),
+            (
+                "of_another_size",
+                "32 x 48 pixels",
+                lambda _: png(32, 48, chunk(b"IDAT", zlib.compress(bytes(48 * 97)))),
+            ),
+            (
+                "of_many_pixels",
+                "10000 x 10000 pixels",
+                lambda _: png(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(100)))),
+            ),
+            (
+                "of_more_pixels_than_memory",
+                "cannot be decoded",
+                lambda _: png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(bytes(100)))),
+            ),
+            ("without_pixels", "0 x 0|cannot be decoded", lambda _: png(0, 0)),
+            (
+                "with_a_bomb_of_text",
+                "cannot be decoded",
+                lambda _: png(
+                    64, 64, chunk(b"zTXt", b"note\0\0" + bomb()), chunk(b"IDAT", zlib.compress(bytes(64 * 193)))
+                ),
+            ),
+            ("with_a_megabyte_behind_it", "at most 1,048,576", lambda content: content + bytes(2**20)),
+        )
+    }
+)
 
 
-@spoilt_image("cannot be decoded")
-def image_of_text(source):
-    return b"n01443537"
-
-
-@spoilt_image("cannot be decoded")
-def image_that_is_a_web_page(source):
-    return b"<!DOCTYPE html><script>alert(1)</script>"
-
-
-@spoilt_image("cannot be decoded")
-def image_that_is_a_vector_drawing(source):
-    return b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>'
-
-
-@spoilt_image("cannot be decoded")
-def image_that_is_a_program_in_postscript(source):
-    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\n(/tmp/evil) (w) file\n%%EOF\n"
-
-
-@spoilt_image("cannot be decoded")
-def image_that_is_a_pickle(source):
-    return b"cos\nsystem\n(S'true'\ntR."
-
-
-@spoilt_image("cannot be decoded")
-def image_of_16_bits_a_channel(source):
-    return png(64, 64, chunk(b"IDAT", zlib.compress(bytes(64 * 129))), bits=16, colour=0)
-
-
-@spoilt_image("32 x 48 pixels")
-def image_of_another_size(source):
-    return png(32, 48, chunk(b"IDAT", zlib.compress(bytes(48 * 97))))
-
-
-@spoilt_image("10000 x 10000 pixels")
-def image_of_many_pixels(source):
-    return png(10_000, 10_000, chunk(b"IDAT", zlib.compress(bytes(100))))
-
-
-@spoilt_image("cannot be decoded")
-def image_of_more_pixels_than_memory(source):
-    return png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(bytes(100))))
-
-
-@spoilt_image("0 x 0|cannot be decoded")
-def image_without_pixels(source):
-    return png(0, 0)
-
-
-@spoilt_image("cannot be decoded")
-def image_with_a_bomb_of_text(source):
-    return png(64, 64, chunk(b"zTXt", b"note\0\0" + bomb()), chunk(b"IDAT", zlib.compress(bytes(64 * 193))))
-
-
-@spoilt_image("at most 1,048,576")
-def image_with_a_megabyte_behind_it(source):
-    return first_image(source).read_bytes() + bytes(2**20)
-
-
-def black(image):
-    return np.zeros_like(image)
-
-
-@odd_image(black)
-def image_with_a_bomb_behind_its_pixels(image, file):
-    file.write(png(64, 64, chunk(b"IDAT", bomb())))
-
-
-@odd_image(lambda image: image)
-def image_in_png_named_jpeg(image, file):
-    image.save(file, "PNG")
-
-
-@odd_image(lambda image: image)
-def image_in_bmp(image, file):
-    image.save(file, "BMP")
-
-
-@odd_image(lambda image: image)
-def image_in_tiff(image, file):
-    image.save(file, "TIFF", compression="tiff_lzw")
-
-
-@odd_image(lambda image: image)
-def image_with_transparency(image, file):
+def transparent(image, file):
     image.putalpha(Image.linear_gradient("L").resize((64, 64)))
     image.save(file, "PNG")
 
 
-@odd_image(black)
-def image_for_print(image, file):
-    Image.new("CMYK", (64, 64), (0, 0, 0, 255)).save(file, "JPEG")
-
-
-@odd_image(black)
-def image_of_one_bit(image, file):
-    Image.new("1", (64, 64)).save(file, "PNG")
-
-
-@odd_image(black)
-def image_that_moves_as_gif(image, file):
+def animated_gif(_, file):
     frames = [Image.new("RGB", (64, 64), (level,) * 3) for level in (0, 90, 180)]
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
 
 
-@odd_image(lambda image: image)
-def image_that_moves_as_png(image, file):
-    image.save(file, "PNG", save_all=True, append_images=[Image.new("RGB", (64, 64))])
-
-
-@odd_image(lambda image: image)
-def image_that_asks_to_be_turned(image, file):
+def turned_by_exif(image, file):
     exif = Image.Exif()
     exif[0x0112] = 6
     image.save(file, "PNG", exif=exif)
+
+
+register(
+    {
+        f"image_{name}": (first_image_is(lambda image: image), with_image(write))
+        for name, write in {
+            "in_png_named_jpeg": lambda image, file: image.save(file, "PNG"),
+            "in_bmp": lambda image, file: image.save(file, "BMP"),
+            "in_tiff": lambda image, file: image.save(file, "TIFF", compression="tiff_lzw"),
+            "with_transparency": transparent,
+            "that_moves_as_png": lambda image, file: image.save(
+                file, "PNG", save_all=True, append_images=[Image.new("RGB", (64, 64))]
+            ),
+            "that_asks_to_be_turned": turned_by_exif,
+        }.items()
+    }
+    | {
+        f"image_{name}": (first_image_is(np.zeros_like), with_image(write))
+        for name, write in {
+            "with_a_bomb_behind_its_pixels": lambda _, file: file.write(png(64, 64, chunk(b"IDAT", bomb()))),
+            "for_print": lambda _, file: Image.new("CMYK", (64, 64), (0, 0, 0, 255)).save(file, "JPEG"),
+            "of_one_bit": lambda _, file: Image.new("1", (64, 64)).save(file, "PNG"),
+            "that_moves_as_gif": animated_gif,
+        }.items()
+    }
+)
 
 
 @refused("no images")
@@ -751,6 +667,50 @@ def images_in_a_folder_too_deep(source):
 # --- what a folder can have beside files -------------------------------------------------------------------------
 
 
+def with_link(name, target):
+    """A builder that puts a link in the place of a file or beside the files."""
+
+    def build(source):
+        (source / name).unlink(missing_ok=True)
+        (source / name).symlink_to(target)
+        return source
+
+    return build
+
+
+def with_file(name):
+    """A builder that adds an empty file."""
+
+    def build(source):
+        (source / name).touch()
+        return source
+
+    return build
+
+
+register(
+    {
+        name: ((shown, "link that leads to no file inside"), with_link(shown, target))
+        for name, shown, target in (
+            ("link_to_a_secret", "words.txt", "/etc/passwd"),
+            ("link_to_nowhere", "nowhere", "gone"),
+            ("link_to_a_device", "zero", "/dev/zero"),
+            ("link_to_itself", "loop", "loop"),
+            ("link_to_the_folder_above", "train/again", ".."),
+        )
+    }
+)
+register(
+    {
+        "file_with_a_line_break_in_its_name": ("no plain path", with_file("two\nlines")),
+        "file_with_a_backslash_in_its_name": ("no plain path", with_file("..\\evil")),
+        "device_for_the_source": (("/dev/zero", "neither a file nor a folder"), lambda _: Path("/dev/zero")),
+        "path_with_a_zero_byte": ("DATA must name", lambda source: Path(f"{source}\0.zip")),
+        "path_that_is_too_long": ("DATA must name", lambda source: source / ("x" * 5000)),
+    }
+)
+
+
 @refused("{image}", "neither a file nor a folder")
 def pipe_for_an_image(source):
     first_image(source).unlink()
@@ -768,11 +728,6 @@ def pipe_for_the_classes(source):
 def pipe_for_the_source(source):
     os.mkfifo(source.parent / "pipe.zip")
     return source.parent / "pipe.zip"
-
-
-@refused("/dev/zero", "neither a file nor a folder")
-def device_for_the_source(source):
-    return Path("/dev/zero")
 
 
 @refused("plug", "neither a file nor a folder")
@@ -795,41 +750,11 @@ def link_to_an_image_elsewhere(source):
     return source
 
 
-@refused("words.txt", "link that leads to no file inside")
-def link_to_a_secret(source):
-    without(source, "words.txt").joinpath("words.txt").symlink_to("/etc/passwd")
-    return source
-
-
 @refused("link that leads to no file inside")
 def link_to_a_folder_elsewhere(source):
     folder = first_image(source).parent
     folder.rename(source.parent / "outside")
     folder.symlink_to(source.parent / "outside")
-    return source
-
-
-@refused("link that leads to no file inside")
-def link_to_nowhere(source):
-    (source / "nowhere").symlink_to(source / "gone")
-    return source
-
-
-@refused("link that leads to no file inside")
-def link_to_a_device(source):
-    (source / "zero").symlink_to("/dev/zero")
-    return source
-
-
-@refused("link that leads to no file inside")
-def link_to_itself(source):
-    (source / "loop").symlink_to("loop")
-    return source
-
-
-@refused("link that leads to no file inside")
-def link_to_the_folder_above(source):
-    (source / "train" / "again").symlink_to("..")
     return source
 
 
@@ -859,18 +784,6 @@ def file_whose_name_is_not_utf8(source):
         return source
 
 
-@refused("no plain path")
-def file_with_a_line_break_in_its_name(source):
-    (source / "two\nlines").touch()
-    return source
-
-
-@refused("no plain path")
-def file_with_a_backslash_in_its_name(source):
-    (source / "..\\evil").touch()
-    return source
-
-
 @refused("more than TinyImage", "2 GiB")
 def file_full_of_holes(source):
     (source / "holes").touch()
@@ -894,77 +807,59 @@ def folders_nested_deeply(source):
     return source
 
 
-@refused("DATA must name")
-def path_with_a_zero_byte(source):
-    return Path(f"{source}\0.zip")
-
-
-@refused("DATA must name")
-def path_that_is_too_long(source):
-    return source / ("x" * 5000)
-
-
 # --- lists of classes and their names ----------------------------------------------------------------------------
 
-
-@tolerated(all_as_good)
-def classes_with_a_byte_order_mark(source):
-    return rewritten(source, "wnids.txt", str, "utf-8-sig")
-
-
-@tolerated(all_as_good)
-def classes_with_ends_of_lines_of_windows(source):
-    return rewritten(source, "wnids.txt", lambda text: text.replace("\n", " \r\n"))
-
-
-@tolerated(all_as_good)
-def classes_with_ends_of_lines_of_an_old_mac(source):
-    return rewritten(source, "wnids.txt", lambda text: "\r\r" + text.replace("\n", "\r"))
-
-
-@refused("disagree")
-def classes_in_utf16(source):
-    return rewritten(source, "wnids.txt", str, "utf-16")
-
-
-@refused("disagree")
-def classes_with_a_second_column(source):
-    return rewritten(source, "wnids.txt", lambda text: text.replace("\n", "\tfish\n"))
-
-
-@refused("disagree")
-def classes_of_random_bytes(source):
-    return rewritten(source, "wnids.txt", lambda text: np.random.default_rng(0).bytes(5000))
-
-
-@refused("disagree")
-def classes_of_none(source):
-    return rewritten(source, "wnids.txt", lambda text: "")
-
-
-@refused("a wnid repeats")
-def classes_that_repeat(source):
-    return rewritten(source, "wnids.txt", lambda text: text + text)
-
-
-@refused("disagree", "...")
-def classes_with_a_very_long_name(source):
-    return rewritten(source, "wnids.txt", lambda text: text + "n" * 10**6)
-
-
-@refused("wnids.txt", "at most 8,388,608")
-def classes_without_end(source):
-    return rewritten(source, "wnids.txt", lambda text: text + "n00000000\n" * 10**6)
-
-
-@refused("disagree")
-def classes_as_many_as_fit(source):
-    return rewritten(source, "wnids.txt", lambda text: text + "".join(f"{n:x}\n" for n in range(3 * 10**5)))
-
-
-@tolerated(class_name_is(MARKUP.split(",")[0]))
-def class_name_of_markup(source):
-    return rewritten(source, "words.txt", lambda text: f"{text}{first_wnid(source)}\t{MARKUP}, x\n")
+LONG = "at most 8,388,608"
+register(
+    {
+        f"classes_{name}": (expected, with_text("wnids.txt", change, *encoding))
+        for name, expected, change, *encoding in (
+            ("with_a_byte_order_mark", all_as_good, lambda text, _: text, "utf-8-sig"),
+            ("with_ends_of_lines_of_windows", all_as_good, lambda text, _: text.replace("\n", " \r\n")),
+            ("with_ends_of_lines_of_an_old_mac", all_as_good, lambda text, _: "\r\r" + text.replace("\n", "\r")),
+            ("in_utf16", "disagree", lambda text, _: text, "utf-16"),
+            ("with_a_second_column", "disagree", lambda text, _: text.replace("\n", "\tfish\n")),
+            ("of_random_bytes", "disagree", lambda *_: RANDOM_BYTES),
+            ("of_none", "disagree", lambda *_: ""),
+            ("that_repeat", "a wnid repeats", lambda text, _: text + text),
+            ("with_a_very_long_name", ("disagree", "..."), lambda text, _: text + "n" * 10**6),
+            ("without_end", ("wnids.txt", LONG), lambda text, _: text + "n00000000\n" * 10**6),
+            ("as_many_as_fit", "disagree", lambda text, _: text + "".join(f"{n:x}\n" for n in range(3 * 10**5))),
+        )
+    }
+)
+register(
+    {
+        f"class_name_{name}": (class_name_is(expected), with_text("words.txt", change))
+        for name, expected, change in (
+            ("of_markup", MARKUP.split(",")[0], lambda text, wnid: f"{text}{wnid}\t{MARKUP}, x\n"),
+            (
+                "with_control_characters",
+                "red [31m fish",
+                lambda text, wnid: f"{text}{wnid}\tred\x07 \x1b[31m\tfish\n",
+            ),
+            ("that_is_a_broken_formula", "x \\frac", lambda text, wnid: f"{text}{wnid}\t$x$ $\\frac$\n"),
+            ("that_is_very_long", "n" * 80, lambda text, wnid: f"{text}{wnid}\t{'n' * 10**5}\n"),
+            ("that_is_not_utf8", "caf\ufffd", lambda text, wnid: f"{text}{wnid}".encode() + b"\tcaf\xe9\n"),
+        )
+    }
+)
+register(
+    {
+        "class_name_that_is_empty": (
+            lambda data, good: class_name_is(data.wnids[0])(data, good),
+            with_text("words.txt", lambda text, wnid: f"{text}{wnid}\t \n"),
+        ),
+        "words_among_lines_without_sense": (
+            all_as_good,
+            with_text("words.txt", lambda text, _: f"\n\n\t\tx\nno tab\n{text}\0\n"),
+        ),
+        "words_without_end": (
+            ("words.txt", LONG),
+            with_text("words.txt", lambda text, _: text + "x\ty\n" * 3 * 10**6),
+        ),
+    }
+)
 
 
 @tolerated(class_name_is("<b onclick=alert(1)>"))
@@ -974,32 +869,6 @@ def class_folder_of_markup(source):
     for old in (source / "train" / "train" / name / "images").iterdir():
         old.rename(old.with_name(old.name.replace(wnid, name)))
     return rewritten(source, "wnids.txt", lambda text: text.replace(wnid, name))
-
-
-@tolerated(class_name_is("red [31m fish"))
-def class_name_with_control_characters(source):
-    return rewritten(source, "words.txt", lambda text: f"{text}{first_wnid(source)}\tred\x07 \x1b[31m\tfish\n")
-
-
-@tolerated(class_name_is("x \\frac"))
-def class_name_that_is_a_broken_formula(source):
-    return rewritten(source, "words.txt", lambda text: f"{text}{first_wnid(source)}\t$x$ $\\frac$\n")
-
-
-@tolerated(class_name_is("n" * 80))
-def class_name_that_is_very_long(source):
-    return rewritten(source, "words.txt", lambda text: f"{text}{first_wnid(source)}\t{'n' * 10**5}\n")
-
-
-@tolerated(lambda data, good: class_name_is(data.wnids[0])(data, good))
-def class_name_that_is_empty(source):
-    return rewritten(source, "words.txt", lambda text: f"{text}{first_wnid(source)}\t \n")
-
-
-@tolerated(class_name_is("caf\ufffd"))
-def class_name_that_is_not_utf8(source):
-    wnid = first_wnid(source).encode()
-    return rewritten(source, "words.txt", lambda text: text.encode() + wnid + b"\tcaf\xe9\n")
 
 
 @tolerated(lambda data, good: class_name_is(good.class_names[1])(data, good))
@@ -1012,42 +881,7 @@ def class_names_that_are_alike(source):
     return rewritten(source, "words.txt", change)
 
 
-@tolerated(all_as_good)
-def words_among_lines_without_sense(source):
-    return rewritten(source, "words.txt", lambda text: f"\n\n\t\tx\nno tab\n{text}\0\n")
-
-
-@refused("words.txt", "at most 8,388,608")
-def words_without_end(source):
-    return rewritten(source, "words.txt", lambda text: text + "x\ty\n" * 3 * 10**6)
-
-
 # --- boxes -------------------------------------------------------------------------------------------------------
-
-
-def odd_box(numbers):
-    def build(source):
-        def change(text):
-            line, rest = text.split("\n", 1)
-            return f"{line.split(chr(9))[0]}\t{numbers}\n{rest}"
-
-        return rewritten(source, boxes_file(source), change)
-
-    return build
-
-
-for _name, _numbers in {
-    "of_one_number": "7",
-    "of_five_numbers": "1\t2\t3\t4\t5",
-    "of_words": "a\tb\tc\td",
-    "of_fractions": "1.5\t2\t3\t4",
-    "below_zero": "-5\t0\t10\t10",
-    "outside_of_the_image": "0\t0\t64\t63",
-    "upside_down": "9\t9\t3\t3",
-    "beyond_any_integer": "0\t0\t99999999999999999999\t5",
-    "beyond_any_digit": f"0\t0\t5\t{'9' * 5000}",
-}.items():
-    TOLERATED[f"box_{_name}"] = Case(odd_box(_numbers), (), only_box_of_first_image_is_missing)
 
 
 def without_boxes_of_the_first_class(data, good):
@@ -1055,92 +889,88 @@ def without_boxes_of_the_first_class(data, good):
     assert np.array_equal(data.boxes[data.labels > 0], good.boxes[data.labels > 0])
 
 
-@tolerated(without_boxes_of_the_first_class)
-def boxes_of_random_bytes(source):
-    return rewritten(source, boxes_file(source), lambda text: np.random.default_rng(0).bytes(5000))
+def with_first_box(numbers):
+    def change(text, _):
+        line, following = text.split("\n", 1)
+        return f"{line.split(chr(9))[0]}\t{numbers}\n{following}"
+
+    return with_text(BOXES, change)
+
+
+register(
+    {
+        f"box_{name}": (only_box_of_first_image_is_missing, with_first_box(numbers))
+        for name, numbers in {
+            "of_one_number": "7",
+            "of_five_numbers": "1\t2\t3\t4\t5",
+            "of_words": "a\tb\tc\td",
+            "of_fractions": "1.5\t2\t3\t4",
+            "below_zero": "-5\t0\t10\t10",
+            "outside_of_the_image": "0\t0\t64\t63",
+            "upside_down": "9\t9\t3\t3",
+            "beyond_any_integer": "0\t0\t99999999999999999999\t5",
+            "beyond_any_digit": f"0\t0\t5\t{'9' * 5000}",
+        }.items()
+    }
+)
+register(
+    {
+        "boxes_of_random_bytes": (without_boxes_of_the_first_class, with_text(BOXES, lambda *_: RANDOM_BYTES)),
+        "boxes_with_ends_of_lines_of_windows": (
+            all_as_good,
+            with_text(BOXES, lambda text, _: "\ufeff" + text.replace("\n", "\r\n")),
+        ),
+        "boxes_without_end": (
+            ("boxes.txt", LONG),
+            with_text(BOXES, lambda text, _: text + "x\t1\t2\t3\t4\n" * 10**6),
+        ),
+    }
+)
 
 
 @tolerated(all_as_good)
 def boxes_of_images_of_another_class(source):
     wnid = (source / "wnids.txt").read_text().split()[1]
-    return rewritten(source, boxes_file(source), lambda text: f"{text}{wnid}_0.JPEG\t1\t2\t3\t4\n")
-
-
-@tolerated(all_as_good)
-def boxes_with_ends_of_lines_of_windows(source):
-    return rewritten(source, boxes_file(source), lambda text: "\ufeff" + text.replace("\n", "\r\n"))
-
-
-@refused("boxes.txt", "at most 8,388,608")
-def boxes_without_end(source):
-    return rewritten(source, boxes_file(source), lambda text: text + "x\t1\t2\t3\t4\n" * 10**6)
+    return with_text(BOXES, lambda text, _: f"{text}{wnid}_0.JPEG\t1\t2\t3\t4\n")(source)
 
 
 # --- the list of test images -------------------------------------------------------------------------------------
 
 
-def sample_row(source):
-    return (source / "submission_sample.csv").read_text().splitlines()[3]
+def third_row(text):
+    return text.splitlines()[3]
 
 
-@refused("submission_sample.csv", "disagree about")
-def sample_that_lacks_an_image(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.replace(f"{sample_row(source)}\n", ""))
-
-
-@refused("submission_sample.csv", "disagree about", "2 and 1 times")
-def sample_that_names_an_image_twice(source):
-    return rewritten(source, "submission_sample.csv", lambda text: f"{text}{sample_row(source)}\n")
-
-
-@refused("submission_sample.csv", "disagree about foreign", "1 and 0 times")
-def sample_that_names_another_image(source):
-    return rewritten(source, "submission_sample.csv", lambda text: f"{text}foreign,0\n")
-
-
-@refused("submission_sample.csv", "../../etc/passwd")
-def sample_that_leads_elsewhere(source):
-    return rewritten(source, "submission_sample.csv", lambda text: f"{text}../../etc/passwd,0\n")
-
-
-@refused("submission_sample.csv", "no column img_id")
-def sample_without_a_header(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.split("\n", 1)[1])
-
-
-@refused("submission_sample.csv", "no column img_id")
-def sample_of_no_bytes(source):
-    return rewritten(source, "submission_sample.csv", lambda text: "")
-
-
-@refused("submission_sample.csv", "disagree")
-def sample_with_short_rows(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.replace("img_id,label", "label,img_id"))
-
-
-@refused("submission_sample.csv", "disagree")
-def sample_with_an_open_quote(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.replace("\n", '\n"', 1))
-
-
-@refused("submission_sample.csv", "no table")
-def sample_with_a_giant_cell(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text + "x" * 200_000)
-
-
-@refused("submission_sample.csv")
-def sample_of_random_bytes(source):
-    return rewritten(source, "submission_sample.csv", lambda text: np.random.default_rng(0).bytes(5000))
-
-
-@tolerated(all_as_good)
-def sample_from_windows(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.replace("\n", "\r\n"), "utf-8-sig")
-
-
-@tolerated(all_as_good)
-def sample_with_more_columns(source):
-    return rewritten(source, "submission_sample.csv", lambda text: text.replace("img_id,label", "img_id,label,note"))
+register(
+    {
+        f"sample_{name}": (
+            all_as_good if expected is all_as_good else (SAMPLE, *expected),
+            with_text(SAMPLE, change, *encoding),
+        )
+        for name, expected, change, *encoding in (
+            ("that_lacks_an_image", ["disagree about"], lambda text, _: text.replace(f"{third_row(text)}\n", "")),
+            (
+                "that_names_an_image_twice",
+                ["disagree about", "2 and 1 times"],
+                lambda text, _: f"{text}{third_row(text)}\n",
+            ),
+            (
+                "that_names_another_image",
+                ["disagree about foreign", "1 and 0 times"],
+                lambda text, _: f"{text}foreign,0\n",
+            ),
+            ("that_leads_elsewhere", ["../../etc/passwd"], lambda text, _: f"{text}../../etc/passwd,0\n"),
+            ("without_a_header", ["no column img_id"], lambda text, _: text.split("\n", 1)[1]),
+            ("of_no_bytes", ["no column img_id"], lambda *_: ""),
+            ("with_short_rows", ["disagree"], lambda text, _: text.replace("img_id,label", "label,img_id")),
+            ("with_an_open_quote", ["disagree"], lambda text, _: text.replace("\n", '\n"', 1)),
+            ("with_a_giant_cell", ["no table"], lambda text, _: text + "x" * 200_000),
+            ("of_random_bytes", [], lambda *_: RANDOM_BYTES),
+            ("from_windows", all_as_good, lambda text, _: text.replace("\n", "\r\n"), "utf-8-sig"),
+            ("with_more_columns", all_as_good, lambda text, _: text.replace("img_id,label", "img_id,label,note")),
+        )
+    }
+)
 
 
 @refused("submission_sample.csv", "1 and 2 times")
@@ -1161,56 +991,49 @@ def test_images_in_a_folder_too_deep(source):
 
 # --- labels of the official test images --------------------------------------------------------------------------
 
-ANNOTATIONS = "val/val_annotations.txt"
-
-
-@refused("val_annotations.txt", "names no image and class", layout="official")
-def annotation_of_no_class(source):
-    return rewritten(source, ANNOTATIONS, lambda text: f"{text}val_0.JPEG\t<b>\n")
-
-
-@refused("val_annotations.txt", "names no image and class", layout="official")
-def annotation_without_tabs(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text.replace("\t", " "))
-
-
-@refused("val_annotations.txt", "2 times instead of once", layout="official")
-def annotation_that_stands_there_twice(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text + text.splitlines()[0])
-
-
-@refused("val_annotations.txt", "0 times instead of once", layout="official")
-def annotation_that_is_missing(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text.split("\n", 1)[1])
-
-
-@refused("val_annotations.txt", "0 times instead of once", layout="official")
-def annotations_of_none(source):
-    return rewritten(source, ANNOTATIONS, lambda text: "")
-
-
-@refused("lacks val/images/../../../etc/passwd", layout="official")
-def annotation_that_leads_elsewhere(source):
-    return rewritten(source, ANNOTATIONS, lambda text: f"{text}../../../etc/passwd\t{first_wnid(source)}\n")
-
-
-@refused("val_annotations.txt", "names no image and class", layout="official")
-def annotations_of_random_bytes(source):
-    return rewritten(source, ANNOTATIONS, lambda text: np.random.default_rng(0).bytes(5000))
-
-
-@refused("val_annotations.txt", "at most 8,388,608", layout="official")
-def annotations_without_end(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text + "\t\n" * 5 * 10**6)
-
-
-@tolerated(all_as_good, layout="official")
-def annotations_from_windows(source):
-    return rewritten(source, ANNOTATIONS, lambda text: text.replace("\n", "\r\n"), "utf-8-sig")
-
-
-@tolerated(all_as_good, layout="official")
-def annotations_without_boxes(source):
-    return rewritten(
-        source, ANNOTATIONS, lambda text: "\n".join("\t".join(line.split("\t")[:2]) for line in text.splitlines())
-    )
+register(
+    {
+        name: (expected, with_text(ANNOTATIONS, change, *encoding))
+        for name, expected, change, *encoding in (
+            (
+                "annotation_of_no_class",
+                ("val_annotations.txt", "names no image and class"),
+                lambda text, _: f"{text}val_0.JPEG\t<b>\n",
+            ),
+            (
+                "annotation_without_tabs",
+                ("val_annotations.txt", "names no image and class"),
+                lambda text, _: text.replace("\t", " "),
+            ),
+            (
+                "annotations_of_random_bytes",
+                ("val_annotations.txt", "names no image and class"),
+                lambda *_: RANDOM_BYTES,
+            ),
+            (
+                "annotation_that_stands_there_twice",
+                ("val_annotations.txt", "2 times instead of once"),
+                lambda text, _: text + text.splitlines()[0],
+            ),
+            (
+                "annotation_that_is_missing",
+                ("val_annotations.txt", "0 times instead of once"),
+                lambda text, _: text.split("\n", 1)[1],
+            ),
+            ("annotations_of_none", ("val_annotations.txt", "0 times instead of once"), lambda *_: ""),
+            (
+                "annotation_that_leads_elsewhere",
+                "lacks val/images/../../../etc/passwd",
+                lambda text, wnid: f"{text}../../../etc/passwd\t{wnid}\n",
+            ),
+            ("annotations_without_end", ("val_annotations.txt", LONG), lambda text, _: text + "\t\n" * 5 * 10**6),
+            ("annotations_from_windows", all_as_good, lambda text, _: text.replace("\n", "\r\n"), "utf-8-sig"),
+            (
+                "annotations_without_boxes",
+                all_as_good,
+                lambda text, _: "\n".join("\t".join(line.split("\t")[:2]) for line in text.splitlines()),
+            ),
+        )
+    },
+    layout="official",
+)
