@@ -86,10 +86,10 @@ report: setup ## run the series and build the HTML report
 status: setup ## list the runs that exist, and those to come with an estimated time
 	@$(BIN)/python -m helpers.cli status $(OPTIONS)
 
-check: lint ## check style, imports and the unit tests
+check: lint ## check style, imports, types and the unit tests
 	@$(BIN)/python -m pytest -m unit $(PYTEST)
 
-test: lint ## check style and imports, and run every test
+test: lint types ## check style, imports and types, and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run; PROFILE=full: from committed results
@@ -124,7 +124,7 @@ hostile: setup ## count the bad sources that are refused or read right (for the 
 data: setup ## download the official Tiny ImageNet-200 archive (237 MB, md5 checked)
 	@$(BIN)/python -m helpers.cli data
 
-lint: setup ## check style and imports, and change nothing
+lint: types ## check style, imports and types, and change nothing
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@output=$$($(BIN)/lint-imports --no-logo) || { echo "$$output"; exit 1; }

@@ -111,7 +111,7 @@ def tidy_table(table: str) -> str:
     heads = root.findall("thead/tr")
     if len(heads) == 1 and all(name is not None and (name.isdigit() or name == "...") for name in row_names):
         for row in heads + rows:
-            row.remove(row.find("th"))
+            del row[0]
     for head in root.iterfind("thead/tr/th"):
         head.text = (head.text or "").replace("_", " ")
     if is_frame:

@@ -78,7 +78,8 @@ def _compact_output(output: nbformat.NotebookNode, figures: Path) -> nbformat.No
         return nbformat.v4.new_output("stream", name=output.name, text=text)
     data = {kind: output.data[kind] for kind in _KEPT if kind in output.get("data", {})}
     if match := _EMBEDDED.search(data.get("text/html", "")):
-        data = _figure(output.metadata.get("figure", ""), *match.groups(), figures)
+        alt, style, caption = match.groups()
+        data = _figure(output.metadata.get("figure", ""), alt, style, caption, figures)
     return nbformat.v4.new_output("display_data", data=data)
 
 
