@@ -648,7 +648,7 @@ register(
 )
 
 
-@refused("no images")
+@refused("no images", "add them or remove the class")
 def images_folder_that_is_a_file(source):
     folder = first_image(source).parent
     shutil.rmtree(folder)

@@ -1,8 +1,8 @@
 import os
-import zipfile
 
 import numpy as np
 import pytest
+from sources import zipped
 
 from helpers.core import provenance
 from helpers.core.errors import InputError
@@ -15,13 +15,6 @@ def many(kaggle_folder, monkeypatch):
     """A source with more files than are allowed."""
     monkeypatch.setattr(archive, "MOST_FILES", 40)
     return kaggle_folder
-
-
-def zipped(folder, target):
-    with zipfile.ZipFile(target, "w") as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, file.relative_to(folder))
-    return target
 
 
 def test_a_larger_source_is_refused_with_the_option_that_lets_it_in(many, monkeypatch):
