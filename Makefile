@@ -130,7 +130,7 @@ lint: types ## check style, imports and types, and change nothing
 	@output=$$($(BIN)/lint-imports --no-logo) || { echo "$$output"; exit 1; }
 
 types: setup ## check the types of helpers/
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
 
 format: setup ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
