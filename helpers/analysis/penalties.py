@@ -6,7 +6,6 @@ import pandas as pd
 
 from helpers.analysis import training_probes
 from helpers.config.recipes import Recipe
-from helpers.config.report_facts import LossCurve
 from helpers.core.tensorflow import tf
 from helpers.data import batches
 from helpers.data.dataset import Dataset, Split
@@ -116,18 +115,23 @@ def left_by_descent(recipe: Recipe, steps: float) -> float:
     return float((1 - _taken_by_step(recipe)) ** (2 * steps))
 
 
-def batch_size_of_curve(recipe: Recipe, curve: LossCurve, num_classes: int) -> float:
+def batch_size_of_curve(recipe: Recipe, losses: np.ndarray, training_images: int, num_classes: int) -> float:
     """How many images a step had, from the loss of a network that guesses while its penalty falls; see `left_by_descent`.
 
     Args:
         recipe: with an L2 factor, trained by "sgd".
-        curve: its objective, in nats: the loss of a guess and the penalty.
+        losses: objective of consecutive epochs, in nats: the loss of a guess and the penalty. Leave out the first epoch, which holds
+            what a penalty on activities adds.
+        training_images: of an epoch.
         num_classes: for the loss of a guess.
     """
-    guess = np.log(num_classes)
-    left = (curve.last - guess) / (curve.first - guess)
-    steps = np.log(left) / (2 * np.log(1 - _taken_by_step(recipe)))
-    return float(curve.training_images * curve.epochs / steps)
+    return float(training_images * 2 * np.log(1 - _taken_by_step(recipe)) / np.log(left_by_epoch(losses, num_classes)))
+
+
+def left_by_epoch(losses: np.ndarray, num_classes: int) -> float:
+    """Share of the penalty that an epoch leaves, by a straight line through the logarithms of losses above that of a guess."""
+    penalty = np.log(np.asarray(losses) - np.log(num_classes))
+    return float(np.exp(np.polyfit(range(len(penalty)), penalty, 1)[0]))
 
 
 def by_epoch(run: Run, recipe: Recipe, steps: int) -> pd.DataFrame:

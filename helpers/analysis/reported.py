@@ -1,10 +1,19 @@
 """What the report itself logged: its MobileNetV2 curves, and which weights changed while it trained."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
-from helpers.config.report_facts import REPORTED
+from helpers.config.recipes import SPLIT_SEED
+from helpers.config.report_facts import (
+    REPORTED,
+    REPORTED_SPLIT_CLASSES,
+    REPORTED_SPLIT_PER_CLASS,
+    REPORTED_SPLIT_SHARE,
+)
 from helpers.core import paths
 from helpers.core.tensorflow import tf
 
@@ -17,6 +26,53 @@ def curves() -> pd.DataFrame:
         `validation_loss`, `epoch_end_unix_s`.
     """
     return pd.read_csv(paths.REPORTED_CURVES)
+
+
+def figure_curves(model: str) -> pd.DataFrame:
+    """The curves of a network in the report's figures 2 and 3, read off the picture, one row an epoch.
+
+    Args:
+        model: "shallow_cnn", "shallow_cnn_l2" or "deep_cnn".
+
+    Returns:
+        Columns `epoch`, `train_accuracy`, `train_loss`, `validation_accuracy`, `validation_loss`; losses include penalties.
+    """
+    points = pd.read_csv(paths.FIGURE_CURVES).query("model == @model")
+    curves = points.assign(column=points["part"] + "_" + points["metric"]).pivot_table(
+        index="epoch", columns="column", values="value"
+    )
+    return curves[["train_accuracy", "train_loss", "validation_accuracy", "validation_loss"]].reset_index()
+
+
+@dataclass(frozen=True)
+class ReportedSplit:
+    """The report's split, which is not stratified.
+
+    Attributes:
+        n_train, n_validation: images of each part.
+        most_frequent: label of the most frequent class in training.
+        in_train, in_validation: images of that class in each part.
+    """
+
+    n_train: int
+    n_validation: int
+    most_frequent: int
+    in_train: int
+    in_validation: int
+
+    @property
+    def constant_answer(self) -> float:
+        """Validation accuracy of a network that always names the most frequent training class."""
+        return self.in_validation / self.n_validation
+
+
+def split() -> ReportedSplit:
+    """The report's split, drawn again as its code draws it, from labels in class order."""
+    labels = np.repeat(np.arange(REPORTED_SPLIT_CLASSES), REPORTED_SPLIT_PER_CLASS)
+    parts = train_test_split(labels, test_size=REPORTED_SPLIT_SHARE, random_state=SPLIT_SEED)
+    train, validation = (np.bincount(part) for part in parts)
+    most = int(train.argmax())
+    return ReportedSplit(int(train.sum()), int(validation.sum()), most, int(train[most]), int(validation[most]))
 
 
 def epoch_seconds() -> pd.Series:

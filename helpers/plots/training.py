@@ -1,6 +1,6 @@
 """Figures of how training went."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,13 @@ from helpers.report import selection
 from helpers.training.runs import Run
 
 
-def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | None = None) -> Plot:
+def training_curves(runs: Sequence[Run], source: str, reported: Mapping[str, pd.DataFrame] | None = None) -> Plot:
     """Accuracy left, loss right; training dashed, validation solid.
 
     Args:
         runs: of one family of model; several seeds of a recipe share a colour.
         source: what they were trained on.
-        reported: logged curves of the report (`mobilenetv2_reported_curves.csv`), drawn in black.
+        reported: curves of the report by their name for the legend, as `analysis.reported` gives them, drawn in black.
     """
     with theme():
         figure, axes = new_figure(PAGE, 3.1, 1, 2)
@@ -49,10 +49,10 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
                 epochs = run.history["epoch"]
                 axis.plot(epochs, run.history[f"validation_{column}"], label=_label(run, runs), **options)
                 axis.plot(epochs, run.history[column], linestyle="--", alpha=0.7, linewidth=1, color=options["color"])
-                if len(runs) == 1 or reported is not None:
+                if len(runs) == 1 or reported:
                     for border in _phase_borders(run):
                         axis.axvline(border, color=options["color"], linewidth=0.8, linestyle=(0, (1, 2)))
-        if reported is not None:
+        if reported:
             _draw_reported_curves(axes, reported)
         elif REPORTED[runs[0].model].accuracy is not None:
             axes[0].axhline(
@@ -61,8 +61,8 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         chance_line(axes[0], runs[0].probabilities().shape[1])
         axes[0].set(ylabel="accuracy", xlabel="epoch", ylim=(0, None))
         percent_axis(axes[0])
-        top = min(_highest_loss(runs), 12.0)
-        axes[1].set(ylabel="loss: cross-entropy, nats", xlabel="epoch", ylim=(0, top))
+        highest = _highest_loss(runs, reported)
+        axes[1].set(ylabel="loss: cross-entropy, nats", xlabel="epoch", ylim=(0, min(highest, 12)))
         for axis in axes:
             axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         handles, labels = axes[0].get_legend_handles_labels()
@@ -75,7 +75,7 @@ def training_curves(runs: Sequence[Run], source: str, reported: pd.DataFrame | N
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
         "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
         f"{', upright ones the borders between phases' if any(_phase_borders(run) for run in runs) else ''}."
-        f"{_seeds(runs)}{' Losses above 12 lie outside the picture.' if _highest_loss(runs) > 12 else ''}{_covered(runs)}"
+        f"{_seeds(runs)}{' Losses above 12 lie outside the picture.' if highest > 12 else ''}{_covered(runs)}"
         f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
@@ -98,10 +98,10 @@ def _seeds(runs: Sequence[Run]) -> str:
     )
 
 
-def _of_the_report(runs: Sequence[Run], reported: pd.DataFrame | None) -> str:
+def _of_the_report(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame] | None) -> str:
     """A sentence on what is drawn in black; "" where nothing is."""
-    if reported is not None:
-        return " Black: the report's log, of its own split."
+    if reported:
+        return f" Black: {'; '.join(reported)}, on its own split, losses with any penalties."
     return "" if REPORTED[runs[0].model].accuracy is None else " Black: the report's table 1, measured on other images."
 
 
@@ -277,18 +277,22 @@ def _phase_borders(run: Run) -> list[float]:
     return (run.history["epoch"][phases.diff() > 0] - 0.5).tolist()
 
 
-def _highest_loss(runs: Sequence[Run]) -> float:
-    highest = max(run.history[["loss", "validation_loss"]].max().max() for run in runs)
+def _highest_loss(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame] | None) -> float:
+    losses = [run.history[["loss", "validation_loss"]] for run in runs]
+    losses += [curves[["train_loss", "validation_loss"]] for curves in (reported or {}).values()]
+    highest = max(frame.max().max() for frame in losses)
     return float(np.nan_to_num(highest, nan=12.0, posinf=12.0)) * 1.05
 
 
-def _draw_reported_curves(axes: Sequence[Axes], reported: pd.DataFrame) -> None:
-    epochs = np.arange(1, len(reported) + 1)
-    for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
-        axis.plot(epochs, reported[f"validation_{column}"], color=INK, marker="x", label="the report's log")
-        axis.plot(epochs, reported[f"train_{column}"], color=INK, linestyle="--", linewidth=1, alpha=0.7)
-        for border in epochs[reported["phase"].diff() > 0]:
-            axis.axvline(border - 0.5, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
+def _draw_reported_curves(axes: Sequence[Axes], reported: Mapping[str, pd.DataFrame]) -> None:
+    for (name, curves), marker in zip(reported.items(), ("x", "+"), strict=False):
+        epochs = np.arange(1, len(curves) + 1)
+        options: dict[str, Any] = {"color": INK, "markevery": max(1, len(curves) // 6)}
+        for axis, column in zip(axes, ("accuracy", "loss"), strict=True):
+            axis.plot(epochs, curves[f"validation_{column}"], marker=marker, label=name, **options)
+            axis.plot(epochs, curves[f"train_{column}"], color=INK, linestyle="--", linewidth=1, alpha=0.7)
+            for border in epochs[curves["phase"].diff() > 0] if "phase" in curves else ():
+                axis.axvline(border - 0.5, color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
 
 
 def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:

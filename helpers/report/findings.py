@@ -4,16 +4,14 @@ A sentence whose runs are missing is "".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import keras
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import comparison, penalties
-from helpers.config.profiles import find_recipe
+from helpers.analysis import comparison, penalties, reported
 from helpers.config.recipes import NUM_CLASSES, Recipe
-from helpers.config.report_facts import REPORTED, REPORTED_L2_CURVE
+from helpers.config.report_facts import REPORTED
 from helpers.data.dataset import Split
 from helpers.report import selection
 from helpers.training.metrics import accuracy_interval
@@ -111,7 +109,7 @@ def reported_and_best_rate(sweep: pd.DataFrame, steps: int, n_validation: int, n
 
 def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
     """Whether another learning rate is enough for a network to learn; the arguments are those of `reported_and_best_rate`."""
-    best, reported = _most_accurate(sweep), _at_reported_rate(sweep)
+    best, as_reported = _most_accurate(sweep), _at_reported_rate(sweep)
     versus_chance = comparison.versus_chance(best["validation_accuracy"], n_validation, num_classes)
     is_enough = versus_chance == "above chance" and best["learning_rate"] != REPORTED_RATE
     verdict = (
@@ -119,16 +117,16 @@ def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_
     )
     return (
         f"With the learning rate alone changed, from {REPORTED_RATE:g} to {best['learning_rate']:g}, validation accuracy after "
-        f"{steps} steps is {best['validation_accuracy']:.1%} ({versus_chance}) in place of {reported['validation_accuracy']:.1%}, and "
-        f"{best['dead_share']:.0%} of the dense layer's units are dead in place of {reported['dead_share']:.0%}. {verdict}."
+        f"{steps} steps is {best['validation_accuracy']:.1%} ({versus_chance}) in place of {as_reported['validation_accuracy']:.1%}, and "
+        f"{best['dead_share']:.0%} of the dense layer's units are dead in place of {as_reported['dead_share']:.0%}. {verdict}."
     )
 
 
 def training_loss_by_rate(sweep: pd.DataFrame, steps: int) -> str:
     """The training loss at the report's learning rate and at the best one of `training_probes.learning_rate_sweep`."""
-    best, reported = sweep.loc[sweep["training_loss"].idxmin()], _at_reported_rate(sweep)
+    best, as_reported = sweep.loc[sweep["training_loss"].idxmin()], _at_reported_rate(sweep)
     return (
-        f"After {steps} steps the training loss is {reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
+        f"After {steps} steps the training loss is {as_reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
         f"lowest at {best['learning_rate']:g}, with {best['training_loss']:.2f}."
     )
 
@@ -152,49 +150,59 @@ def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
     return bullets(lines)
 
 
-def batch_size_of_reported_curve(recipe: Recipe, seed: int) -> str:
-    """Which batch size the report's loss curve with L2 fits, and where its training would end.
+def batch_size_of_reported_curve(recipe: Recipe) -> str:
+    """Which batch size the report's loss curve with L2 fits, and where that curve would have gone.
 
     Args:
         recipe: the shallow CNN of the released code.
-        seed: of the weights of a fresh network.
     """
-    curve, batch = REPORTED_L2_CURVE, reported_batch_size(recipe)
-    misread = [replace(curve, first=first, last=last) for first, last in ((13, 7.5), (15, 6.5))]
-    low, high = sorted(penalties.batch_size_of_curve(recipe, other_curve, NUM_CLASSES) for other_curve in misread)
-    batch_of_code = find_recipe("shallow_cnn", "as_coded").batch_size
-    left = penalties.left_by_descent(recipe, curve.training_images / batch_of_code)
-    penalty = penalties.share(recipe, NUM_CLASSES, seed)["penalty"]
+    curve, images = reported.figure_curves("shallow_cnn_l2"), reported.split().n_train
+    left = penalties.left_by_epoch(curve["train_loss"][1:], NUM_CLASSES)
+    by_validation = penalties.batch_size_of_curve(recipe, curve["validation_loss"], images, NUM_CLASSES)
+    left_by_code = penalties.left_by_descent(recipe, images / recipe.batch_size)
+    guess, end = np.log(NUM_CLASSES), curve["validation_loss"].iloc[-1]
     return (
-        f"From {curve.first:g} to {curve.last:g} in {curve.epochs} epochs of the report's {curve.training_images:,} training images is "
-        f"what descent does with **{batch} images a batch**; with {low:.0f} to {high:.0f} if the ends of the printed curve are rather 13 "
-        f"and 7.5, or 15 and 6.5. With the code's {batch_of_code} a batch, {left:.0%} of the penalty would be left after each epoch. A "
-        f"fresh network of the code has a penalty of {penalty:.1f} nats; {_steps_of_reported_training(batch):,.0f} steps, "
-        f"{curve.epochs + 1} such epochs, bring its objective to **{_objective_at_end(recipe, batch, seed):.1f}**. Table 1 says "
-        f"{REPORTED['shallow_cnn'].loss}."
+        f"From its second epoch on, the printed training loss falls in each epoch to {left:.3f} of its height above {guess:.2f}. That is "
+        f"what descent does with **{reported_batch_size(recipe)} images a batch** of the report's {images:,} training images; its validation "
+        f"curve gives {by_validation:.0f}. With the code's {recipe.batch_size} a batch, {left_by_code:.0%} of the penalty would be left after "
+        f"each epoch. The validation curve ends at {end:.1f} after {len(curve)} epochs; one more would have brought it to "
+        f"**{guess + (end - guess) * left:.1f}**. Table 1 says {REPORTED['shallow_cnn'].loss:g}."
     )
 
 
 def reported_batch_size(recipe: Recipe) -> int:
-    """The batch size that the report's loss curve with L2 fits, by the recipe of the released code."""
-    return round(penalties.batch_size_of_curve(recipe, REPORTED_L2_CURVE, NUM_CLASSES))
+    """The batch size that the report's training loss with L2 fits from its second epoch on, by the recipe of the released code."""
+    losses = reported.figure_curves("shallow_cnn_l2")["train_loss"][1:]
+    return round(penalties.batch_size_of_curve(recipe, losses, reported.split().n_train, NUM_CLASSES))
 
 
-def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: int, seed: int) -> str:
-    """The objective that the report's curve leads to, that of a training here, and that of the report's table 1.
+def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: int) -> str:
+    """Where a training here with the batch of the report's curve ends, where that curve ends, and table 1.
 
     Args:
         recipe: the shallow CNN of the released code.
         course: of `training_probes.course` with the batch size of the curve.
         n_train: training images here.
-        seed: of the weights of a fresh network.
     """
-    batch = reported_batch_size(recipe)
+    curve = reported.figure_curves("shallow_cnn_l2")
     return (
-        f"By the speed of its penalty, the report's curve with L2 fits the code's recipe with about {batch} images a batch; by that "
-        f"arithmetic its training ends at an objective of {_objective_at_end(recipe, batch, seed):.1f}. Trained here on {n_train:,} "
-        f"images (epochs: {len(course)}), it ends at {course['validation_objective'].iloc[-1]:.1f} on validation. The report's table 1 says "
-        f"{REPORTED['shallow_cnn'].loss}, for {REPORTED_L2_CURVE.training_images:,} training images."
+        f"By the speed of its penalty, the report's curve with L2 fits the code's recipe with about {reported_batch_size(recipe)} images a "
+        f"batch; it ends at {curve['validation_loss'].iloc[-1]:.1f} on validation after {len(curve)} epochs of {reported.split().n_train:,} "
+        f"training images. Trained here on {n_train:,} images (epochs: {len(course)}), the objective ends at "
+        f"{course['validation_objective'].iloc[-1]:.1f} on validation. The report's table 1 says {REPORTED['shallow_cnn'].loss:g}."
+    )
+
+
+def constant_answer_of_reported_split() -> str:
+    """What a network that names one class scores on the report's own validation images, and on balanced ones."""
+    drawn, curve = reported.split(), reported.figure_curves("shallow_cnn_l2").iloc[-1]
+    return (
+        f"The report's split is not stratified. Class {drawn.most_frequent} has {drawn.in_train} of its {drawn.n_train:,} training images, "
+        f"more than any other, and so only {drawn.in_validation} of its {drawn.n_validation:,} validation images. A network whose answer no "
+        f"longer depends on the image names the most frequent training class: it is right on {drawn.in_train / drawn.n_train:.2%} of the "
+        f"training images and on **{drawn.constant_answer:.2%}** of the validation images. Figure 2's penalised network ends at "
+        f"{curve['train_accuracy']:.2%} and {curve['validation_accuracy']:.2%}. On balanced images any constant answer scores "
+        f"{1 / NUM_CLASSES:.1%}."
     )
 
 
@@ -342,14 +350,3 @@ def _at_reported_rate(sweep: pd.DataFrame) -> pd.Series:
 
 def _most_accurate(sweep: pd.DataFrame) -> pd.Series:
     return sweep.loc[sweep["validation_accuracy"].idxmax()]
-
-
-def _steps_of_reported_training(batch: int) -> float:
-    return (REPORTED_L2_CURVE.epochs + 1) * REPORTED_L2_CURVE.training_images / batch
-
-
-def _objective_at_end(recipe: Recipe, batch: int, seed: int) -> float:
-    """The objective, in nats, of a network at chance level whose penalty descends for the report's ten epochs."""
-    fresh = penalties.share(recipe, NUM_CLASSES, seed)
-    left = penalties.left_by_descent(recipe, _steps_of_reported_training(batch))
-    return fresh["cross_entropy"] + fresh["penalty"] * left

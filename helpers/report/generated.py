@@ -11,14 +11,13 @@ import jinja2
 import nbformat
 import pandas as pd
 
-from helpers.analysis import penalties
-from helpers.analysis.reported import logged_weights
+from helpers.analysis import penalties, reported
 from helpers.config.labels import MODEL_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
-from helpers.config.report_facts import REPORTED, REPORTED_DEEP_ENDS, REPORTED_L2_CURVE
+from helpers.config.report_facts import REPORTED
 from helpers.core import markers, paths, storage
-from helpers.report import data_findings, evaluations, pages, results, selection, tables
+from helpers.report import data_findings, evaluations, findings, pages, results, selection, tables
 from helpers.training.runs import Run, finished
 
 PAGES = ("README.md", "docs/results.md", "docs/findings.md", "docs/benchmarks.md", "docs/reliability.md")
@@ -174,26 +173,35 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
     rates, trap, sizes = read["shallow_learning_rates"], read["fine_tuning_trap"], read["input_sweep"]
     deep_run = selection.by_recipe(runs)["deep_cnn", "as_reported"]
     deep, larger = deep_run.history.iloc[-1], read["deep_larger_batch"]
-    ends = (deep, REPORTED_DEEP_ENDS, larger.iloc[-1])
-    fitting = penalties.batch_size_of_curve(find_recipe("shallow_cnn", "as_coded"), REPORTED_L2_CURVE, NUM_CLASSES)
+    figure_3, figure_2 = reported.figure_curves("deep_cnn"), reported.figure_curves("shallow_cnn_l2")
+    ends = (deep, figure_3.iloc[-1].rename({"train_accuracy": "accuracy"}), larger.iloc[-1])
+    code, l2 = find_recipe("shallow_cnn", "as_coded"), read["shallow_larger_batch"]
+    tried = penalties.batch_size_of_curve(code, l2["objective"][1:], runs[0].training_images, NUM_CLASSES)
+    left = penalties.left_by_epoch(figure_2["train_loss"][1:], NUM_CLASSES)
+    last_penalty = figure_2["validation_loss"].iloc[-1] - math.log(NUM_CLASSES)
     return {
         "files": {name: paths.shown(file) for name, file in by_name.items()},
         "chance_loss": math.log(NUM_CLASSES),
         "sweep_steps": PROFILES["full"].sweep_steps,
-        "fitting": round(fitting),
+        "fitting": findings.reported_batch_size(code),
+        "tried_batch": round(tried),  # of the two probes with a larger batch, by the same arithmetic
+        "figure_2": figure_2,
+        "one_epoch_more": math.log(NUM_CLASSES) + last_penalty * left,
+        "reported_split": reported.split(),
         "shallow_rate": rate,
         "shallow_reported": rates.loc[(rates["learning_rate"] - rate).abs().idxmin()],
         "shallow_best": rates.loc[rates["validation_accuracy"].idxmax()],
-        "l2": read["shallow_larger_batch"],
-        "l2_curve": REPORTED_L2_CURVE,
+        "l2": l2,
         "deep": deep,
         "deep_first": deep_run.history.iloc[0],
         "deep_batch": deep_run.settings.batch_size,
         "deep_larger": larger,
-        "deep_ends": REPORTED_DEEP_ENDS,
-        "deep_is_between": all(ends[0][name] < ends[1][name] < ends[2][name] for name in REPORTED_DEEP_ENDS),
-        "n_logged": len(logged_weights()),
-        "n_unchanged": int((~logged_weights()["changed"]).sum()),
+        "figure_3": figure_3,
+        "deep_is_between": all(
+            ends[0][name] < ends[1][name] < ends[2][name] for name in ("accuracy", "validation_accuracy")
+        ),
+        "n_logged": len(reported.logged_weights()),
+        "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
         "trap_coded": trap[trap["second_phase"] == "not compiled again"].iloc[0],
         "input_reported": sizes.iloc[0],
         "input_scaled": sizes.iloc[1],

@@ -229,9 +229,16 @@ def test_training_curves_dash_each_training_and_name_each_recipe_once(runs):
 
 def test_the_reports_curves_are_drawn_beside_a_run(tmp_path):
     run = write_run(tmp_path, "mobilenetv2", "as_reported")
-    figure = plots.training_curves([run], SOURCE, reported.curves()).figure
+    figure = plots.training_curves([run], SOURCE, {"the report's log": reported.curves()}).figure
     assert [len(dashed(axis)) for axis in figure.axes] == [2, 2]
     assert "the report's log" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_the_curves_of_both_networks_of_figure_2_are_drawn_beside_ours(runs):
+    curves = {name: reported.figure_curves(name) for name in ("shallow_cnn", "shallow_cnn_l2")}
+    plot = plots.training_curves(runs[:1], SOURCE, curves)
+    assert [len(dashed(axis)) for axis in plot.figure.axes] == [3, 3]
+    assert "Black: shallow_cnn; shallow_cnn_l2, on its own split" in plot.caption
 
 
 def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
