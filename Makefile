@@ -52,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report status check types test html lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
+.PHONY: help setup report status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -94,6 +94,9 @@ test: lint types ## check style, imports and types, and run every test
 
 html: setup ## build the HTML report from the last run; PROFILE=full: from committed results
 	@$(BIN)/python -m helpers.cli html $(call option,profile,PROFILE)
+
+pdf: setup ## typeset the report on the real data as a paper, docs/report.pdf
+	@$(BIN)/python -m helpers.cli pdf
 
 lab: setup ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir=.

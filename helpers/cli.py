@@ -148,6 +148,14 @@ def html_command(
 
 
 @app.command()
+def pdf() -> None:
+    """Typeset the report on the real data as a paper, from committed files."""
+    from helpers.report import paper
+
+    print(f"Paper: {paths.shown(paper.build())}")
+
+
+@app.command()
 def logs() -> None:
     """Write the report's own logged curves where TensorBoard finds them beside the runs."""
     from helpers.analysis.reported import write_tensorboard
@@ -185,11 +193,12 @@ def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip
 
 
 def _update_readme(profile: str, folder: Path) -> None:
-    """Write the numbers of README.md again from the committed records."""
+    """Write the numbers of README.md, docs/ and notebooks, and the paper, again from the committed records."""
     if profile == "full" and folder == paths.FIGURES / "full":
-        from helpers.report import generated
+        from helpers.report import generated, paper
 
         generated.update()
+        paper.build()
 
 
 @contextmanager

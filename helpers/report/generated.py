@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -250,8 +251,13 @@ def _if_measured(value: float, text: str) -> str:
     return "" if math.isnan(value) else text
 
 
-def template(name: str) -> jinja2.Template:
-    """A template of this room, in which a name that has no value is an error."""
+def template(name: str, **filters: Callable[[str], str]) -> jinja2.Template:
+    """A template of this room, in which a name that has no value is an error.
+
+    Args:
+        name: of its file.
+        filters: beside `pct` and `whole`, which show a share as per cent.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -259,7 +265,7 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         autoescape=False,  # Markdown from committed files
     )
-    environment.filters |= {"pct": partial(_percent, decimals=1), "whole": partial(_percent, decimals=0)}
+    environment.filters |= {"pct": partial(_percent, decimals=1), "whole": partial(_percent, decimals=0), **filters}
     return environment.get_template(name)
 
 

@@ -1,0 +1,101 @@
+"""The report as a paper: `docs/report.pdf`, typeset from the committed numbers and vector figures without a network."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import typst
+
+from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
+from helpers.config.recipes import RECIPES
+from helpers.core import paths, storage
+from helpers.report import generated, results
+
+_SPECIAL = re.compile(r"([\\#$*_@<>\[\]~`])")
+_FIGURES = paths.FIGURES / "full"
+
+
+def build(target: Path = paths.DOCS / "report.pdf") -> Path:
+    """Typeset the paper.
+
+    Args:
+        target: the PDF; equal committed files give equal bytes.
+
+    Returns:
+        The PDF.
+    """
+    # Fonts of the figures come with Matplotlib, those of the text with typst: the same everywhere.
+    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    content = typst.compile(
+        source(generated.committed_facts()).encode(), root=_FIGURES, font_paths=[fonts], ignore_system_fonts=True
+    )
+    with storage.replacing(target) as partial:
+        partial.write_bytes(content)
+    return target
+
+
+def source(facts: dict[str, Any]) -> str:
+    """The paper in Typst's markup.
+
+    Args:
+        facts: of `generated.committed_facts`.
+    """
+    runs = generated.runs_on_the_same_data(_FIGURES / "records")
+    columns = ["Model", "Recipe", "Reported", "Accuracy", "95 % interval", "Top-5", "Loss", "Parameters", "Training"]
+    text = generated.template("paper.typ", typ=escaped, without_citations=_without_citations).render(
+        facts,
+        figure=lambda name, width: _figure(name, width, facts["figures"][name]),
+        recipes=_table(_recipe_table(), "The recipes. Rates of several phases are separated by commas.", "recipes"),
+        summary=_table(
+            results.summary(runs)[columns].replace({"Reported": {"0.0%": ""}}),
+            f"Test accuracy of every recipe on {facts['n_test']:,} images, and the report's. Means over seeds.",
+            "summary",
+        ),
+        n_runs=len(runs),
+    )
+    sources = (Path(__file__).parent / "templates" / "paper.bib.yml").read_text()
+    return f"#let bibliography-text = ```\n{sources}```.text\n{text}"
+
+
+def escaped(text: str) -> str:
+    """Text in which no character is markup for Typst."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def _without_citations(text: str) -> str:
+    """A sentence of a notebook without the numbers of its references, which are not those of the paper."""
+    return re.sub(r" \[\d+\]", "", text)
+
+
+def _figure(name: str, width: int, texts: dict[str, str]) -> str:
+    alt = texts["alt"].replace("\\", "").replace('"', "'")
+    return (
+        f'#figure(image("/{name}.svg", width: {width}%, alt: "{alt}"), '
+        f"caption: [{escaped(texts['caption'])}]) <{name.replace('_', '-')}>"
+    )
+
+
+def _table(frame: pd.DataFrame, caption: str, label: str) -> str:
+    cells = ", ".join(f"[{escaped(str(value))}]" for row in (frame.columns, *frame.to_numpy()) for value in row)
+    return (
+        f"#figure(text(size: 8.5pt, table(columns: {len(frame.columns)}, align: left, table.hline(), {cells}, table.hline())), "
+        f"caption: [{escaped(caption)}]) <{label}>"
+    )
+
+
+def _recipe_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Model": MODEL_NAMES[recipe.model],
+            "Recipe": RECIPE_NAMES[recipe.name],
+            "Batch": recipe.batch_size,
+            "Epochs": sum(phase.epochs for phase in recipe.phases),
+            "Optimizer": recipe.phases[0].optimizer,
+            "Learning rate": ", ".join(dict.fromkeys(f"{phase.learning_rate:g}" for phase in recipe.phases)),
+            "L2": f"{recipe.l2:g}" if recipe.l2 else "",
+            "Input": f"{recipe.input_size} px, {recipe.input_range[0]:g} to {recipe.input_range[1]:g}",
+        }
+        for recipe in RECIPES
+    )

@@ -1,0 +1,33 @@
+import re
+
+import pytest
+
+typst = pytest.importorskip("typst")  # of the extra `site`
+
+from helpers.report import generated, paper  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return generated.committed_facts()
+
+
+def test_the_paper_is_the_same_at_each_build_and_small(tmp_path):
+    first, second = (paper.build(tmp_path / name).read_bytes() for name in ("a.pdf", "b.pdf"))
+    assert first == second
+    assert first.startswith(b"%PDF") and len(first) < 2_000_000
+
+
+def test_the_paper_has_the_committed_numbers_and_every_claim(facts):
+    text = paper.source(facts)
+    for model, recipes in facts["means"].items():
+        assert all(f"{accuracy:.1%}" in text for accuracy in recipes.values()), model
+    assert all(paper.escaped(row["claim"]) in text for row in facts["verdicts"])
+    figures = re.findall(r'image\("/([^"]+)"', text)
+    assert len(figures) >= 8 and all(name.endswith(".svg") for name in figures)
+
+
+def test_names_with_the_signs_of_markup_are_text():
+    escaped = paper.escaped("a_b *c* #panic() $e @f <g> [h ~ `i` \\j")
+    assert typst.compile(f"#assert.eq([{escaped}].func(), [a *b*].func())\n{escaped}".encode()).startswith(b"%PDF")
+    assert paper.escaped("#x_1") == r"\#x\_1"
