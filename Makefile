@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # What narrows or widens a run; see `make help`.
 NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED OUTPUT SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
-         JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS
+         JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS IMAGE MODEL CSV
 
 unknown := $(filter-out $(NAMES) PYTHON PYTEST GLIBC_TUNABLES SHELL,\
              $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -52,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
+.PHONY: help setup report predict status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -76,12 +76,21 @@ help: ## list the commands
 	@echo '  SEEDS=<n>               runs of each recipe (default 3)'
 	@echo '  SCHEDULER=tcp://<host>:8786    a Dask scheduler; without it workers on this machine'
 	@echo '  CHECKPOINTS=<folder or URL>    where every worker finds the checkpoints of a run that lost its own'
+	@echo 'Options of `make predict`:'
+	@echo '  IMAGE=<name>            a photograph, a folder of them, or a pattern such as "photos/*.jpg"'
+	@echo '  MODEL=<name>            shallow_cnn, deep_cnn or mobilenetv2 (default)'
+	@echo '  CSV=<file>              write the answers to a file'
+	@echo '  PROFILE=<name>          whose networks (default: full, those that come with the repository)'
 
 setup: ## install the locked environment into .venv
 	@[ $(VENV)/.ready -nt requirements.lock ] || "$(PYTHON)" -I helpers/core/environment.py
 
 report: setup ## run the series and build the HTML report
 	@$(BIN)/python -m helpers.cli report $(call option,notebooks,NOTEBOOKS) $(call option,jobs,JOBS) $(OPTIONS)
+
+predict: setup ## name what is on IMAGE=<photograph, folder or pattern>, by a trained network
+	@$(BIN)/python -m helpers.cli predict $(call option,image,IMAGE) $(call option,model,MODEL) $(call option,csv,CSV) \
+	    $(call option,profile,PROFILE) $${TRACEBACK:+--traceback}
 
 status: setup ## list the runs that exist, and those to come with an estimated time
 	@$(BIN)/python -m helpers.cli status $(OPTIONS)

@@ -138,6 +138,42 @@ def status(
     print(*status_lines(lab), sep="\n")
 
 
+@app.command()
+def predict(
+    image: Annotated[str, typer.Option(help="a photograph, a folder of photographs, or a pattern")] = "",
+    model: Annotated[str, typer.Option(help="whose improved network answers")] = "mobilenetv2",
+    csv: Annotated[str, typer.Option(help="file for the answers")] = "",
+    profile: Annotated[str, typer.Option(help="whose records; full comes with the repository")] = "full",
+    show_traceback: ShowTraceback = False,
+) -> None:
+    """Print the most probable classes of photographs; the status is 1 if a file is no image."""
+    if not image:
+        raise InputError("Name a photograph: make predict IMAGE=<file, folder or pattern>.")
+    from tqdm import tqdm
+
+    from helpers.explore import photographs, prediction
+
+    files = photographs.find_photographs(image)
+    predictor = prediction.find_predictor(profile, model)
+    print(predictor.description())
+    predictions, n_errors = [], 0
+    with tqdm(total=len(files), unit=" images", disable=None if len(files) > 1 else True, leave=False) as bar:
+        for outcome in prediction.predict(predictor, files):
+            bar.update()
+            if isinstance(outcome, InputError):
+                n_errors += 1
+                bar.write(str(outcome), file=sys.stderr)
+                continue
+            predictions.append(outcome)
+            if not csv:
+                bar.write(outcome.text())
+    if csv:
+        prediction.write_csv(Path(csv).expanduser(), predictions)
+        n_sure = sum(outcome.is_sure for outcome in predictions)
+        print(f"{len(predictions):,} images in {csv}, {n_sure:,} of them answered")
+    raise SystemExit(1 if n_errors else 0)
+
+
 @app.command(name="html")
 def html_command(
     profile: Annotated[str, typer.Option(help="whose published notebooks; the newest if not given")] = "",

@@ -27,7 +27,8 @@ from helpers.models.weights import BaseWeights, find_weights
 from helpers.plots.style import Plot, WrappedTable
 from helpers.report import evaluations, results, selection
 from helpers.report.committed import check_output
-from helpers.training import checkpoints, fit, plans, runs
+from helpers.report.network_card import network_card
+from helpers.training import checkpoints, fit, plans, records
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
 
@@ -97,8 +98,10 @@ class Experiment:
     def keep(self, run: Run) -> None:
         """Note that a run has looked at the test set, and keep what outlasts its folder: its record, its submission."""
         evaluations.log_test_evaluation(self.output, run)
-        if self.profile.name == "full":
-            runs.write_record(run, self.output / "records")
+        keeps_network = run.recipe == "improved" and run.seed == self.seed
+        if self.profile.name == "full" or keeps_network:
+            card = network_card(run, self.dataset.class_names) if keeps_network else None
+            records.write_record(run, self.output / "records", card)
         if run.seed == self.seed and run.has_unlabelled():
             evaluations.write_submission(self.output, run, self.dataset.unlabelled_names)
 

@@ -16,7 +16,7 @@ from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
 from helpers.plots.style import Plot, new_figure, note, theme
 from helpers.report import results, selection
-from helpers.training import checksums, fit, runs
+from helpers.training import checksums, fit, records
 
 
 def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):
@@ -308,7 +308,7 @@ def test_a_shown_plot_carries_its_words():
 
 def test_full_runs_leave_a_record_that_reads_like_the_run(small, tmp_path):
     run = small.train("shallow_cnn", "as_reported")[0]
-    record = runs.write_record(run, tmp_path / "records")
+    record = records.write_record(run, tmp_path / "records")
     assert record.result() == run.result()
     assert not record.has_model()
     found = selection.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)

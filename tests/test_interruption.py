@@ -17,7 +17,7 @@ from helpers.core.errors import InputError
 from helpers.plots.style import Plot, new_figure
 from helpers.report import evaluations, generated, model_card, results
 from helpers.runner.execute import run_notebook
-from helpers.training import checkpoints, runs
+from helpers.training import checkpoints, records, runs
 
 
 def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
@@ -141,7 +141,7 @@ WRITERS = {
     "log of evaluations": lambda run, folder: evaluations.log_test_evaluation(folder, run),
     "figure": lambda run, folder: a_figure(run.seed).save(folder, "line"),
     "model card": lambda run, folder: model_card.write(run, folder, list("abcdefg")[:NUM_CLASSES], 0),
-    "record": lambda run, folder: runs.write_record(run, folder),
+    "record": lambda run, folder: records.write_record(run, folder),
     "failure": lambda run, folder: runs.fail(folder, f"the loss was nan, {run.seed}" * 10, run.history),
     "checkpoint": lambda run, folder: checkpoints.save(folder, 1, {"a": np.full(1000, run.seed)}),
     "json": lambda run, folder: storage.write_json(folder / "value.json", [run.seed] * 100),

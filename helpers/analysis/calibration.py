@@ -154,6 +154,29 @@ def threshold_for(curve: pd.DataFrame, accuracy: float) -> float:
     return float(whole.loc[whole["accuracy"] >= accuracy, "confidence"].min())
 
 
+def answering_rule(run: Run, accuracy: float = 0.9) -> dict[str, float | None]:
+    """How to use a run on new images, decided on validation: the temperature, and the confidence to abstain below.
+
+    Args:
+        run: a finished run.
+        accuracy: that the answers above the confidence are to have, a fraction.
+
+    Returns:
+        `temperature`; `asked_accuracy`; `confidence`, None where even the surest answers are not so good; `answered`, the share
+        of the validation images above it.
+    """
+    probabilities, labels = run.probabilities("validation"), run.labels("validation")
+    temperature = fit_temperature(probabilities, labels)
+    curve = risk_coverage(scaled(probabilities, temperature), labels)
+    confidence = threshold_for(curve, accuracy)
+    return {
+        "temperature": temperature,
+        "asked_accuracy": accuracy,
+        "confidence": None if np.isnan(confidence) else confidence,
+        "answered": float(np.mean(curve["confidence"] >= confidence)),
+    }
+
+
 def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -> pd.DataFrame:
     """What is answered, and how well, above a confidence that gives at least such accuracies on validation.
 

@@ -19,7 +19,7 @@ from plotly.callbacks import Points
 from helpers.config.labels import name_of
 from helpers.config.recipes import AUGMENTATIONS
 from helpers.core.errors import InputError
-from helpers.explore import uploads, views
+from helpers.explore import photographs, uploads, views
 from helpers.explore.matching import matching
 from helpers.plots import illustrations
 from helpers.plots.style import Plot
@@ -274,14 +274,14 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
             for file in change["new"]:
                 picture.value = f"Asking {len(there)} networks; the first time takes some seconds."
                 try:
-                    image = uploads.read_photograph(bytes(file["content"]), file["name"])
+                    image = photographs.read_photograph(bytes(file["content"]), file["name"])
                 except InputError as error:
                     picture.value = html.escape(str(error))
                 else:
                     picture.value = _as_html(view(image, there, file["name"]))
 
         upload.observe(answer, "value")
-        return widgets.VBox([upload, widgets.HTML(uploads.missing_networks(runs)), picture])
+        return widgets.VBox([upload, widgets.HTML(uploads.which_networks(runs)), picture])
 
     def still(_: bool) -> Plot:
         drawing = view(

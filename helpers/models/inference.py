@@ -4,23 +4,18 @@ LiteRT (its XNNPACK delegate) computes MobileNetV2 two to three times as fast as
 rounding; plain convolutions gain nothing. Converting a network takes seconds, so for few images Keras is faster.
 """
 
-import tempfile
-from collections.abc import Callable
-
 import keras
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 
-from helpers.core.tensorflow import silenced, tf
-from helpers.data.dataset import Rows
-from helpers.models import runtime
-
-Forward = Callable[[np.ndarray | Rows], np.ndarray]
+from helpers.core import litert
+from helpers.core.litert import Forward
+from helpers.core.tensorflow import tf
+from helpers.models import conversion, runtime
 
 # Converting MobileNetV2 takes about as long as Keras needs for so many pixels of input.
 _PIXELS_WORTH_CONVERTING = 6e7
-_KERAS_BATCH, _LITERT_BATCH = 64, 8  # images: the fastest of 1 to 128 on two cores
+_KERAS_BATCH = 64  # images: the fastest of 1 to 128 on two cores
 
 
 def forward_pass(network: keras.Model, n_images: int) -> Forward:
@@ -43,31 +38,14 @@ def with_keras(network: keras.Model) -> Forward:
     def forward(inputs: tf.Tensor) -> tf.Tensor:
         return network(tf.cast(inputs, tf.float32), training=False)
 
-    return lambda inputs: _in_batches(lambda batch: forward(tf.constant(batch)).numpy(), inputs, _KERAS_BATCH)
+    return lambda inputs: np.concatenate(
+        [forward(tf.constant(inputs[i : i + _KERAS_BATCH])).numpy() for i in range(0, len(inputs), _KERAS_BATCH)]
+    )
 
 
 def with_litert(network: keras.Model) -> Forward:
-    """The forward pass by LiteRT, in as many threads as TensorFlow has; see `forward_pass`.
-
-    LiteRT has no bicubic interpolation, so Keras resizes the images.
-    """
-    resize, above = _split_after_resizing(network)
-    with silenced(), tempfile.TemporaryDirectory() as folder:
-        above.export(folder, format="tf_saved_model", verbose=False)
-        content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
-        interpreter = Interpreter(model_content=content, num_threads=runtime.threads())
-    source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-
-    def forward(batch: np.ndarray) -> np.ndarray:
-        inputs = np.ascontiguousarray(resize(batch) if resize else batch, np.float32)
-        if tuple(interpreter.get_input_details()[0]["shape"]) != inputs.shape:
-            interpreter.resize_tensor_input(source, inputs.shape)
-            interpreter.allocate_tensors()
-        interpreter.set_tensor(source, inputs)
-        interpreter.invoke()
-        return interpreter.get_tensor(target)
-
-    return lambda inputs: _in_batches(forward, inputs, _LITERT_BATCH)
+    """The forward pass by LiteRT, in as many threads as TensorFlow has; see `forward_pass`."""
+    return litert.forward_pass(conversion.to_litert(conversion.without_resizing(network)), runtime.threads())
 
 
 def _pays(network: keras.Model, n_images: int) -> bool:
@@ -83,15 +61,3 @@ def _pixels_of_largest_input(network: keras.Model) -> int:
     """Height times width of what the first convolution sees."""
     first = next(layer for layer in network.layers if isinstance(layer, layers.Conv2D))
     return int(np.prod(first.input.shape[1:3]))
-
-
-def _split_after_resizing(network: keras.Model) -> tuple[Forward | None, keras.Model]:
-    """The part up to a resizing layer as a Keras function, if there is one, and the network above it."""
-    resizing = next((layer for layer in network.layers if isinstance(layer, layers.Resizing)), None)
-    if resizing is None:
-        return None, network
-    return with_keras(keras.Model(network.input, resizing.output)), keras.Model(resizing.output, network.output)
-
-
-def _in_batches(forward: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray | Rows, size: int) -> np.ndarray:
-    return np.concatenate([forward(inputs[start : start + size]) for start in range(0, len(inputs), size)])

@@ -116,7 +116,7 @@ def inventory(runs: Sequence[Run]) -> pd.DataFrame:
                 "Model": MODEL_NAMES[model],
                 "Recipe": RECIPE_NAMES[recipe],
                 "Seeds": ", ".join(str(run.seed) for run in mine) or "not run",
-                "Read from": joined("run folder" if run.has_model() else "record" for run in mine),
+                "Read from": joined(_origin(run) for run in mine),
                 "Recipe of today": joined("yes" if has_current_recipe(run) else "no" for run in mine),
                 "Code": joined(run.code_version for run in mine),
                 "Pretrained weights": joined(run.weights_origin for run in mine),
@@ -145,6 +145,12 @@ def _chosen(runs: Sequence[Run], is_current: Callable[[Run], bool]) -> list[Run]
     return sorted(
         last.values(), key=lambda run: (RECIPE_ORDER.get((run.model, run.recipe), len(RECIPE_ORDER)), run.seed)
     )
+
+
+def _origin(run: Run) -> str:
+    if not run.has_model():
+        return "record"
+    return "record with network" if run.is_network_from_record() else "run folder"
 
 
 def joined(texts: Iterable[str]) -> str:

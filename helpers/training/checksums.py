@@ -10,7 +10,9 @@ from helpers.core.errors import InputError
 LAST_FILE = "run.json"
 FAILURE_FILE = "failure.json"
 _SUMS = "SHA256SUMS"
-_FILES = ("config.json", "history.csv", "predictions.npz", "model.keras")
+WEIGHTS = "weights.npz"  # of a record: half the size of model.keras
+NETWORK_CARD = "network.json"  # of a record with weights: what a user of the network needs beside them
+_FILES = ("config.json", "history.csv", "predictions.npz", "model.keras", WEIGHTS, NETWORK_CARD)
 
 
 def is_complete(folder: Path) -> bool:

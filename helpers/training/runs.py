@@ -18,7 +18,6 @@ process.
 
 import functools
 import json
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -34,9 +33,9 @@ from helpers.config.labels import name_of
 from helpers.config.recipes import Recipe, as_recipe
 from helpers.core import provenance, storage
 from helpers.core.errors import DivergenceError, InputError, first_line
-from helpers.models import runtime
+from helpers.models import architecture, conversion, runtime
 from helpers.training import checksums
-from helpers.training.checksums import FAILURE_FILE, LAST_FILE
+from helpers.training.checksums import FAILURE_FILE, LAST_FILE, WEIGHTS
 from helpers.training.metrics import Result
 from helpers.training.plans import Plan
 
@@ -206,17 +205,25 @@ class Run:
         return "unlabelled_probabilities" in self.predictions
 
     def has_model(self) -> bool:
-        """Whether the network itself is here: records do not have it."""
-        return (self.folder / "model.keras").exists()
+        """Whether the network itself is here: of the records, those of the improved recipes have it."""
+        return (self.folder / "model.keras").exists() or self.is_network_from_record()
+
+    def is_network_from_record(self) -> bool:
+        """Whether the network is that of a compact record, whose kernels are rounded to half precision."""
+        return not (self.folder / "model.keras").exists() and (self.folder / WEIGHTS).exists()
 
     def network(self) -> keras.Model:
-        """The trained network, not compiled.
+        """The trained network, not compiled; built from its recipe where a record has its weights alone.
 
         Raises:
             InputError: the file is damaged, or brings code of its own, which is not run.
         """
-        file = self.folder / "model.keras"
+        file = self.folder / (WEIGHTS if self.is_network_from_record() else "model.keras")
         try:
+            if file.name == WEIGHTS:
+                model = architecture.build(self.settings, self.probabilities("validation").shape[1])
+                conversion.load_weights(model, file)
+                return model
             return keras.models.load_model(file, compile=False, safe_mode=True)
         except Exception as error:  # Keras and HDF5 raise many kinds
             reason = first_line(error).split(". ")[0].rstrip(".")
@@ -336,36 +343,6 @@ def locked(plan: Plan, progress: Callable[[str], None] = print) -> AbstractConte
     """Hold the lock of a run: one process at a time trains it or puts its folder in place; see `storage.locked`."""
     plan.folder.parent.mkdir(parents=True, exist_ok=True)
     return storage.locked(plan.folder.with_suffix(".lock"), f"{plan.name}: another process trains it", progress)
-
-
-def write_record(run: Run, folder: Path) -> Run:
-    """Copy what is small of a run: config, history, provenance, float16 probabilities of validation and test.
-
-    Args:
-        run: a finished run.
-        folder: parent of all records.
-
-    Returns:
-        The record, readable as a run.
-    """
-    target = folder / f"{run.model}_{run.recipe}_{run.seed}"
-    kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
-    half = {name: _in_half(array) if array.dtype.kind == "f" else array for name, array in kept.items()}
-    with storage.replacing_folder(target) as partial:
-        for name in ("config.json", "history.csv", LAST_FILE):
-            shutil.copy2(run.folder / name, partial / name)
-        with storage.replacing(partial / "predictions.npz") as file:
-            np.savez_compressed(file, allow_pickle=False, **half)
-        checksums.write_all(partial)
-    return Run(target)
-
-
-def _in_half(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (n, n_classes) in half precision, with the same most probable classes: ties that rounding makes are broken."""
-    half, answers = probabilities.astype(np.float16), probabilities.argmax(axis=1)
-    for row in np.flatnonzero(half.argmax(axis=1) != answers):
-        half[row, answers[row]] = np.nextafter(half[row].max(), np.float16(2))
-    return half
 
 
 def _end(folder: Path, history: pd.DataFrame, last: str, content: object) -> None:

@@ -208,7 +208,7 @@ def drop(widget, name, content):
 def test_a_file_of_ones_own_is_answered_by_every_network_that_is_there(networks):
     widget = widgets.own_photograph(networks, NAMES).widget()
     _, missing, shown = widget.children
-    assert "MobileNetV2, improved (only its record is here)" in missing.value
+    assert "MobileNetV2, improved (its record has no network)" in missing.value
     drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
     assert "me.png" in shown.value and "Shallow CNN, as reported" in shown.value and "<img" in shown.value
     drop(widget, "<b>.txt", b"no image")

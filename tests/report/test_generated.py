@@ -11,7 +11,7 @@ from benchmarks.measure import row
 from helpers.config import profiles
 from helpers.core import markers, paths
 from helpers.report import generated, results, selection
-from helpers.training import runs
+from helpers.training import records
 
 README = (paths.ROOT / "README.md").read_text()
 DOCS = [file.relative_to(paths.ROOT).as_posix() for file in sorted(paths.DOCS.glob("*.md"))]
@@ -42,7 +42,7 @@ def run_facts(folder):
 
 def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
     recipe = profiles.find_recipe("deep_cnn", "improved")
-    run = runs.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "records")
+    run = records.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "records")
     results.write_tables(tmp_path, [run])
     assert run_facts(tmp_path)["changed_recipes"] == ""
     assert "changed" not in (tmp_path / "results.md").read_text()
@@ -55,22 +55,22 @@ def test_a_run_whose_recipe_has_changed_says_so(tmp_path, monkeypatch):
 
 def test_seeds_of_a_recipe_share_a_row_with_a_link_to_each_record(tmp_path):
     for seed in (1, 0):
-        runs.write_record(write_run(tmp_path, "deep_cnn", "improved", seed), tmp_path / "records")
+        records.write_record(write_run(tmp_path, "deep_cnn", "improved", seed), tmp_path / "records")
     [row] = [line for line in run_facts(tmp_path)["provenance"].splitlines() if "records/" in line]
     links = [f"[seed {n}](../figures/full/records/deep_cnn_improved_{n}/run.json)" for n in (0, 1)]
     assert ", ".join(links) in row
 
 
 def test_runs_on_fewer_threads_are_named(tmp_path):
-    runs.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "records")
+    records.write_record(write_run(tmp_path, "deep_cnn", "improved"), tmp_path / "records")
     assert run_facts(tmp_path)["fewer_threads"] == ""
-    runs.write_record(write_run(tmp_path, "deep_cnn", "improved", 1, threads=1), tmp_path / "records")
+    records.write_record(write_run(tmp_path, "deep_cnn", "improved", 1, threads=1), tmp_path / "records")
     assert run_facts(tmp_path)["fewer_threads"] == "Deep CNN, improved, seed 1 (1)"
 
 
 def test_means_are_over_seeds_and_a_missing_recipe_is_blank(tmp_path, facts):
     for seed, right in ((0, 20), (1, 40)):
-        runs.write_record(write_run(tmp_path, "deep_cnn", "improved", seed, right=right), tmp_path / "records")
+        records.write_record(write_run(tmp_path, "deep_cnn", "improved", seed, right=right), tmp_path / "records")
     mine = run_facts(tmp_path)
     assert mine["means"]["deep_cnn"] == {"improved": pytest.approx(0.3)}
     page = generated.rendered("README.md", "<!-- results: begin -->\n<!-- results: end -->\n", facts | mine)

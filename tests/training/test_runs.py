@@ -11,7 +11,7 @@ import pytest
 
 from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
-from helpers.training import checksums, runs
+from helpers.training import checksums, records, runs
 from helpers.training.runs import Run
 
 CONFIG = {
@@ -55,7 +55,7 @@ def test_a_run_is_read_from_its_folder(run):
 
 
 def test_a_record_has_what_is_small_of_a_run(run, tmp_path):
-    record = runs.write_record(run, tmp_path / "records")
+    record = records.write_record(run, tmp_path / "records")
     assert record.folder == tmp_path / "records" / "deep_cnn_improved_3"
     assert {file.name for file in record.folder.iterdir()} == {
         "config.json",
@@ -70,7 +70,7 @@ def test_a_record_has_what_is_small_of_a_run(run, tmp_path):
 
 
 def test_a_record_keeps_probabilities_as_halves_and_leaves_out_the_unlabelled(run, tmp_path):
-    record = runs.write_record(run, tmp_path / "records")
+    record = records.write_record(run, tmp_path / "records")
     assert set(run.predictions) - set(record.predictions) == {"unlabelled_probabilities"}
     for name, array in record.predictions.items():
         if name.endswith("probabilities"):
@@ -84,25 +84,25 @@ def test_a_record_keeps_probabilities_as_halves_and_leaves_out_the_unlabelled(ru
 def test_halves_give_the_same_answers(tmp_path):
     close = np.float32([[0.3, 0.30002, 0.1], [0.30002, 0.3, 0.1], [0.99997, 1e-5, 2e-5]])
     assert close.astype(np.float16)[0].argmax() == 0, "rounding alone changes the first answer"
-    half = runs._in_half(close)
+    half = records._in_half(close)
     assert half.argmax(axis=1).tolist() == [1, 0, 0]
     np.testing.assert_allclose(half, close, atol=5e-4)
 
 
 def test_a_record_of_a_record_is_the_same(run, tmp_path):
-    once = runs.write_record(run, tmp_path / "records")
-    twice = runs.write_record(once, tmp_path / "copies")
+    once = records.write_record(run, tmp_path / "records")
+    twice = records.write_record(once, tmp_path / "copies")
     for name, array in once.predictions.items():
         assert np.array_equal(array, twice.predictions[name])
 
 
 def test_a_new_record_replaces_the_old_one_whole(run, tmp_path):
-    old = runs.write_record(run, tmp_path / "records").folder
+    old = records.write_record(run, tmp_path / "records").folder
     (old / "leftover").write_text("x")
     partial = old.with_name(f".{old.name}.partial")
     partial.mkdir()
     (partial / "leftover").write_text("x")
-    record = runs.write_record(run, tmp_path / "records")
+    record = records.write_record(run, tmp_path / "records")
     assert not (record.folder / "leftover").exists()
     assert [path.name for path in (tmp_path / "records").iterdir()] == ["deep_cnn_improved_3"]
 
