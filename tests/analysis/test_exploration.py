@@ -10,11 +10,6 @@ RNG = np.random.default_rng(3)
 IMAGES = RNG.integers(0, 256, (7, 8, 8, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def split(tiny):
-    return make_split(tiny)
-
-
 @pytest.fixture
 def small_chunks(monkeypatch):
     monkeypatch.setattr(exploration, "_CHUNK", 3)
@@ -170,8 +165,7 @@ def test_embedding_map_repeats_by_seed_and_keeps_clusters_apart():
     assert np.mean(labels[exploration.nearest_others(first - first.mean(0))] == labels) > 0.9
 
 
-def test_image_properties_of_known_images(tiny):
-    split = make_split(tiny)
+def test_image_properties_of_known_images(tiny, split):
     table = exploration.image_properties(tiny, split)
     assert len(table) == len(split.test)
     first = tiny.images[split.test[0]].astype(float) / 255

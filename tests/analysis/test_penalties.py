@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 
 from helpers.analysis import penalties
 from helpers.config.profiles import find_recipe
-from helpers.data.splits import make_split
 from helpers.models import architecture
 
 PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)
 DESCENT = find_recipe("shallow_cnn", "as_coded")
-
-
-@pytest.fixture(scope="module")
-def split(tiny):
-    return make_split(tiny)
 
 
 @pytest.mark.parametrize(("name", "is_output_free"), [("shallow_cnn_l2", False), ("deep_cnn_l2", True)])

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from helpers.analysis import training_probes
 from helpers.config.profiles import find_recipe
@@ -11,13 +12,19 @@ SHALLOW = replace(find_recipe("shallow_cnn", "as_reported"), batch_size=4)
 PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)
 
 
-def test_a_sweep_has_a_row_a_rate_and_repeats_itself(tiny, split):
-    table = training_probes.learning_rate_sweep(SHALLOW, (1e-3, 1e-3, 0.5), 2, tiny, split, seed=0)
-    assert table["learning_rate"].tolist() == [1e-3, 1e-3, 0.5]
-    assert table.iloc[0].tolist() == table.iloc[1].tolist()
-    assert table["validation_loss"].iloc[2] != table["validation_loss"].iloc[0]
-    assert all(table[name].between(0, 1).all() for name in ("validation_accuracy", "dead_share"))
-    assert (table["training_loss"] > 0).all()
+def test_a_sweep_changes_the_learning_rate_alone(tiny, split, monkeypatch):
+    rates = (1e-3, 0.5)
+
+    def short_trainings(recipes, *arguments):
+        assert [recipe.phases[0].learning_rate for recipe in recipes] == list(rates)
+        phases = (replace(SHALLOW.phases[0], learning_rate=1.0),)
+        assert {replace(recipe, phases=phases) for recipe in recipes} == {replace(SHALLOW, phases=phases)}
+        assert arguments == (2, tiny, split, 0)
+        return pd.DataFrame({"validation_loss": [1.0, 2.0]})
+
+    monkeypatch.setattr(training_probes, "short_trainings", short_trainings)
+    table = training_probes.learning_rate_sweep(SHALLOW, rates, 2, tiny, split, seed=0)
+    assert table.to_dict("list") == {"learning_rate": [1e-3, 0.5], "validation_loss": [1.0, 2.0]}
 
 
 def test_a_course_is_how_a_run_begins(tiny, split, tmp_path, monkeypatch):
@@ -35,6 +42,7 @@ def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_los
     assert table.iloc[0].tolist() == table.iloc[2].tolist()
     assert len(set(table["training_loss"])) == 1, "the first step sees the same weights, whatever the penalty"
     assert table["validation_loss"].iloc[1] != table["validation_loss"].iloc[0]
+    assert all(table[name].between(0, 1).all() for name in ("validation_accuracy", "dead_share"))
 
 
 def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):
