@@ -14,6 +14,14 @@ from helpers.core import paths, storage
 from helpers.report import generated, results
 
 _SPECIAL = re.compile(r"([\\#$*_@<>\[\]~`])")
+_TABLE_LINK = re.compile(r" \((notebook \d\d, )?\[table\]\([^)]*\)\)")
+_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
+_CITATION = re.compile(r" \[\d+\]")  # numbers of the notebooks' references
+_FIGURES_AFTER = {  # paragraphs of the findings, by how they start
+    "**The shallow CNN's 0": ("shallow_cnn_learning_rates",),
+    "**The deep CNN's": ("deep_cnn_l2_penalty",),
+    "**MobileNetV2's": ("mobilenetv2_input_sweep", "mobilenetv2_levers"),
+}
 _FIGURES = paths.FIGURES / "full"
 
 
@@ -27,10 +35,10 @@ def build(target: Path = paths.DOCS / "report.pdf") -> Path:
         The PDF.
     """
     # Fonts of the figures come with Matplotlib, those of the text with typst: the same everywhere.
-    fonts = Path(mpl.get_data_path()) / "fonts" / "ttf"
-    content = typst.compile(
-        source(generated.committed_facts()).encode(), root=_FIGURES, font_paths=[fonts], ignore_system_fonts=True
-    )
+    folder = Path(mpl.get_data_path()) / "fonts" / "ttf"
+    fonts = typst.Fonts(include_system_fonts=False, font_paths=[folder])
+    text = source(generated.committed_facts()).encode()
+    content = typst.compile(text, root=_FIGURES, font_paths=fonts)  # type: ignore[type-var]  # its stubs know no bytes here
     with storage.replacing(target) as partial:
         partial.write_bytes(content)
     return target
@@ -44,7 +52,7 @@ def source(facts: dict[str, Any]) -> str:
     """
     runs = generated.runs_on_the_same_data(_FIGURES / "records")
     columns = ["Model", "Recipe", "Reported", "Accuracy", "95 % interval", "Top-5", "Loss", "Parameters", "Training"]
-    text = generated.template("paper.typ", typ=escaped, without_citations=_without_citations).render(
+    text = generated.template("paper.typ", typ=escaped, from_markdown=from_markdown).render(
         facts,
         figure=lambda name, width: _figure(name, width, facts["figures"][name]),
         recipes=_table(_recipe_table(), "The recipes. Rates of several phases are separated by commas.", "recipes"),
@@ -53,6 +61,8 @@ def source(facts: dict[str, Any]) -> str:
             f"Test accuracy of every recipe on {facts['n_test']:,} images, and the report's. Means over seeds.",
             "summary",
         ),
+        findings=generated.block("findings", facts).split("\n\n"),
+        figures_after=_FIGURES_AFTER,
         n_runs=len(runs),
     )
     sources = (Path(__file__).parent / "templates" / "paper.bib.yml").read_text()
@@ -64,9 +74,11 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-def _without_citations(text: str) -> str:
-    """A sentence of a notebook without the numbers of its references, which are not those of the paper."""
-    return re.sub(r" \[\d+\]", "", text)
+def from_markdown(text: str) -> str:
+    """A generated paragraph of Markdown in Typst's markup: bold stays, links to tables and notebooks' citations go."""
+    for pattern, replacement in ((_TABLE_LINK, ""), (_LINK, r"\1"), (_CITATION, "")):
+        text = pattern.sub(replacement, text)
+    return re.sub(r"\\\*\\\*(.+?)\\\*\\\*", r"*\1*", escaped(text))
 
 
 def _figure(name: str, width: int, texts: dict[str, str]) -> str:

@@ -78,13 +78,13 @@ def _compact_output(output: nbformat.NotebookNode, figures: Path) -> nbformat.No
         return nbformat.v4.new_output("stream", name=output.name, text=text)
     data = {kind: output.data[kind] for kind in _KEPT if kind in output.get("data", {})}
     if match := _EMBEDDED.search(data.get("text/html", "")):
-        alt, style, caption = match.groups()
-        data = _figure(output.metadata.get("figure", ""), alt, style, caption, figures)
+        data = _figure(output.metadata.get("figure", ""), match, figures)
     return nbformat.v4.new_output("display_data", data=data)
 
 
-def _figure(name: str, alt: str, style: str, caption: str, figures: Path) -> dict[str, str]:
+def _figure(name: str, embedded: re.Match[str], figures: Path) -> dict[str, str]:
     """What stands for a figure: a reference to its file, or a sentence that says what a run of one's own shows."""
+    alt, style, caption = embedded.groups(default="")
     plain = html.unescape(alt)
     if name and (figures / f"{name}.png").exists():
         picture = f'<img src="../{name}.png" alt="{alt}" {style}/>'

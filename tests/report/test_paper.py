@@ -23,6 +23,7 @@ def test_the_paper_has_the_committed_numbers_and_every_claim(facts):
     for model, recipes in facts["means"].items():
         assert all(f"{accuracy:.1%}" in text for accuracy in recipes.values()), model
     assert all(paper.escaped(row["claim"]) in text for row in facts["verdicts"])
+    assert all(start in generated.block("findings", facts) for start in paper._FIGURES_AFTER)
     figures = re.findall(r'image\("/([^"]+)"', text)
     assert len(figures) >= 8 and all(name.endswith(".svg") for name in figures)
 
@@ -31,3 +32,8 @@ def test_names_with_the_signs_of_markup_are_text():
     escaped = paper.escaped("a_b *c* #panic() $e @f <g> [h ~ `i` \\j")
     assert typst.compile(f"#assert.eq([{escaped}].func(), [a *b*].func())\n{escaped}".encode()).startswith(b"%PDF")
     assert paper.escaped("#x_1") == r"\#x\_1"
+
+
+def test_markdown_of_the_findings_becomes_markup_without_links():
+    text = "**A 5% rate** is [said](x.md) to_day [13] (notebook 02, [table](../a_b.csv))."
+    assert paper.from_markdown(text) == r"*A 5% rate* is said to\_day."
