@@ -1,18 +1,112 @@
-"""Speed against the report's way. Prints one table and writes `figures/<profile>/benchmarks.csv` and, in `full`, README.md; it is no test."""
+"""Measure speed against other ways of doing the same: `make bench`.
 
+Prints a table and writes it to `figures/<profile>/benchmarks.csv`; with the profile `full` docs/benchmarks.md gets it as well.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
-from benchmarks import data, epochs, limits
-from benchmarks.measure import compare
+from benchmarks import commands, data, inference, training
+from benchmarks.measure import SMALL_PAGES, Comparison, Way, compare, measured, row
 from helpers.cli import main
 from helpers.config import profiles
-from helpers.core import paths
-from helpers.data import dataset, splits
-from helpers.models.weights import find_weights
+from helpers.core import paths, provenance
+from helpers.core.tensorflow import ONEDNN_VARIABLE
+from helpers.data import dataset
+from helpers.models.weights import BaseWeights, find_weights
 from helpers.report import generated, pages
+
+BASELINE = "1f3b82d"  # the last commit before the series was made faster
+# With any of these TensorFlow switches oneDNN on by itself: tensorflow/core/util/util.cc, `IsMKLEnabled`.
+_ONEDNN_BY_DEFAULT = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
+
+
+def tensorflow_default() -> dict[str, str]:
+    """The environment of a process that leaves oneDNN as TensorFlow would set it on this processor."""
+    return {ONEDNN_VARIABLE: str(int(bool(_ONEDNN_BY_DEFAULT & set(provenance.instruction_sets()))))} | SMALL_PAGES
+
+
+def comparisons(source: Path) -> Iterator[Comparison]:
+    """Every comparison, those that users feel first.
+
+    Args:
+        source: zip or folder, for what reads files.
+    """
+    yield Comparison(
+        "first `make report` on the demo, environment installed",
+        Way(commands.report, ("HEAD",)),
+        Way(commands.report, (BASELINE,)),
+        beside=f"commit {BASELINE}",
+        aim=5,
+        repeats=1,
+    )
+    yield Comparison(
+        "set-up, empty caches",
+        Way(commands.set_up, ("uv",)),
+        Way(commands.set_up, ("pip",)),
+        "pip, the same lock",
+        aim=5,
+        repeats=1,
+    )
+    yield from _data(source)
+    yield from _inference()
+    yield from _training()
+
+
+def _data(source: Path) -> Iterator[Comparison]:
+    by_report = Way(data.read_as_reported, (source,))
+    yield Comparison("decode all images, cold", Way(data.decode, (source,)), by_report, aim=2)
+    yield Comparison("open decoded images", Way(data.reopen, (source,)), by_report, aim=100)
+    generator = Way(data.augment_as_reported, (10_000,))
+    yield Comparison("augment 10,000 images as reported", Way(data.augment, (10_000,)), generator, aim=5)
+    yield Comparison("OpenCV's interpolation of 10,000 images alone", Way(data.interpolate, (10_000,)), generator)
+
+
+def _inference() -> Iterator[Comparison]:
+    for name, prepare, n_images in (
+        ("frozen features of MobileNetV2 at 160 px, 1,000 images", inference.frozen_features, 1_000),
+        ("evaluation of MobileNetV2 at 160 px, 10,000 images and their mirror images", inference.evaluation, 10_000),
+    ):
+        keras = Way(prepare, ("Keras", n_images), tensorflow_default())
+        yield Comparison(name, Way(prepare, ("LiteRT", n_images)), keras, "Keras, TensorFlow's defaults", 2.4, 2)
+
+
+def _training() -> Iterator[Comparison]:
+    deep, mobile = (profiles.find_recipe(model, "improved") for model in ("deep_cnn", "mobilenetv2"))
+    for name, settings, aim in (
+        ("20 steps of deep_cnn improved, 128 a batch", (deep, deep.phases[0], 20), 1.0),
+        ("20 steps of MobileNetV2 from block 13 up, 160 px, 128 a batch", (mobile, mobile.phases[-1], 20), 1.0),
+    ):
+        default = Way(training.steps, settings, tensorflow_default())
+        yield Comparison(name, Way(training.steps, settings), default, "oneDNN and pages of memory by default", aim)
+        off = Way(training.steps, settings, {ONEDNN_VARIABLE: "0"})
+        yield Comparison(f"{name}, oneDNN on", Way(training.steps, settings, {ONEDNN_VARIABLE: "1"}), off, "oneDNN off")
+    for model in ("shallow_cnn", "deep_cnn"):
+        recipe = profiles.find_recipe(model, "as_reported")
+        phase = recipe.phases[0]
+        by_report = Way(training.reported_steps, (recipe, 50), SMALL_PAGES)
+        name = f"50 steps of {model} as_reported, {recipe.batch_size} a batch"
+        ours = Way(training.steps, (recipe, phase, 50))
+        yield Comparison(name, ours, by_report, aim=1.5)
+        descent = replace(phase, optimizer="sgd", momentum=0.0)
+        yield Comparison(f"{name}, plain gradient descent", Way(training.steps, (recipe, descent, 50)), by_report)
+        yield Comparison(f"{name}, large pages of memory", ours, replace(ours, environment=SMALL_PAGES), "small pages")
+        several = Way(training.steps, (recipe, phase, 50, 10))
+        yield Comparison(f"{name}, ten in one call", several, ours, "one by one")
+    coded = profiles.find_recipe("mobilenetv2", "as_coded")
+    head = replace(mobile, batch_size=coded.batch_size, input_size=coded.input_size)
+    yield Comparison(
+        f"50 steps of a linear head on a frozen MobileNetV2, {coded.input_size} px, {coded.batch_size} a batch",
+        Way(training.steps, (head, head.phases[0], 50)),
+        Way(training.reported_steps, (coded, 50), SMALL_PAGES),
+        aim=10,
+    )
 
 
 def run(
@@ -22,35 +116,33 @@ def run(
 ) -> None:
     """Measure, print the table, write it."""
     profile = profile or ("quick" if source else "demo")
-    settings = profiles.find_profile(profile)
-    path = paths.resolve(source) if source else dataset.demo_folder(settings.demo)
-    opened = dataset.open_source(path)
-    split = splits.make_split(opened)
-    base = find_weights(weights, is_demo=not source)
-    rows = [epochs.memory(path)]  # first, and in a process of its own
-    rows += [compare(comparison) for comparison in data.comparisons(path)]
-    for in_processes in (
-        epochs.from_scratch(path, "shallow_cnn"),
-        limits.optimizer("shallow_cnn"),
-        epochs.from_scratch(path, "deep_cnn"),
-        limits.optimizer("deep_cnn"),
-        limits.large_pages(),
-        limits.steps_per_execution(),
-        epochs.frozen(path, base, profiles.find_recipe("mobilenetv2", "improved"), aim=20),
-        epochs.frozen(path, base, profiles.find_recipe("mobilenetv2", "as_coded")),
-    ):
-        with in_processes as comparison:
-            rows.append(compare(comparison))
-    rows += epochs.waiting(opened, split, base)
-    if source:
-        rows.append(epochs.time_to_reported_accuracy(opened, split, base))
-    table = pd.DataFrame(rows)
+    path = paths.resolve(source) if source else dataset.demo_folder(profiles.find_profile(profile).demo)
     target = paths.FIGURES / profile / "benchmarks.csv"
+    rows = []
+    for values in _rows(path, find_weights(weights, is_demo=False) if source else None):
+        rows.append(values)
+        print(f"{values['name']}: {values['ours']:.3g} {values['unit']}", flush=True)
+    table = pd.DataFrame(rows)
     target.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(target, index=False)
     if profile == "full":
         generated.update()
     print(pages.markdown_table(table.drop(columns="code_version").round(3).astype(object).fillna("")))
+
+
+def _rows(source: Path, weights: BaseWeights | None) -> Iterator[dict[str, object]]:
+    if weights:
+        yield row(**training.time_to_reported_accuracy(source, weights))
+    for comparison in comparisons(source):
+        yield compare(comparison)
+    for model in ("shallow_cnn", "deep_cnn", "mobilenetv2"):
+        share = measured(Way(training.waiting, (profiles.find_recipe(model, "as_reported"),)))
+        name = f"waiting for input, {model} as_reported"
+        yield row(name, ours=share, unit="of a step", aim="under 0.05", reached=share < 0.05)
+    with tempfile.TemporaryDirectory() as cache:
+        gigabytes = measured(Way(training.memory, (source,), {"TINYIMAGE_CACHE": cache}))
+    name = "memory beyond TensorFlow: all images decoded, and an epoch of shallow_cnn as_reported on them"
+    yield row(name, ours=gigabytes, unit="GiB", aim="under 2", reached=gigabytes < 2)
 
 
 if __name__ == "__main__":

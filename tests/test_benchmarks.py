@@ -1,43 +1,79 @@
 import os
 import time
-from collections.abc import Callable
-from contextlib import contextmanager
-from functools import partial
 
 import keras
 import numpy as np
 import pytest
 
-from benchmarks import data, epochs, limits, replicas, worker
-from benchmarks.epochs import waiting
-from benchmarks.measure import Comparison, compare, timed
-from benchmarks.reported_way import generator, read_all
+from benchmarks import commands, data, inference, reported_way, run, training
+from benchmarks.measure import LARGE_PAGES, Comparison, Way, compare, measured, timed, working
+from benchmarks.replicas import RECIPES, _without_dropout
 from helpers.config.profiles import find_recipe
 from helpers.core import paths
-from helpers.data.splits import make_split
+from helpers.core.tensorflow import ONEDNN_VARIABLE
 from helpers.models.architecture import build
-from helpers.models.weights import find_weights
+
+DEEP, SHALLOW, MOBILE = (find_recipe(model, "as_reported") for model in ("deep_cnn", "shallow_cnn", "mobilenetv2"))
 
 
-def test_both_ways_are_timed_in_turns_and_the_first_turn_does_not_count():
-    order = []
-    row = compare(
-        Comparison(
-            "nothing",
-            ours=timed(lambda: order.append("ours")),
-            peer=timed(lambda: (order.append("peer"), time.sleep(0.01))),
-            aim=2,
-            repeats=2,
-        )
-    )
-    assert order == ["ours", "peer"] * 3
-    assert row["ratio"] > 2 and row["lowest"] <= row["ratio"] <= row["highest"]
-    assert (row["unit"], row["repeats"], row["aim"], row["reached"]) == ("s", 2, "at least 2 x", True)
-    assert row["peer"] >= 0.01
+def logging(file, name, pause):
+    def work():
+        with file.open("a") as log:
+            log.write(name)
+        time.sleep(pause)
+
+    return timed(work)
+
+
+@pytest.mark.parametrize(("repeats", "order"), [(2, "opopop"), (1, "op")])
+def test_both_ways_are_timed_in_turns_and_the_first_of_several_does_not_count(repeats, order, tmp_path):
+    ours, peer = (Way(logging, (tmp_path / "log", name, pause)) for name, pause in (("o", 0.0), ("p", 0.2)))
+    row = compare(Comparison("nothing", ours, peer, aim=2, repeats=repeats))
+    assert (tmp_path / "log").read_text() == order
+    assert row["ratio"] > 2 and row["lowest"] <= row["ratio"] <= row["highest"] and row["peer"] >= 0.2
+    assert (row["unit"], row["repeats"], row["aim"], row["reached"]) == ("s", repeats, "at least 2 x", True)
+    assert "cores, " in row["hardware"]
+
+
+def variable(name):
+    return lambda: float(os.environ[name])
+
+
+def ending():
+    return lambda: os._exit(3)
+
+
+def test_a_way_has_its_environment_and_works_whenever_it_is_told_to(monkeypatch):
+    monkeypatch.setenv("OMEN", "1")
+    with working(Way(variable, ("OMEN",), {"OMEN": "1.5"})) as work:
+        assert work() == work() == 1.5
+    assert os.environ["OMEN"] == "1"
+
+
+def test_a_process_that_ended_is_not_waited_for():
+    with pytest.raises(RuntimeError, match="ended with status 3"):
+        measured(Way(ending))
+
+
+def test_pages_of_memory_are_those_of_the_makefile():
+    [(name, value)] = LARGE_PAGES.items()
+    assert f"export {name} ?= {value}\n" in (paths.ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize(("sets", "default"), [({"avx2", "fma"}, "0"), ({"avx2", "avx512f", "avx512_vnni"}, "1")])
+def test_the_default_of_tensorflow_depends_on_the_processor(sets, default, monkeypatch):
+    monkeypatch.setattr("helpers.core.provenance.instruction_sets", lambda: sorted(sets))
+    assert run.tensorflow_default()[ONEDNN_VARIABLE] == default
+
+
+def test_every_comparison_has_a_name_of_its_own_and_differs_from_its_peer(kaggle_folder):
+    comparisons = list(run.comparisons(kaggle_folder))
+    assert len({comparison.name for comparison in comparisons}) == len(comparisons)
+    assert all(comparison.ours != comparison.peer for comparison in comparisons)
 
 
 def test_the_report_s_loop_reads_the_pixels_that_the_cache_holds(kaggle_folder, tiny):
-    pixels = read_all(kaggle_folder)
+    pixels = reported_way.read_all(kaggle_folder)
     assert pixels.shape == (len(tiny.images) + len(tiny.unlabelled_images), 64, 64, 3)
     assert sorted(image.tobytes() for image in pixels) == sorted(
         image.tobytes() for image in (*tiny.images, *tiny.unlabelled_images)
@@ -45,111 +81,61 @@ def test_the_report_s_loop_reads_the_pixels_that_the_cache_holds(kaggle_folder, 
 
 
 def test_the_report_s_generator_gives_whole_batches(tiny):
-    recipe = find_recipe("deep_cnn", "as_reported")
-    x, y = next(generator(np.array(tiny.images), tiny.labels, recipe, 6))
+    x, y = next(reported_way.generator(np.array(tiny.images), tiny.labels, DEEP, 6))
     assert x.shape == (20, 64, 64, 3) and y.shape == (20, 6) and x.max() > 1
 
 
-def made_by(way: partial) -> object:
-    """What the work inside a `timed` returns."""
-    return way.args[0]()
+def test_all_ways_of_reading_and_augmenting_do_the_same_work(kaggle_folder):
+    def result(work):
+        return work.args[0]()
 
-
-def test_both_ways_of_each_comparison_of_data_do_the_same_work(kaggle_folder, monkeypatch):
-    monkeypatch.setattr(data, "_IMAGES", 40)
-    cold, warm, augmented, interpolated = data.comparisons(kaggle_folder)
-    assert made_by(cold.ours) is None and len(made_by(cold.peer)) == len(made_by(warm.peer)) == 84
-    opened = made_by(warm.ours)
-    assert len(opened.images) + len(opened.unlabelled_images) == 84
-    for drawn in (made_by(augmented.ours)[0], made_by(augmented.peer)):
+    opened = result(data.reopen(kaggle_folder))
+    assert len(opened.images) + len(opened.unlabelled_images) == len(result(data.read_as_reported(kaggle_folder))) == 84
+    for drawn in (result(data.augment(40))[0], result(data.augment_as_reported(40))):
         assert [x.shape for x, _ in drawn] == [(20, 64, 64, 3)] * 2
-    assert sum(map(len, made_by(interpolated.ours))) == 40 and interpolated.peer == augmented.peer
+    assert sum(map(len, result(data.interpolate(40)))) == 40
+    assert data.decode(kaggle_folder)() > 0
 
 
-def test_waiting_is_a_share_of_a_step(tiny, monkeypatch):
-    monkeypatch.setattr("benchmarks.epochs._WAIT_STEPS", 2)
-    rows = waiting(tiny, make_split(tiny), find_weights("", is_demo=True))
-    assert len(rows) == 3 and all(0 <= row["ours"] < 1 for row in rows)
+@pytest.mark.parametrize("steps_per_call", [1, 2])
+def test_steps_train_from_pixels_and_from_frozen_activations(steps_per_call, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(training, "_timed_fit", lambda *arguments: fitted.append(arguments))
+    improved = find_recipe("mobilenetv2", "improved")
+    for recipe, phase in ((SHALLOW, SHALLOW.phases[0]), (improved, improved.phases[0])):
+        training.steps(recipe, phase, 2, steps_per_call)
+        network, stream, n_steps = fitted.pop()
+        calls: list[int] = []
+        count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs, calls=calls: calls.append(batch))
+        network.fit(stream, steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=[count])
+        assert int(network.optimizer.iterations) == 2 and len(calls) == 2 // steps_per_call
+
+
+def test_the_report_s_steps_are_timed():
+    assert training.reported_steps(SHALLOW, 2)() > 0
+
+
+def test_waiting_is_a_share_of_a_step():
+    assert 0 <= training.waiting(SHALLOW, 2)() < 1
+
+
+def test_memory_is_that_of_a_cold_cache_and_a_whole_epoch(kaggle_folder, tmp_path):
+    assert 0 < measured(Way(training.memory, (kaggle_folder,), {"TINYIMAGE_CACHE": str(tmp_path)})) < 2
+
+
+def test_both_libraries_evaluate_and_compute_features():
+    for library in ("LiteRT", "Keras"):
+        assert inference.frozen_features(library, 2)() > 0 and inference.evaluation(library, 2)() > 0
+
+
+def test_a_command_that_fails_ends_the_measurement(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(commands.subprocess.CalledProcessError):
+        commands.report("no-such-commit")
 
 
 def test_devices_are_compared_without_what_each_draws_for_itself():
-    model = replicas._without_dropout(build(find_recipe("deep_cnn", "as_reported"), 4))
+    model = _without_dropout(build(DEEP, 4))
     rates = [layer.rate for layer in model.layers if isinstance(layer, keras.layers.Dropout)]
     assert len(rates) == 5 and set(rates) == {0.0}
-    assert all(find_recipe(*recipe) for recipe in replicas.RECIPES)
-
-
-def test_large_and_small_pages_have_a_process_each_and_both_train():
-    with limits.large_pages(n_steps=2) as comparison:
-        assert comparison.ours() > 0 and comparison.peer() > 0
-    assert f"export {worker.TUNABLE} ?= {worker.LARGE}\n" in (paths.ROOT / "Makefile").read_text()
-
-
-@pytest.mark.parametrize("by_a_call", [1, 10])
-def test_ten_steps_by_a_call_train_as_many_steps_as_one_by_one(by_a_call, monkeypatch):
-    fitted = []
-    monkeypatch.setattr(limits, "timed_fit", lambda *arguments: fitted.append(arguments))
-    limits._fitted(by_a_call, n_steps=20)
-    ((network, stream, n_steps),) = fitted
-    calls = []
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: calls.append(batch))
-    network.fit(stream, steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=[clock])
-    assert int(network.optimizer.iterations) == 20 and len(calls) == 20 // by_a_call
-
-
-def test_what_an_optimizer_costs_is_what_gradient_descent_does_without():
-    with limits.optimizer("shallow_cnn", n_steps=2) as comparison:
-        assert comparison.ours() > 0 and comparison.peer() > 0
-    assert comparison.aim is None
-
-
-def test_the_step_that_bounds_a_faster_adam_has_none(monkeypatch):
-    asked = []
-
-    @contextmanager
-    def recorded(tunable, prepare, *arguments):
-        asked.append((prepare, *arguments))
-        yield None
-
-    monkeypatch.setattr(limits, "worker", recorded)
-    with limits.optimizer("deep_cnn", n_steps=2):
-        pass
-    (ours, _, phase, _), (peer, *_) = asked
-    assert phase.optimizer == "sgd" and phase.momentum == 0
-    assert (ours, peer) == (limits._steps, limits._reported_steps)
-
-
-def test_both_ways_of_an_epoch_from_scratch_train(kaggle_folder):
-    with epochs.from_scratch(kaggle_folder, "shallow_cnn") as comparison:
-        assert comparison.ours() > 0 and comparison.peer() > 0
-
-
-def test_both_ways_of_an_epoch_of_a_frozen_base_train_the_same_head(kaggle_folder):
-    weights = find_weights("", is_demo=True)
-    with epochs.frozen(kaggle_folder, weights, find_recipe("mobilenetv2", "as_coded")) as comparison:
-        assert 0 < comparison.ours() < comparison.peer()
-    assert " at 64 px, " in comparison.name and ", 20 a batch, " in comparison.name
-
-
-def test_memory_is_that_of_a_cold_cache_and_a_whole_epoch(kaggle_folder):
-    row = epochs.memory(kaggle_folder)
-    assert 0 < row["ours"] < 2 and row["reached"]
-
-
-def _tunable() -> Callable[[], float]:
-    assert os.environ[worker.TUNABLE] == "glibc.malloc.check=0"
-    return lambda: 1.5
-
-
-def _ending() -> Callable[[], float]:
-    return lambda: os._exit(3)
-
-
-def test_a_worker_has_its_tunable_and_works_whenever_it_is_told_to():
-    with worker.worker("glibc.malloc.check=0", _tunable) as work:
-        assert work() == work() == 1.5
-
-
-def test_a_worker_that_ended_is_not_waited_for():
-    with worker.worker("", _ending) as work, pytest.raises(RuntimeError, match="ended with status 3"):
-        work()
+    assert all(find_recipe(*recipe) for recipe in RECIPES)

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import signal
@@ -12,13 +11,13 @@ import pandas as pd
 import pytest
 
 from benchmarks import many_images, scaling, steps
-from benchmarks import scaling_page as page
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.data.dataset import open_source
+from helpers.report import scaling_facts
 from helpers.training import metrics
 
-MEASURED = page.complete_sizes()
+MEASURED = scaling_facts.complete_sizes(paths.FIGURES / "full" / "scaling.csv")
 Usage = namedtuple("Usage", "total used free")
 Files = namedtuple("Files", "f_files f_favail")
 
@@ -99,9 +98,8 @@ def test_memory_and_time_are_those_of_another_process(tmp_path, monkeypatch):
     table = tmp_path / "scaling.csv"
     scaling.measure([200], 4, table)
     rows = pd.read_csv(table).set_index("step")
-    assert list(rows.index) == ["write", "decode", "reopen"] and list(rows.columns) == list(
-        page.COLUMNS[:1] + page.COLUMNS[2:]
-    )
+    assert list(rows.index) == ["write", "decode", "reopen"]
+    assert set(rows.columns) == set(MEASURED.columns) - {"step"}
     measured = rows.loc[["decode", "reopen"]]
     assert (measured["start_mib"] > 100).all() and (measured["anonymous_mib"] >= measured["start_mib"]).all()
     assert rows.loc["decode", "content_bytes"] > 200 * 64 * 64 * 3 and rows.loc["reopen", "content_bytes"] == 0
@@ -116,7 +114,7 @@ def test_what_was_measured_is_kept_and_not_measured_again(tmp_path, without_proc
     with pytest.raises(InputError, match="batch failed"):
         scaling.measure([200], 4, table)
     assert not left_behind()
-    assert page.steps_done(table, 200) == {"write", "decode", "reopen", "split"}
+    assert scaling._steps_done(table, 200) == {"write", "decode", "reopen", "split"}
     asked.clear()
     measured.broken = None
     scaling.measure([200], 4, table)
@@ -146,20 +144,20 @@ def test_more_files_than_the_disk_takes_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**15, 0, 10**15))
     monkeypatch.setattr(os, "statvfs", lambda path: Files(f_files=2000, f_favail=1100))
     with pytest.raises(InputError, match=r"200 images are more files than .* has room for \(1,100\)"):
-        scaling.check_room(200, 4, tmp_path)
+        scaling.check_room(200, tmp_path)
 
 
 def test_a_million_images_are_allowed_where_there_is_room(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**15, 0, 10**15))
-    scaling.check_room(1_000_000, 100, tmp_path)
+    scaling.check_room(1_000_000, tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_nothing_stays_of_a_process_that_is_told_to_stop(number, tmp_path):
     program = (
-        "import signal\nfrom pathlib import Path\nfrom benchmarks import scaling\n"
+        "import signal\nfrom pathlib import Path\nfrom benchmarks import scaling\nfrom helpers.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
-        f"scaling.measure([5000], 4, Path({str(tmp_path / 'scaling.csv')!r}))"
+        f"main(lambda: scaling.measure([5000], 4, Path({str(tmp_path / 'scaling.csv')!r})))"
     )
     process = subprocess.Popen([sys.executable, "-c", program], cwd=paths.ROOT, stderr=subprocess.PIPE)
     while not list(paths.cache().glob("scaling*/source/train")):
@@ -190,38 +188,28 @@ def test_evaluation_in_blocks_gives_the_same_numbers(monkeypatch):
 # --- the page ----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_has_the_numbers_of_the_committed_table():
-    text = page.PAGE.read_text()
-    assert page.rendered(text, MEASURED) == text
-
-
-def test_a_number_of_images_that_was_cut_off_is_left_out_and_one_alone_says_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(page, "TABLE", tmp_path / "scaling.csv")
-    cut = MEASURED.assign(images=7_000_000).head(3)
-    pd.concat([MEASURED, cut]).to_csv(page.TABLE, index=False)
-    assert set(page.complete_sizes()["images"]) == set(MEASURED["images"])
+def test_a_number_of_images_that_was_interrupted_is_left_out_and_one_alone_says_nothing(tmp_path):
+    table = tmp_path / "scaling.csv"
+    partly = MEASURED.assign(images=7_000_000).head(3)
+    pd.concat([MEASURED, partly]).to_csv(table, index=False)
+    assert set(scaling_facts.complete_sizes(table)["images"]) == set(MEASURED["images"])
     first = MEASURED["images"].min()
-    pd.concat([MEASURED[MEASURED["images"] == first], cut]).to_csv(page.TABLE, index=False)
+    pd.concat([MEASURED[MEASURED["images"] == first], partly]).to_csv(table, index=False)
     with pytest.raises(InputError, match="needs two numbers of images or more"):
-        page.publish()
+        scaling_facts.complete_sizes(table)
 
 
-def test_other_numbers_give_another_page():
-    text = page.PAGE.read_text()
-    slower = MEASURED.assign(seconds=MEASURED["seconds"] * 2, anonymous_mib=MEASURED["anonymous_mib"] * 2)
-    changed = page.rendered(text, slower)
-    assert changed != text and page.rendered(changed, MEASURED) == text
-
-
-def test_missing_markers_are_refused():
-    with pytest.raises(ValueError, match="machine: begin"):
-        page.rendered("# No markers\n", MEASURED)
+def test_costs_grow_with_what_was_measured():
+    facts, slower = (scaling_facts.facts(MEASURED.assign(seconds=MEASURED["seconds"] * n)) for n in (1, 24))
+    assert facts["larger"][0]["images"] == 1_281_167 and facts["larger"][0]["decoded"] == "193 GB"
+    assert facts["larger"][1]["decode"].endswith(" days")
+    assert float(slower["larger"][1]["decode"].removesuffix(" days").replace(",", "")) == pytest.approx(
+        24 * float(facts["larger"][1]["decode"].removesuffix(" days")), rel=0.01
+    )
+    assert all(0.8 < step["growth"] < 1.3 for step in facts["steps"])
 
 
 def test_files_that_the_page_links_are_there():
-    text = page.PAGE.read_text()
-    links = [part.split(")")[0] for part in text.split("](")[1:]]
+    links = [part.split(")")[0] for part in (paths.DOCS / "scaling.md").read_text().split("](")[1:]]
     own = [link for link in links if not link.startswith("https://")]
     assert own == ["../figures/full/scaling.png"] and all((paths.DOCS / link).exists() for link in own)
-    words = json.loads(page.FIGURE.with_suffix(".json").read_text())
-    assert words["alt"] in text and words["caption"] in text

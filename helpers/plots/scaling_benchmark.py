@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from helpers.plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, new_figure, note, theme
+from helpers.report.scaling_facts import STEP_NAMES, brief
 
 # In the order of the work; colour never works alone.
 _LOOKS = dict(
@@ -14,14 +15,6 @@ _LOOKS = dict(
         strict=True,
     )
 )
-STEP_NAMES = {
-    "decode": "decode into the cache",
-    "reopen": "open what is decoded",
-    "split": "split",
-    "batch": "an epoch of batches",
-    "extract": "frozen features",
-    "evaluate": "evaluate predictions",
-}
 
 
 def scaling(measured: pd.DataFrame, source: str) -> Plot:
@@ -71,8 +64,3 @@ def _grown(measured: pd.DataFrame, step: str) -> str:
         f"{STEP_NAMES[step]} {brief(first['seconds'])} to {brief(last['seconds'])} s, {first['anonymous_mib']:.0f} to "
         f"{last['anonymous_mib']:.0f} MiB"
     )
-
-
-def brief(value: float) -> str:
-    """A positive number in few digits: "1,234", "56", "0.078"."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"

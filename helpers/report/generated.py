@@ -18,10 +18,10 @@ from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core import markers, paths, storage
-from helpers.report import data_findings, evaluations, findings, pages, results, selection, tables
+from helpers.report import data_findings, evaluations, findings, pages, results, scaling_facts, selection, tables
 from helpers.training.runs import Run, finished
 
-PAGES = ("README.md", "docs/results.md", "docs/findings.md", "docs/benchmarks.md", "docs/reliability.md")
+PAGES = ("README.md", *(f"docs/{page}.md" for page in ("results", "findings", "benchmarks", "scaling", "reliability")))
 
 
 def rendered(page: str, text: str, facts: dict[str, Any]) -> str:
@@ -99,6 +99,7 @@ def committed_facts() -> dict[str, Any]:
             "verdicts": pd.read_csv(folder / "verdicts.csv").to_dict("records"),
             "n_holding": int(pd.read_csv(folder / "verdicts.csv")["verdict"].eq("holds").sum()),
             "speed": speed(pd.read_csv(folder / "benchmarks.csv")),
+            "scaling": scaling_facts.facts(scaling_facts.complete_sizes(folder / "scaling.csv")),
             "faults": json.loads(reliability_file().read_text()),
         }
     )

@@ -1,0 +1,53 @@
+"""Ways of running the project's commands, each in a clone of its own, as a newcomer would."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import Work, timed
+from helpers.core import paths
+
+
+def set_up(installer: str) -> Work:
+    """Installs the lock into a new environment from an empty cache.
+
+    Args:
+        installer: "uv", as `make setup` does, or "pip".
+    """
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            _clone("HEAD", Path(folder, "clone"))
+            environment = os.environ | {"UV_CACHE_DIR": f"{folder}/uv", "PIP_CACHE_DIR": f"{folder}/pip"}
+            if installer == "uv":
+                commands = [["make", "setup"]]
+            else:
+                install = [".venv/bin/pip", "install", "--quiet", "--require-hashes", "-r", "requirements.lock"]
+                commands = [[sys.executable, "-m", "venv", ".venv"], install]
+            for command in commands:
+                _run(command, Path(folder, "clone"), environment)
+
+    return timed(work)
+
+
+def report(commit: str) -> Work:
+    """The first `make report` of a commit on the demo data, its environment installed before.
+
+    Args:
+        commit: anything that git resolves; "HEAD" is the code at hand.
+    """
+    clone = Path(tempfile.mkdtemp(), "clone")
+    _clone(commit, clone)
+    _run(["make", "setup"], clone)
+    return timed(lambda: _run(["make", "report"], clone))
+
+
+def _clone(commit: str, folder: Path) -> None:
+    _run(["git", "clone", "--quiet", str(paths.ROOT), str(folder)], paths.ROOT)
+    _run(["git", "checkout", "--quiet", commit], folder)
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> None:
+    subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
