@@ -20,8 +20,12 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 
-TRAINING = ("models", "training", "test_cli.py", "test_notebooks.py", "test_experiment.py", "test_interruption.py")
-TRAINING += ("test_concurrency.py", "test_benchmarks.py", "test_scaling.py")
+TRAINING = (
+    "models", "training", "analysis/test_training_probes.py", "analysis/test_linear_probes.py",
+    "analysis/test_network_probes.py", "analysis/test_fine_tuning.py", "runner/test_execute.py", "runner/test_status.py",
+    "test_golden.py", "test_cli.py", "test_notebooks.py", "test_experiment.py", "test_interruption.py",
+    "test_concurrency.py", "test_benchmarks.py", "test_scaling.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
@@ -33,12 +37,12 @@ def pytest_collection_modifyitems(items):
 
 def needs_of(item):
     """Name of the marker of a test, by its folder, its module and its fixtures."""
-    place = item.path.relative_to(Path(__file__).parent).parts[0]
-    if place == "cluster":
+    place = item.path.relative_to(Path(__file__).parent)
+    if place.parts[0] == "cluster":
         return "cluster"
-    if place == "test_jupyterlab.py" or "chromium" in item.fixturenames:
+    if place.name == "test_jupyterlab.py" or "chromium" in item.fixturenames:
         return "browser"
-    return "training" if place in TRAINING else "unit"
+    return "training" if any(place.is_relative_to(name) for name in TRAINING) else "unit"
 
 
 @pytest.fixture(autouse=True)
