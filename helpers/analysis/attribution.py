@@ -47,9 +47,9 @@ def grad_cam(model: keras.Model, images: np.ndarray, classes: np.ndarray) -> np.
         weights = tf.reduce_mean(tape.gradient(logits, maps), axis=(1, 2), keepdims=True)
         places = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))
         chunks.append(tf.image.resize(places, images.shape[1:3])[..., 0].numpy())
-    found = np.concatenate(chunks)
-    highest = found.max(axis=(1, 2), keepdims=True)
-    return np.divide(found, highest, out=np.zeros_like(found), where=highest > 0)
+    heat_maps = np.concatenate(chunks)
+    highest = heat_maps.max(axis=(1, 2), keepdims=True)
+    return np.divide(heat_maps, highest, out=np.zeros_like(heat_maps), where=highest > 0)
 
 
 def with_random_weights(model: keras.Model, seed: int) -> keras.Model:
@@ -147,8 +147,8 @@ def telling_images(runs: Sequence[Run], each: int = 2) -> np.ndarray:
     """
     right = np.array([run.is_right() for run in runs])
     confidence = runs[-1].probabilities().max(axis=1)
-    others = right[:-1].any(axis=0)
-    kinds = [right.all(axis=0), right[-1] & ~others, ~right[-1] & others, ~right[-1] & ~others]
+    any_other = right[:-1].any(axis=0)
+    kinds = [right.all(axis=0), right[-1] & ~any_other, ~right[-1] & any_other, ~right[-1] & ~any_other]
     surest = [np.flatnonzero(kind)[np.argsort(-confidence[kind], kind="stable")[:each]] for kind in kinds]
     return np.unique(np.concatenate(surest))
 

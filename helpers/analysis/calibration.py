@@ -100,12 +100,12 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
         Columns `Model`, `Recipe`, `temperature`, `ece`, `ece_scaled` (fractions, N_BINS bins of equal width), `nll`,
         `nll_scaled` (nats).
     """
-    made = []
+    rows = []
     for run in runs:
         probabilities, labels = run.probabilities(), run.labels()
         temperature = fit_temperature(run.probabilities("validation"), run.labels("validation"))
         changed = scaled(probabilities, temperature)
-        made.append(
+        rows.append(
             {
                 "Model": MODEL_NAMES[run.model],
                 "Recipe": RECIPE_NAMES[run.recipe],
@@ -117,7 +117,7 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
             }
         )
     columns = ["Model", "Recipe", "temperature", "ece", "ece_scaled", "nll", "nll_scaled"]
-    return pd.DataFrame(made, columns=columns)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def risk_coverage(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
@@ -189,7 +189,7 @@ def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -
         the surest answers on validation are not so good), `answered` (share of the test images), `accuracy` of these with the
         ends of its 95 % interval, `low` and `high` (missing where nothing is answered).
     """
-    made = []
+    rows = []
     for run in runs:
         named = {"Model": MODEL_NAMES[run.model], "Recipe": RECIPE_NAMES[run.recipe]}
         curve = risk_coverage(run.probabilities("validation"), run.labels("validation"))
@@ -202,8 +202,8 @@ def coverages(runs: Sequence[Run], levels: Sequence[float] = (0.8, 0.9, 0.95)) -
                 accuracy = float(answered.mean())
                 low, high = metrics.accuracy_interval(accuracy, len(answered))
                 judged |= {"accuracy": accuracy, "low": low, "high": high}
-            made.append(named | judged)
-    return pd.DataFrame(made, columns=["Model", "Recipe", "asked", "threshold", "answered", "accuracy", "low", "high"])
+            rows.append(named | judged)
+    return pd.DataFrame(rows, columns=["Model", "Recipe", "asked", "threshold", "answered", "accuracy", "low", "high"])
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:

@@ -59,12 +59,12 @@ def accuracy_text(result: Result) -> str:
 
 
 def versus_chance(value: float, n: int, num_classes: int) -> str:
-    """Whether an accuracy can be told from a guess: "above chance", "below chance" or "at chance".
+    """Whether an accuracy differs from chance level: "above chance", "below chance" or "at chance".
 
     Args:
         value: the accuracy, a fraction.
         n: number of images.
-        num_classes: a guess is right once in so many images.
+        num_classes: chance level is one in this number.
     """
     low, high = accuracy_interval(value, n)
     return "above chance" if low > 1 / num_classes else "below chance" if high < 1 / num_classes else "at chance"
@@ -76,7 +76,7 @@ def p_value_text(p_value: float) -> str:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
-    """Exact p-value that two classifiers, judged on the same images, are equally often right (McNemar 1947).
+    """Exact p-value that two classifiers, evaluated on the same images, are equally accurate (McNemar 1947).
 
     Args:
         first: bool (n,), whether one is right on each image.
@@ -110,7 +110,7 @@ def compare(right: dict[str, np.ndarray]) -> pd.DataFrame:
         `p_value`, `p_holm`.
 
     Raises:
-        ValueError: the classifiers were judged on different numbers of images.
+        ValueError: the classifiers were evaluated on different numbers of images.
     """
     sizes = {name: len(values) for name, values in right.items()}
     if len(set(sizes.values())) > 1:

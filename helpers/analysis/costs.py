@@ -1,4 +1,4 @@
-"""What a network costs: numbers to keep, multiplications for an image, images in a second."""
+"""Cost of networks: parameters, multiply-adds per image, images per second."""
 
 import time
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def images_per_second(model: keras.Model) -> float:
 def measure(runs: Sequence[Run]) -> pd.DataFrame:
     """What the networks of runs cost; they are built anew, since neither number depends on what was learned.
 
-    A recipe that answers for an image and its mirror image pays twice for each answer.
+    Test-time augmentation (horizontal flip) counts: such a recipe computes each prediction twice.
 
     Args:
         runs: one for each recipe; one whose network today's code no longer builds is left out.

@@ -50,10 +50,10 @@ def class_table(dataset: Dataset, columns: int = 5) -> pd.DataFrame:
     Returns:
         Text such as "0 goldfish", read down the columns; "" where the last column ends early.
     """
-    words = [f"{label} {name}" for label, name in enumerate(dataset.class_names)]
-    rows = -(-len(words) // columns)
-    words += [""] * (rows * columns - len(words))
-    cells = np.array(words, object).reshape(columns, rows).T
+    entries = [f"{label} {name}" for label, name in enumerate(dataset.class_names)]
+    rows = -(-len(entries) // columns)
+    entries += [""] * (rows * columns - len(entries))
+    cells = np.array(entries, object).reshape(columns, rows).T
     return pd.DataFrame(cells, index=[""] * rows, columns=[""] * columns)
 
 
@@ -73,11 +73,11 @@ def sides(dataset: Dataset, split: Split) -> np.ndarray:
     Returns:
         Text (n,): "train", "validation", "test", or "unused" where the profile takes a part of the images.
     """
-    found = np.full(len(dataset.labels), "unused", dtype=object)
+    parts = np.full(len(dataset.labels), "unused", dtype=object)
     for name in SPLITS:
         if name != "test" or split.is_test_split_off:
-            found[getattr(split, name)] = name
-    return found
+            parts[getattr(split, name)] = name
+    return parts
 
 
 def channel_statistics(images: np.ndarray) -> pd.DataFrame:
@@ -225,8 +225,8 @@ def augmentation_rows(image: np.ndarray, seed: int, draws: int = 4) -> dict[str,
         name: augment.transform(np.repeat(image[None], len(next(iter(values.values()))), axis=0), _tensors(values))
         for name, values in _limits(AUGMENTATIONS["report"], image.shape[0]).items()
     }
-    for words, name in (("report, at random", "report"), ("improved, at random", "mild_and_sharp")):
-        rows[words] = augment.augment(copies, AUGMENTATIONS[name], tf.constant([seed, 0]))
+    for title, name in (("report, at random", "report"), ("improved, at random", "mild_and_sharp")):
+        rows[title] = augment.augment(copies, AUGMENTATIONS[name], tf.constant([seed, 0]))
     return {name: np.concatenate([image[None], np.asarray(variants)]) for name, variants in rows.items()}
 
 

@@ -41,13 +41,13 @@ def candidates(probabilities: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
         Columns `position` (of the image), `given`, `suggested` (labels), `confidence` (probability of the given label),
         the least confident first.
     """
-    found = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    positions = find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     return pd.DataFrame(
         {
-            "position": found,
-            "given": labels[found],
-            "suggested": probabilities[found].argmax(axis=1),
-            "confidence": probabilities[found, labels[found]],
+            "position": positions,
+            "given": labels[positions],
+            "suggested": probabilities[positions].argmax(axis=1),
+            "confidence": probabilities[positions, labels[positions]],
         }
     )
 
@@ -76,7 +76,7 @@ def check(features: np.ndarray, labels: np.ndarray, share: float, folds: int, se
 
     Args:
         features: float (n, d) of a frozen network.
-        labels: integer (n,); what is wrong in them already counts as a false alarm.
+        labels: integer (n,); labels that are wrong already count as false alarms.
         share: of labels to replace.
         folds: of the cross-validation.
         seed: of the draw and the division.

@@ -107,9 +107,9 @@ def input_sweep(
     for size in sizes:
         for span in ranges if size == min(sizes) else ranges[-1:]:
             settings = replace(recipe, input_size=size, input_range=span)
-            found = frozen_features(settings, weights, dataset, both)
+            embedded = frozen_features(settings, weights, dataset, both)
             result = linear_probe(
-                found[: len(train)], dataset.labels[train], found[len(train) :], dataset.labels[validation]
+                embedded[: len(train)], dataset.labels[train], embedded[len(train) :], dataset.labels[validation]
             )
             rows.append({"input_size": size, "input_range": f"{span[0]:g} to {span[1]:g}", **result})
     return pd.DataFrame(rows)
@@ -134,9 +134,9 @@ def pooling_comparison(
     both = np.concatenate([train, validation])
     rows = []
     for pooling in ("global_max", "global_average"):
-        found = frozen_features(recipe, weights, dataset, both, pooling=pooling)
+        embedded = frozen_features(recipe, weights, dataset, both, pooling=pooling)
         result = linear_probe(
-            found[: len(train)], dataset.labels[train], found[len(train) :], dataset.labels[validation]
+            embedded[: len(train)], dataset.labels[train], embedded[len(train) :], dataset.labels[validation]
         )
         rows.append({"pooling": pooling, **result})
     return pd.DataFrame(rows)

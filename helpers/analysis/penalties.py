@@ -120,16 +120,16 @@ def batch_size_of_curve(recipe: Recipe, losses: np.ndarray, training_images: int
 
     Args:
         recipe: with an L2 factor, trained by "sgd".
-        losses: objective of consecutive epochs, in nats: the loss of a guess and the penalty. Leave out the first epoch, which holds
+        losses: objective of consecutive epochs, in nats: the loss at chance level and the penalty. Leave out the first epoch, which holds
             what a penalty on activities adds.
         training_images: of an epoch.
-        num_classes: for the loss of a guess.
+        num_classes: for the loss at chance level.
     """
     return float(training_images * 2 * np.log(1 - _taken_by_step(recipe)) / np.log(left_by_epoch(losses, num_classes)))
 
 
 def left_by_epoch(losses: np.ndarray, num_classes: int) -> float:
-    """Share of the penalty that an epoch leaves, by a straight line through the logarithms of losses above that of a guess."""
+    """Share of the penalty that an epoch leaves, by a straight line through the logarithms of losses above that at chance level."""
     penalty = np.log(np.asarray(losses) - np.log(num_classes))
     return float(np.exp(np.polyfit(range(len(penalty)), penalty, 1)[0]))
 

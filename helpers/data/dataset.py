@@ -149,7 +149,7 @@ def demo_folder(demo: DemoData) -> Path:
     paths.cache().mkdir(parents=True, exist_ok=True)
     with storage.locked(folder.with_suffix(".lock"), "another process draws the demo data"):
         if folder.exists() and not _is_as_drawn(folder, note):
-            print(f"{folder} is not as it was made, and is made again", flush=True)
+            print(f"{folder} differs from what was drawn, and is drawn again", flush=True)
             shutil.rmtree(folder)
         if not folder.exists():
             write_demo(folder, demo)
@@ -232,7 +232,7 @@ def _decoded(path: Path, skip_unreadable: bool) -> Path:
         with storage.locked(folder.with_suffix(".lock"), f"another process decodes {path.name}"):
             if not _is_sound(folder):
                 if folder.exists():
-                    print(f"{folder} is damaged and is made again", flush=True)
+                    print(f"{folder} is damaged and is decoded again", flush=True)
                     shutil.rmtree(folder)
                 decode(files, fingerprint, folder, skip_unreadable)
     return folder

@@ -37,15 +37,15 @@ def decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool) 
     """
     contents = layouts.contents(files)
     with storage.replacing_folder(folder) as partial:
-        bad: dict[str, str] = {}
+        unreadable: dict[str, str] = {}
         grey = {}
         for part in PARTS:
             names = getattr(contents, part)
-            grey[part] = _decode_part(files, names, partial / f"{part}.npy", bad)
-        _check_unreadable(files, bad, contents, skip_unreadable)
-        keep = np.array([name not in bad for name in contents.labelled])
-        if bad:
-            contents = _without(contents, partial, bad, keep)
+            grey[part] = _decode_part(files, names, partial / f"{part}.npy", unreadable)
+        _check_unreadable(files, unreadable, contents, skip_unreadable)
+        keep = np.array([name not in unreadable for name in contents.labelled])
+        if unreadable:
+            contents = _without(contents, partial, unreadable, keep)
         images = np.load(partial / "labelled.npy", mmap_mode="r")
         np.savez(
             partial / "labelled.npz",
@@ -61,15 +61,15 @@ def decode(files: Files, fingerprint: str, folder: Path, skip_unreadable: bool) 
             "wnids": contents.wnids,
             "class_names": layouts.class_names(files, contents.wnids),
             "layout": contents.layout,
-            "fingerprint": provenance.digest([fingerprint, sorted(bad)]) if bad else fingerprint,
-            "unreadable": sorted(bad),
+            "fingerprint": provenance.digest([fingerprint, sorted(unreadable)]) if unreadable else fingerprint,
+            "unreadable": sorted(unreadable),
         }
         (partial / INDEX).write_text(json.dumps(index))
         for name in FILES:
             storage.write_checksum(partial / name, provenance.file_hash(partial / name))
 
 
-def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, str]) -> np.ndarray:
+def _decode_part(files: Files, names: list[str], target: Path, unreadable: dict[str, str]) -> np.ndarray:
     """Decode into one array file; says of each image whether it is grey, and of bad ones why."""
     images = np.lib.format.open_memmap(target, "w+", np.uint8, (len(names), IMAGE_SIZE, IMAGE_SIZE, 3))
     is_grey = np.zeros(len(names), bool)
@@ -80,7 +80,7 @@ def _decode_part(files: Files, names: list[str], target: Path, bad: dict[str, st
         except InputError:
             raise
         except Exception as error:  # the decoders and zipfile raise many kinds for broken content
-            bad[name] = str(error)
+            unreadable[name] = str(error)
     images.flush()
     return is_grey
 
@@ -107,25 +107,27 @@ def _decode_image(content: bytes, name: str) -> tuple[np.ndarray, bool]:
         return np.asarray(image.convert("RGB")), image.mode == "L"
 
 
-def _check_unreadable(files: Files, bad: dict[str, str], contents: Contents, skip: bool) -> None:
+def _check_unreadable(files: Files, unreadable: dict[str, str], contents: Contents, skip: bool) -> None:
     total = len(contents.labelled) + len(contents.official) + len(contents.unlabelled)
-    if not bad or (skip and len(bad) <= MOST_UNREADABLE * total and not set(bad) & set(contents.unlabelled)):
+    if not unreadable or (
+        skip and len(unreadable) <= MOST_UNREADABLE * total and not set(unreadable) & set(contents.unlabelled)
+    ):
         return
-    listed = "; ".join(sorted(bad)[:5])
+    listed = "; ".join(sorted(unreadable)[:5])
     advice = "obtain it again" if skip else "obtain it again, or say SKIP_UNREADABLE=1 to leave them out"
-    raise InputError(f"{len(bad)} of {total} images in {files.path} cannot be decoded ({listed}); {advice}.")
+    raise InputError(f"{len(unreadable)} of {total} images in {files.path} cannot be decoded ({listed}); {advice}.")
 
 
-def _without(contents: Contents, folder: Path, bad: dict[str, str], keep: np.ndarray) -> Contents:
+def _without(contents: Contents, folder: Path, unreadable: dict[str, str], keep: np.ndarray) -> Contents:
     """Leave bad images out of the arrays and the lists."""
-    keep_official = np.array([name not in bad for name in contents.official], bool)
+    keep_official = np.array([name not in unreadable for name in contents.official], bool)
     for part, kept in (("labelled", keep), ("official", keep_official)):
         np.save(folder / f"{part}.npy", np.load(folder / f"{part}.npy")[kept])
     return replace(
         contents,
-        labelled=[name for name in contents.labelled if name not in bad],
+        labelled=[name for name in contents.labelled if name not in unreadable],
         labels=np.array(contents.labels)[keep].tolist(),
-        official=[name for name in contents.official if name not in bad],
+        official=[name for name in contents.official if name not in unreadable],
         official_labels=np.array(contents.official_labels, int)[keep_official].tolist(),
     )
 

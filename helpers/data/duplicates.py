@@ -14,9 +14,9 @@ def duplicate_pairs(dataset: Dataset) -> pd.DataFrame:
     """
     frame = pd.DataFrame({"index": np.arange(len(dataset.labels)), "digest": dataset.digests})
     rows = [
-        (indices[0], other)
+        (indices[0], copy)
         for indices in frame.groupby("digest", sort=False)["index"].apply(list)
-        for other in indices[1:]
+        for copy in indices[1:]
     ]
     names = np.array(dataset.class_names)[dataset.labels]
     pairs = pd.DataFrame(rows, columns=["first", "second"], dtype=np.int64)

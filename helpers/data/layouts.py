@@ -173,7 +173,7 @@ def boxes(files: Files, images: list[str]) -> np.ndarray:
     Returns:
         int64 (n, 4), x_min, y_min, x_max, y_max in pixels; -1 where none is given that lies in the image.
     """
-    found = np.full((len(images), 4), -1, np.int64)
+    corners = np.full((len(images), 4), -1, np.int64)
     # A class at a time, and its images stand together: a table of all names would be the largest thing in memory.
     for folder, members in groupby(enumerate(images), lambda member: member[1].rsplit("/images/", 1)[0]):
         row_of = {name.rsplit("/images/", 1)[1]: row for row, name in members}
@@ -181,13 +181,13 @@ def boxes(files: Files, images: list[str]) -> np.ndarray:
         for line in files.lines(name) if files.has(name) else []:
             image, *numbers = line.split("\t")
             if image in row_of:
-                found[row_of[image]] = _box(numbers)
-    return found
+                corners[row_of[image]] = _box(numbers)
+    return corners
 
 
-def _box(words: list[str]) -> tuple[int, ...]:
+def _box(fields: list[str]) -> tuple[int, ...]:
     with suppress(ValueError):  # not four, or not whole numbers
-        left, top, right, bottom = (int(word) for word in words)
+        left, top, right, bottom = (int(field) for field in fields)
         if 0 <= left <= right < IMAGE_SIZE and 0 <= top <= bottom < IMAGE_SIZE:
             return left, top, right, bottom
     return -1, -1, -1, -1
@@ -195,10 +195,10 @@ def _box(words: list[str]) -> tuple[int, ...]:
 
 def class_names(files: Files, wnids: list[str]) -> list[str]:
     """First synonym of each class in words.txt, as plain text; the wnid where it has none."""
-    words = {}
+    synonyms = {}
     if files.has("words.txt"):
-        words = dict(line.split("\t", 1) for line in files.lines("words.txt") if "\t" in line)
-    return [_plain(words.get(wnid, "").split(",")[0]) or _plain(wnid) for wnid in wnids]
+        synonyms = dict(line.split("\t", 1) for line in files.lines("words.txt") if "\t" in line)
+    return [_plain(synonyms.get(wnid, "").split(",")[0]) or _plain(wnid) for wnid in wnids]
 
 
 def _plain(text: str) -> str:

@@ -51,10 +51,10 @@ def make_split(dataset: Dataset, images_per_class: int | None = None) -> Split:
         )
     side = np.zeros(len(representatives), np.int64)
     everything = np.arange(len(labels))
-    _, rest = train_test_split(everything, test_size=0.2, stratify=labels, random_state=SPLIT_SEED)
-    side[rest] = 1
+    _, held_out = train_test_split(everything, test_size=0.2, stratify=labels, random_state=SPLIT_SEED)
+    side[held_out] = 1
     if not has_official:
-        _, test = train_test_split(rest, test_size=0.5, stratify=labels[rest], random_state=SPLIT_SEED)
+        _, test = train_test_split(held_out, test_size=0.5, stratify=labels[held_out], random_state=SPLIT_SEED)
         side[test] = 2
     train, validation, test = (np.sort(indices[side[group] == number]) for number in range(3))
     if has_official:
@@ -95,10 +95,10 @@ def check_split(dataset: Dataset, split: Split) -> None:
 
 
 def _check_labels(labels: np.ndarray, dataset: Dataset) -> None:
-    odd = labels[(labels < 0) | (labels >= dataset.num_classes)]
-    if len(odd):
+    out_of_range = labels[(labels < 0) | (labels >= dataset.num_classes)]
+    if len(out_of_range):
         raise InputError(
-            f"{len(odd)} labels are not between 0 and {dataset.num_classes - 1}, the first of them {odd[0]}; obtain the "
+            f"{len(out_of_range)} labels are not between 0 and {dataset.num_classes - 1}, the first of them {out_of_range[0]}; obtain the "
             "data again."
         )
 

@@ -116,16 +116,16 @@ def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) ->
         interval with fewer than two.
     """
     wrong = predicted != labels
-    found = distance[labels[wrong], predicted[wrong]]
-    blind = distance[labels[wrong]].sum(axis=1) / (len(distance) - 1)
-    mean = found.mean() if len(found) else np.nan
-    half_width = stats.norm.ppf(0.975) * stats.sem(found) if len(found) > 1 else np.nan
+    distances_of_mistakes = distance[labels[wrong], predicted[wrong]]
+    random_distances = distance[labels[wrong]].sum(axis=1) / (len(distance) - 1)
+    mean = distances_of_mistakes.mean() if len(distances_of_mistakes) else np.nan
+    half_width = stats.norm.ppf(0.975) * stats.sem(distances_of_mistakes) if len(distances_of_mistakes) > 1 else np.nan
     return {
-        "mistakes": len(found),
+        "mistakes": len(distances_of_mistakes),
         "mean_distance": float(mean),
         "low": float(mean - half_width),
         "high": float(mean + half_width),
-        "blind_distance": float(blind.mean()) if len(found) else float("nan"),
+        "blind_distance": float(random_distances.mean()) if len(distances_of_mistakes) else float("nan"),
     }
 
 
@@ -143,17 +143,17 @@ def read_wordnet(folder: Path, wnids: Sequence[str]) -> pd.DataFrame:
     """
     lines = (folder / "data.noun").read_bytes().splitlines()
     entries = {line[:8].decode(): line.decode() for line in lines if line[:1].isdigit()}
-    found: dict[str, tuple[str | None, str]] = {}
+    concepts: dict[str, tuple[str | None, str]] = {}
     waiting = [wnid.removeprefix("n") for wnid in wnids]
     while waiting:
         offset = waiting.pop()
-        if f"n{offset}" in found:
+        if f"n{offset}" in concepts:
             continue
         fields = entries[offset].split(" | ")[0].split()
         parents = [fields[i + 1] for i, field in enumerate(fields) if field in ("@", "@i")]
-        found[f"n{offset}"] = (f"n{parents[0]}" if parents else None, fields[4].replace("_", " "))
+        concepts[f"n{offset}"] = (f"n{parents[0]}" if parents else None, fields[4].replace("_", " "))
         waiting += parents[:1]
-    rows = [(wnid, *found[wnid]) for wnid in sorted(found)]
+    rows = [(wnid, *concepts[wnid]) for wnid in sorted(concepts)]
     return pd.DataFrame(rows, columns=["wnid", "parent", "name"])
 
 

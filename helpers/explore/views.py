@@ -197,7 +197,7 @@ def class_on_map(
         note(figure, f"{source}, n = {len(places):,} images")
     return Plot(
         figure,
-        f"Map of images with the class {class_names[label]} in black; crosses are taken for another class ({source}).",
+        f"Map of images with the class {class_names[label]} in black; crosses are classified otherwise ({source}).",
         f"Of {mine.sum()} images of the class {class_names[label]}, {(mine & right).sum()} are taken for their own class.",
     )
 
@@ -236,7 +236,7 @@ def hover_map(
 
 
 def markers(labels: np.ndarray, predicted: np.ndarray, label: int | None = None) -> dict[str, list]:
-    """Colour, symbol and size of each point of `hover_map`, with one class in black, crosses where it is mistaken.
+    """Colour, symbol and size of each point of `hover_map`, with one class in black, crosses where the prediction is wrong.
 
     Args:
         labels: integer (n,).

@@ -1,4 +1,4 @@
-"""Views to play with in JupyterLab: menus and sliders around the figures of `views`, one function each.
+"""Interactive views for JupyterLab: menus and sliders around the figures of `views`, one function each.
 
 Where no front end is alive, each stands on the page as one figure; see `Experiment.explore`.
 """
@@ -55,12 +55,12 @@ _WIDE = {"description_width": "7.5em"}
 
 @dataclass(frozen=True)
 class Explorer:
-    """A view to play with.
+    """An interactive view.
 
     Attributes:
         widget: makes it, for a live front end.
         still: makes the figure that stands for it elsewhere, told whether photographs may be in it.
-        hint: what one can do with it, to follow "In JupyterLab: ".
+        hint: what it offers, to follow "In JupyterLab: ".
     """
 
     widget: Callable[[], widgets.Widget]
@@ -168,16 +168,16 @@ def answer_browser(
         place = widgets.IntSlider(1, 1, 1, description="image", style=_WIDE)
         count = widgets.Label()
 
-        def found() -> np.ndarray:
+        def matches() -> np.ndarray:
             return matching(probabilities, labels, **{name: control.value for name, control in filters.items()})
 
         def start_again(_: object = None) -> None:
-            n = len(found())
+            n = len(matches())
             place.max, place.value, place.disabled = max(1, n), 1, n == 0
             count.value = f"{n:,} of {len(labels):,} images"
 
         def draw() -> Plot | str:
-            chosen = found()
+            chosen = matches()
             return view(chosen[place.value - 1]) if len(chosen) else "No image meets all of these conditions."
 
         start_again()
@@ -217,7 +217,7 @@ def image_map(
     Args:
         places: float (n, 2).
         labels: integer (n,).
-        predicted: integer (n,), the class that each image is taken for.
+        predicted: integer (n,), the predicted class of each image.
         images: uint8 (n, height, width, 3), or anything that gives an image for an index.
         class_names: of the labels.
         predictor: what `predicted` comes from, within a sentence, such as "nearest other image".
@@ -227,9 +227,11 @@ def image_map(
     def widget() -> widgets.Widget:
         figure = go.FigureWidget(views.hover_map(places, labels, predicted, class_names, predictor))
         label = widgets.Dropdown(
-            options=[("none", None), *_by_name(class_names, np.unique(labels))], description="in black"
+            options=[("none", None), *_by_name(class_names, np.unique(labels))],
+            description="highlight class",
+            style=_WIDE,
         )
-        found = widgets.HTML("Point at an image.", layout={"width": "200px"})
+        pointed_at = widgets.HTML("Point at an image.", layout={"width": "200px"})
 
         def stand_out(change: dict) -> None:
             figure.data[0].marker.update(views.markers(labels, predicted, change["new"]))
@@ -237,11 +239,11 @@ def image_map(
         def point_at(_: object, points: Points, __: object) -> None:
             for index in points.point_inds[:1]:
                 other = f"{predictor}: {class_names[predicted[index]]}"
-                found.value = _thumbnail(np.asarray(images[index]), class_names[labels[index]], other)
+                pointed_at.value = _thumbnail(np.asarray(images[index]), class_names[labels[index]], other)
 
         label.observe(stand_out, "value")
         figure.data[0].on_hover(point_at)
-        return widgets.HBox([figure, widgets.VBox([label, found])])
+        return widgets.HBox([figure, widgets.VBox([label, pointed_at])])
 
     def still(_: bool) -> Plot:
         n_wrong = np.bincount(labels[predicted != labels], minlength=len(class_names))
@@ -249,7 +251,7 @@ def image_map(
         plot = views.class_on_map(places, labels, predicted, label, class_names, predictor, source)
         return replace(plot, caption=f"{plot.caption} No class has more crosses.")
 
-    return Explorer(widget, still, "point at an image to see it with its class, zoom in, and put any class in black.")
+    return Explorer(widget, still, "point at an image to see it with its class, zoom in, and highlight any class.")
 
 
 def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
@@ -304,15 +306,15 @@ def _pages(n_images: int) -> int:
 
 
 def _transform_control(name: str) -> widgets.ValueWidget:
-    words = name.replace("_", " ")
+    label = name.replace("_", " ")
     value = _START.get(name, views.UNCHANGED[name])
     if name not in _SLIDERS:
-        return widgets.Checkbox(value, description=words, style=_WIDE)
+        return widgets.Checkbox(value, description=label, style=_WIDE)
     low, high, step = _SLIDERS[name]
     unit = _UNITS.get(name, "")
     layout = "d" if step == 1 else ".1f" if step == 0.1 else ".2f"
     return widgets.FloatSlider(
-        value, min=low, max=high, step=step, description=f"{words} {unit}", readout_format=layout, style=_WIDE
+        value, min=low, max=high, step=step, description=f"{label} {unit}", readout_format=layout, style=_WIDE
     )
 
 
@@ -329,15 +331,15 @@ def _filters(
         "other_answer": (right_or_wrong, 1, "its answer is"),
         "label": ([("any", None), *_by_name(class_names, np.unique(labels))], 0, "true class"),
     }
-    made = {
+    controls = {
         # By index, since a value of None would select nothing.
-        name: widgets.Dropdown(options=options, index=index, description=words, style=_WIDE)
-        for name, (options, index, words) in menus.items()
+        name: widgets.Dropdown(options=options, index=index, description=description, style=_WIDE)
+        for name, (options, index, description) in menus.items()
     }
     confidence = widgets.FloatRangeSlider(
         value=(0, 1), min=0, max=1, step=0.01, description="its confidence", readout_format=".0%", style=_WIDE
     )
-    return made | {"confidence": confidence}
+    return controls | {"confidence": confidence}
 
 
 def _picture(draw: Callable[[], Plot | str], controls: Iterable[widgets.ValueWidget]) -> widgets.HTML:
@@ -356,11 +358,11 @@ def _as_html(shown: Plot | str) -> str:
     return html.escape(shown) if isinstance(shown, str) else shown._repr_mimebundle_()["text/html"]
 
 
-def _thumbnail(image: np.ndarray, name: str, words: str) -> str:
+def _thumbnail(image: np.ndarray, name: str, caption: str) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png")
     picture = base64.b64encode(buffer.getvalue()).decode()
     return (
         f'<img src="data:image/png;base64,{picture}" alt="{html.escape(name)}" style="width:192px;image-rendering:pixelated"/>'
-        f"<br><b>{html.escape(name)}</b><br>{html.escape(words)}"
+        f"<br><b>{html.escape(name)}</b><br>{html.escape(caption)}"
     )

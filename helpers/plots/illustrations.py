@@ -185,7 +185,7 @@ def cross_entropy(num_classes: int = 100) -> Plot:
     with theme():
         figure, axis = new_figure(COLUMN * 1.2, 2.4)
         axis.plot(p, -np.log(p), color=MODEL_COLOURS["shallow_cnn"])
-        for value, words in ((1 / num_classes, "a guess"), (0.5, "an even bet"), (0.95, "near certainty")):
+        for value, words in ((1 / num_classes, "chance level"), (0.5, "an even bet"), (0.95, "near certainty")):
             axis.plot(value, -np.log(value), "o", color=INK)
             place = {"xy": (value, -np.log(value)), "xytext": (-7, -3), "textcoords": "offset points"}
             axis.annotate(f"{words}: {-np.log(value):.2f}", **place, ha="right", va="center")

@@ -39,7 +39,7 @@ def tiles(
 
 
 def wrapped(text: str, width: int, most: int) -> str:
-    """Words wrapped to so many lines at most, shortened where they are longer."""
+    """Text wrapped to a number of lines at most; what is longer ends in "…"."""
     lines = textwrap.wrap(text, width)
     kept = [*lines[: most - 1], *([short(" ".join(lines[most - 1 :]), width)] if len(lines) >= most else [])]
     return "\n".join(kept)
@@ -57,5 +57,5 @@ def counted(numbers: pd.Series) -> str:
 
 
 def short(text: str, length: int) -> str:
-    """Text of so many characters at most; what is longer ends in "…"."""
+    """Text of at most `length` characters; what is longer ends in "…"."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

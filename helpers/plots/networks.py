@@ -135,7 +135,7 @@ def grad_cam(
     Args:
         images: uint8 (n, height, width, 3).
         names: their true classes.
-        maps: for each network, float (n, height, width) of `explanation.grad_cam`.
+        maps: for each network, float (n, height, width) of `attribution.grad_cam`.
         answers: for each network, its answer to each image, in words.
         source: what the images are.
     """
@@ -149,9 +149,9 @@ def grad_cam(
         figure, axes = tiles(len(images), columns, 1.0, [title for column in titles for title in column])
         for row, image in enumerate(images):
             axes[row, 0].imshow(image, interpolation="nearest")
-            for axis, found in zip(axes[row, 1:], maps.values(), strict=True):
+            for axis, heat in zip(axes[row, 1:], maps.values(), strict=True):
                 axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                axis.imshow(found[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
+                axis.imshow(heat[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
             for axis, column in zip(axes[row], titles, strict=True):
                 axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
         note(figure, source)
@@ -165,34 +165,34 @@ def grad_cam(
 
 
 def neighbours(
-    images: np.ndarray, titles: Sequence[str], found: np.ndarray, names: Sequence[Sequence[str]], source: str
+    images: np.ndarray, titles: Sequence[str], neighbour_images: np.ndarray, names: Sequence[Sequence[str]], source: str
 ) -> Plot:
     """Images, and beside each the training images that a network finds most alike.
 
     Args:
         images: uint8 (n, height, width, 3).
-        titles: words above each.
-        found: uint8 (n, m, height, width, 3).
-        names: classes of the found images, n lists of m.
+        titles: text above each.
+        neighbour_images: uint8 (n, m, height, width, 3).
+        names: classes of the neighbours, n lists of m.
         source: what the images are.
     """
-    columns = 1 + found.shape[1]
+    columns = 1 + neighbour_images.shape[1]
     width = int(PAGE / columns * 16)
-    words = [
+    lines = [
         [wrapped(title, width, 5), *(wrapped(name, width, 5) for name in row)]
         for title, row in zip(titles, names, strict=True)
     ]
     with theme():
-        figure, axes = tiles(len(images), columns, PAGE / columns * 0.9, [word for row in words for word in row])
+        figure, axes = tiles(len(images), columns, PAGE / columns * 0.9, [line for row in lines for line in row])
         for row, image in enumerate(images):
-            for axis, picture, title in zip(axes[row], (image, *found[row]), words[row], strict=True):
+            for axis, picture, title in zip(axes[row], (image, *neighbour_images[row]), lines[row], strict=True):
                 axis.imshow(picture, interpolation="nearest")
                 axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
         note(figure, source)
     return Plot(
         figure,
         f"Left: test images with a wrong answer. Beside each: the training images that the network finds most alike ({source}).",
-        f"{len(images)} rows of one test image and {found.shape[1]} training images with their classes.",
+        f"{len(images)} rows of one test image and {neighbour_images.shape[1]} training images with their classes.",
         has_photographs=True,
     )
 

@@ -34,7 +34,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
     Args:
         runs: one for each line.
         temperatures: of the runs, fitted on validation.
-        source: what was judged.
+        source: what was evaluated.
     """
     with theme():
         figure, axes = new_figure(PAGE, 3.0, 1, 2, sharey=True)
@@ -67,8 +67,8 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
     return Plot(
         figure,
         f"Accuracy of test images grouped by confidence with 95 % intervals ({source}), in {calibration.N_BINS} bins of equal "
-        f"width; bins of fewer than {_FEWEST_IN_BIN} images are left out. On the dotted line a network is as often right as it "
-        "says. The temperature is fitted on validation.",
+        f"width; bins of fewer than {_FEWEST_IN_BIN} images are left out. On the dotted line accuracy equals "
+        "confidence. The temperature is fitted on validation.",
         "; ".join(
             f"{run.title}: expected calibration error {error:.1%}, temperature {divisor:.2f}"
             for run, error, divisor in zip(runs, errors, temperatures, strict=True)
@@ -77,11 +77,11 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
 
 
 def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
-    """Accuracy of the answers, for every share of test images that is answered, the surest first.
+    """Accuracy of the answers, for every share of test images that is answered, the most confident first.
 
     Args:
         runs: one curve each.
-        source: what they were judged on.
+        source: what they were evaluated on.
     """
     curves = [calibration.risk_coverage(run.probabilities(), run.labels()) for run in runs]
     with theme():
@@ -113,15 +113,16 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
     return Plot(
         figure,
         f"Accuracy with its 95 % interval if only the images of highest confidence are answered, on test ({source}). {best}, is "
-        f"right on {whole:.1%} of all images and on {half:.1%} of the surer half.",
+        f"right on {whole:.1%} of all images and on {half:.1%} of the more confident half.",
         "; ".join(
-            f"{name}: {half:.1%} on the surer half, {whole:.1%} on all" for name, (half, whole) in halves.items()
+            f"{name}: {half:.1%} on the more confident half, {whole:.1%} on all"
+            for name, (half, whole) in halves.items()
         ),
     )
 
 
 def _distances(accuracies: pd.Series, numbers: Iterable[int]) -> np.ndarray:
-    """How far the ends of Wilson's 95 % intervals lie below and above accuracies of so many images, float (2, n)."""
+    """How far the ends of Wilson's 95 % intervals lie below and above accuracies over these numbers of images, float (2, n)."""
     ends = [metrics.accuracy_interval(*pair) for pair in zip(accuracies, numbers, strict=True)]
     low, high = np.reshape(ends, (-1, 2)).T
     return np.clip([accuracies - low, high - accuracies], 0, None)
@@ -134,7 +135,7 @@ def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: s
         counts: integer (n_classes, n_classes), true class by row, related classes next to each other where that is known.
         groups: of `hierarchy.groups`, for these rows; none where no relation is known.
         run_name: whose mistakes.
-        source: what was judged.
+        source: what was evaluated.
     """
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     ends = np.cumsum([size for _, size in groups])
@@ -155,7 +156,7 @@ def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: s
     right = np.trace(counts) / counts.sum()
     return Plot(
         figure,
-        f"Which class is taken for which, as a share of each true class: {run_name} ({source}). The diagonal is right; the "
+        f"Predicted classes, as shares of each true class: {run_name} ({source}). The diagonal is correct; the "
         "scale is stretched where shares are small.",
         f"{right:.1%} of the images lie on the diagonal.{_within(counts, ends)}",
     )
@@ -172,7 +173,7 @@ def _within(counts: np.ndarray, ends: np.ndarray) -> str:
     mistakes = counts.sum(axis=1) - np.diag(counts)
     blind = (mistakes * (is_inside.sum(axis=1) - 1)).sum() / (len(counts) - 1)
     return (
-        f" Of the mistakes, {inside / wrong:.0%} stay within one of {len(ends)} groups of related classes; of mistakes made blindly "
+        f" Of the mistakes, {inside / wrong:.0%} stay within one of {len(ends)} groups of related classes; of mistakes at random "
         f"it would be {blind / wrong:.0%}."
     )
 
@@ -183,7 +184,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
     Args:
         per_class: of `comparison.class_accuracy`.
         run_name: whose accuracy.
-        source: what was judged.
+        source: what was evaluated.
         shown: how many at either end.
     """
     chosen = pd.concat([per_class.head(shown), per_class.tail(shown)]).iloc[::-1]
@@ -222,15 +223,15 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
     Args:
         tables: for each property, `comparison.accuracy_by` of each run.
         runs: in the order of the tables.
-        source: what was judged.
+        source: what was evaluated.
     """
     rows = -(-len(tables) // 2)
     with theme():
         figure, axes = new_figure(PAGE, 2.3 * rows, rows, 2, sharey=True, squeeze=False)
         for axis in axes.flat[len(tables) :]:
             axis.axis("off")
-        for axis, (words, found) in zip(axes.flat, tables.items(), strict=False):
-            for run, table in zip(runs, found, strict=True):
+        for axis, (name, by_run) in zip(axes.flat, tables.items(), strict=False):
+            for run, table in zip(runs, by_run, strict=True):
                 errors = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
                 axis.errorbar(
                     table["value"],
@@ -241,18 +242,18 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
                     capsize=2,
                     label=run.title,
                 )
-            axis.set(xlabel=words, ylim=(0, 1))
+            axis.set(xlabel=name, ylim=(0, 1))
         for axis in axes[:, 0]:
             axis.set(ylabel="test accuracy")
         percent_axis(axes[0, 0])
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(runs))
-        groups = pd.concat([table["n"] for found in tables.values() for table in found])
+        groups = pd.concat([table["n"] for by_run in tables.values() for table in by_run])
         note(figure, f"{source}, n = {counted(groups)} images a point")
     ends = [
-        f"{run.title} by {words}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
+        f"{run.title} by {name}: {table['accuracy'].iloc[0]:.1%} in the lowest group, "
         f"{table['accuracy'].iloc[-1]:.1%} in the highest"
-        for words, found in tables.items()
-        for run, table in zip(runs, found, strict=True)
+        for name, by_run in tables.items()
+        for run, table in zip(runs, by_run, strict=True)
     ]
     return Plot(
         figure,

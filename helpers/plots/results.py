@@ -64,7 +64,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
 
     Args:
         runs: of one or several seeds; a mark is their mean.
-        source: what they were judged on.
+        source: what they were evaluated on.
     """
     n = runs[0].result()["n"]
     groups: dict[str, dict[str, list[float]]] = {}
@@ -134,22 +134,22 @@ def _gains(means: dict[tuple[str, str], float]) -> str:
 
 
 def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
-    """Accuracy against what a network costs, in four ways.
+    """Accuracy against four costs of a network.
 
     Args:
-        table: of `results.costs`.
-        source: what was judged.
-        hardware: what images a second were measured on.
+        table: of `report.tables.costs`.
+        source: what was evaluated.
+        hardware: where images per second were measured.
     """
     prices = {
         "train_seconds": "seconds of training epochs",
         "parameters": "parameters",
-        "multiply_adds": "multiply-adds an image",
-        "images_per_second": "images classified in a second",
+        "multiply_adds": "multiply-adds per image",
+        "images_per_second": "images classified per second",
     }
     with theme():
         figure, axes = new_figure(PAGE, 5.0, 2, 2, sharey=True)
-        for axis, (column, words) in zip(axes.flat, prices.items(), strict=True):
+        for axis, (column, title) in zip(axes.flat, prices.items(), strict=True):
             for row in table.itertuples():
                 axis.errorbar(
                     getattr(row, column),
@@ -163,7 +163,7 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
                     clip_on=False,
                     label=name_of(row.model, row.recipe),
                 )
-            axis.set(xscale="log", xlabel=words, ylim=(0, None))
+            axis.set(xscale="log", xlabel=title, ylim=(0, None))
             axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
             axis.xaxis.set_minor_formatter(NullFormatter())
@@ -178,14 +178,14 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     return Plot(
         figure,
         "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on "
-        f"{hardware} ({source}). A recipe that averages an image and its mirror image pays for both in operations and speed. "
+        f"{hardware} ({source}). Operations and speed include test-time augmentation (horizontal flip) where a recipe has it. "
         f"The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
         f"the largest, {name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Seconds are medians "
         "over seeds, accuracies their means. Pretraining and the computing of frozen features are not in the seconds."
         f"{f' On fewer threads than the others: {alone}.' if alone else ''}",
         "; ".join(
             f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
-            f"{row.images_per_second:.0f} images a second"
+            f"{row.images_per_second:.0f} images per second"
             for row in table.itertuples()
         ),
     )
@@ -196,22 +196,22 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
 
     Args:
         pairs: of `comparison.compare`.
-        source: what was judged.
+        source: what was evaluated.
     """
     names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
     values = np.full((len(names), len(names)), np.nan)
-    words = np.full(values.shape, "", object)
+    texts = np.full(values.shape, "", object)
     for pair in pairs.itertuples():
         place = names.index(pair.second), names.index(pair.first)
         values[place] = -pair.difference if pair.p_holm < SIGNIFICANCE else 0
-        words[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_value_text(pair.p_holm)}"
-    values, words = values[1:, :-1], words[1:, :-1]
+        texts[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_value_text(pair.p_holm)}"
+    values, texts = values[1:, :-1], texts[1:, :-1]
     limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
     with theme():
-        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.68 * len(words))), 1.6 + 0.4 * len(words))
+        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.68 * len(texts))), 1.6 + 0.4 * len(texts))
         sns.heatmap(
             values,
-            annot=words,
+            annot=texts,
             fmt="",
             cmap="vlag",
             vmin=-limit,
@@ -223,15 +223,15 @@ def comparison(pairs: pd.DataFrame, source: str) -> Plot:
         )
         for text, value in zip(axis.texts, values[~np.isnan(values)], strict=True):
             text.set_color(INK if value else FAINT)
-        axis.set_yticks(np.arange(len(words)) + 0.5, names[1:], rotation=0)
-        axis.set_xticks(np.arange(len(words)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
+        axis.set_yticks(np.arange(len(texts)) + 0.5, names[1:], rotation=0)
+        axis.set_xticks(np.arange(len(texts)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
         note(figure, source)
     n_clear = int((pairs["p_holm"] < SIGNIFICANCE).sum())
     return Plot(
         figure,
         f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: not told apart at "
+        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: no significant difference at "
         f"{SIGNIFICANCE:g}. One run of each recipe.",
         f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
     )

@@ -175,7 +175,7 @@ def percent_axis(axis: Axes, which: str = "y") -> None:
 
 
 def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
-    """The accuracy of a guess."""
+    """A dotted line at chance level."""
     draw = axis.axhline if horizontal else axis.axvline
     draw(1 / num_classes, color=FAINT, linestyle=":", linewidth=1)
 

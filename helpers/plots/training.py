@@ -73,10 +73,10 @@ def training_curves(runs: Sequence[Run], source: str, reported: Mapping[str, pd.
     return Plot(
         figure,
         f"Accuracy and cross-entropy (penalties left out) by epoch, validation solid, training dashed ({source}). Training "
-        "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: a guess"
+        "values are measured while the network changes, with the augmentation, mixing and dropout of the recipe. Dotted: chance level"
         f"{', upright ones the borders between phases' if any(_phase_borders(run) for run in runs) else ''}."
         f"{_seeds(runs)}{' Losses above 12 lie outside the picture.' if highest > 12 else ''}{_covered(runs)}"
-        f"{_of_the_report(runs, reported)}{_mirrored(runs)}",
+        f"{_of_the_report(runs, reported)}{_without_augmentation(runs)}",
         f"Validation accuracy by epoch: {finals}.",
     )
 
@@ -86,7 +86,7 @@ def _ends(runs: Sequence[Run], end: Callable[[Run], str]) -> str:
     ends: dict[str, list[str]] = {}
     for run in runs:
         ends.setdefault(run.title, []).append(end(run))
-    return "; ".join(f"{name} ends at {', '.join(dict.fromkeys(found))}" for name, found in ends.items())
+    return "; ".join(f"{name} ends at {', '.join(dict.fromkeys(endings))}" for name, endings in ends.items())
 
 
 def _seeds(runs: Sequence[Run]) -> str:
@@ -105,10 +105,10 @@ def _of_the_report(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame] | N
     return "" if REPORTED[runs[0].model].accuracy is None else " Black: the report's table 1, measured on other images."
 
 
-def _mirrored(runs: Sequence[Run]) -> str:
+def _without_augmentation(runs: Sequence[Run]) -> str:
     """A sentence on runs whose scores are higher than their curves; "" where there are none."""
     names = dict.fromkeys(run.title for run in runs if run.settings.flip_at_test)
-    return f" Without the mirrored view that the scores of {'; '.join(names)} have." if names else ""
+    return f" The scores of {'; '.join(names)} include test-time augmentation, the curves do not." if names else ""
 
 
 def _covered(runs: Sequence[Run]) -> str:
@@ -122,8 +122,8 @@ def _covered(runs: Sequence[Run]) -> str:
 
 
 def _lies_on(run: Run, later: Run) -> bool:
-    own, other = (found.history["validation_accuracy"].to_numpy() for found in (run, later))
-    return len(own) <= len(other) and bool((abs(own - other[: len(own)]) < 0.002).all())
+    own, hiding = (shown.history["validation_accuracy"].to_numpy() for shown in (run, later))
+    return len(own) <= len(hiding) and bool((abs(own - hiding[: len(own)]) < 0.002).all())
 
 
 def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: str, source: str) -> Plot:
@@ -132,7 +132,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     Args:
         sweep: of `training_probes.learning_rate_sweep`.
         marked: the report's learning rate.
-        num_classes: for the loss of a guess.
+        num_classes: for the loss at chance level.
         model: whose learning rates, for the colour.
         source: what was trained on, and how long.
     """
@@ -158,7 +158,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     return Plot(
         figure,
         f"The same network after the same steps at several learning rates ({source}). Dashed: the report's rate. Dotted: the "
-        f"loss ln {num_classes} and the accuracy of a guess.",
+        f"loss ln {num_classes} and the accuracy at chance level.",
         f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
         f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}. Of the first dense layer's units "
         f"{at_mark['dead_share']:.0%} are dead at the report's rate, {best['dead_share']:.0%} at the best one.",
@@ -257,12 +257,12 @@ def logged_weights(frame: pd.DataFrame) -> Plot:
         axis.legend(loc="center left")
         note(figure, "the report's TensorBoard log")
     counts = frame.groupby("part", sort=False)["changed"].agg(["sum", "size"])
-    words = "; ".join(f"{part}: {row['sum']} of {row['size']} tensors changed" for part, row in counts.iterrows())
+    changes = "; ".join(f"{part}: {row['sum']} of {row['size']} tensors changed" for part, row in counts.iterrows())
     return Plot(
         figure,
         f"Different histograms of each weight tensor in the {epochs} epochs of the report's logged run: 1 is a tensor that "
         "never changed.",
-        f"{words}.",
+        f"{changes}.",
     )
 
 
@@ -300,7 +300,7 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
 
     Args:
         runs: with penalties.
-        num_classes: for the loss of a guess.
+        num_classes: for the loss at chance level.
         source: what they were trained on.
     """
     reported = REPORTED["shallow_cnn"].loss
@@ -322,7 +322,9 @@ def penalties(runs: Sequence[Run], num_classes: int, source: str) -> Plot:
         axis.axhline(
             reported, color=INK, linestyle="-.", linewidth=1, label=f"report's table 1, shallow CNN: {reported:g}"
         )
-        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.axhline(
+            np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"chance level: ln {num_classes}"
+        )
         axis.set(xlabel="epoch", ylabel="validation loss, nats", yscale="log")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         # The losses span less than two decades: ticks between the powers of ten, close enough to read values from.
@@ -351,7 +353,7 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
 
     Args:
         course: of `penalties.course`.
-        num_classes: for the loss of a guess.
+        num_classes: for the loss at chance level.
         source: what was trained on.
     """
     with theme():
@@ -359,7 +361,9 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
         colour = MODEL_COLOURS["deep_cnn_l2"]
         axis.plot(course["step"], course["penalty"], color=colour, label="penalty")
         axis.plot(course["step"], course["cross_entropy"], "--", color=INK, linewidth=1, label="cross-entropy")
-        axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"a guess: ln {num_classes}")
+        axis.axhline(
+            np.log(num_classes), color=FAINT, linestyle=":", linewidth=1, label=f"chance level: ln {num_classes}"
+        )
         axis.set(xlabel="optimizer step", ylabel="nats", yscale="log")
         axis.yaxis.set_major_formatter("{x:g}")
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)

@@ -26,7 +26,7 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
 
     Args:
         frame: of `results.levers`.
-        source: what was judged.
+        source: what was evaluated.
     """
     colour = MODEL_COLOURS["mobilenetv2"]
     with theme():
@@ -58,7 +58,7 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
 
     Args:
         curve: of `linear_probes.learning_curve`.
-        source: what was judged.
+        source: what was evaluated.
     """
     colour = MODEL_COLOURS["mobilenetv2"]
     means = curve.groupby("images_per_class")[["accuracy", "low", "high"]].mean()
@@ -85,7 +85,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
 
     Args:
         sweep: of `linear_probes.input_sweep`.
-        source: what was judged.
+        source: what was evaluated.
     """
     markers = iter("os^")
     with theme():
@@ -122,7 +122,7 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
 
     Args:
         frame: of `linear_probes.cross_validation`.
-        source: what was judged.
+        source: what was evaluated.
     """
     with theme():
         figure, axis = new_figure(COLUMN, 2.3)
@@ -147,7 +147,7 @@ def improvements(steps: pd.DataFrame, source: str) -> Plot:
 
     Args:
         steps: of `results.steps`.
-        source: what was judged.
+        source: what was evaluated.
     """
     with theme():
         figure, axis = new_figure(PAGE, 0.8 + 0.3 * len(steps))

@@ -115,7 +115,7 @@ def test_damaged_decoded_images_are_named_and_made_again(name, spoil, kaggle, co
     (folder,) = (path for path in paths.cache().glob("images_*") if path.is_dir())
     spoil(folder / name)
     after = open_source(kaggle)
-    assert capsys.readouterr().out == f"{folder} is damaged and is made again\n"
+    assert capsys.readouterr().out == f"{folder} is damaged and is decoded again\n"
     assert len(count_decodings) == 2
     for field, value in before.items():
         assert np.array_equal(value, getattr(after, field)), field
@@ -141,7 +141,7 @@ def test_a_damaged_demo_is_named_and_drawn_again(spoil, capsys):
     assert capsys.readouterr().out == ""
     spoil(images_of(folder)[3])
     assert open_demo(small).fingerprint == before
-    assert capsys.readouterr().out == f"{folder} is not as it was made, and is made again\n"
+    assert capsys.readouterr().out == f"{folder} differs from what was drawn, and is drawn again\n"
 
 
 def test_part_gives_images_with_their_labels(tiny):

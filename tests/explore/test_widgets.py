@@ -187,7 +187,7 @@ def test_the_map_shows_the_image_under_the_pointer_and_puts_a_class_in_black(ima
     assert '<img src="data:image/png' in picture(widget).value
     assert "<b>goldfish</b><br>answer: bullfrog" in picture(widget).value
     assert set(figure.data[0].marker.symbol) == {"circle"}
-    controls(widget)["in black"].value = 1
+    controls(widget)["highlight class"].value = 1
     assert list(figure.data[0].marker.symbol).count("x") == 10
 
 

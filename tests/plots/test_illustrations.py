@@ -99,7 +99,7 @@ def test_keras_trains_every_output_layer_as_logits_but_predictions_differ():
 
 
 def test_cross_entropy_marks_a_guess_at_its_logarithm():
-    assert "a guess: 2.30" in texts(illustrations.cross_entropy(10))
+    assert "chance level: 2.30" in texts(illustrations.cross_entropy(10))
     assert "2.30" in illustrations.cross_entropy(10).caption
 
 

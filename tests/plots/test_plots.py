@@ -247,7 +247,7 @@ def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
     above = write_run(tmp_path, "shallow_cnn", "improved", validation=(0.01, 0.2, 0.3))
     caption = plots.training_curves([first, longer, above], SOURCE).caption
     assert " Hidden behind another curve: Shallow CNN, as reported. " in caption
-    assert caption.endswith(" Without the mirrored view that the scores of Shallow CNN, improved have.")
+    assert caption.endswith(" The scores of Shallow CNN, improved include test-time augmentation, the curves do not.")
     assert "Hidden" not in plots.training_curves([longer, first, above], SOURCE).caption
 
 
@@ -399,7 +399,7 @@ def test_confusion_names_groups_of_classes_and_counts_the_mistakes_within_them()
     plot = plots.confusion(np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]]), GROUPS, "Deep CNN", SOURCE)
     assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["animal (2)", "reel (1)"]
     assert plot.alt.endswith(
-        "Of the mistakes, 75% stay within one of 2 groups of related classes; of mistakes made blindly it would be 50%."
+        "Of the mistakes, 75% stay within one of 2 groups of related classes; of mistakes at random it would be 50%."
     )
     assert "groups" not in plots.confusion(COUNTS, [], "Deep CNN", SOURCE).alt
 
