@@ -104,7 +104,7 @@ test: lint types ## check style, imports and types, and run every test
 html: setup ## build the HTML report from the last run; PROFILE=full: from committed results
 	@$(BIN)/python -m helpers.cli html $(call option,profile,PROFILE)
 
-pdf: setup ## typeset the report on the real data as a paper, docs/report.pdf
+pdf: setup ## write the generated parts of README, docs/ and notebooks, and typeset docs/report.pdf from the same files
 	@$(BIN)/python -m helpers.cli pdf
 
 lab: setup ## open the notebooks in JupyterLab

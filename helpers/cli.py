@@ -185,9 +185,10 @@ def html_command(
 
 @app.command()
 def pdf() -> None:
-    """Typeset the report on the real data as a paper, from committed files."""
-    from helpers.report import paper
+    """Write the generated parts of README, docs/ and notebooks, and typeset the report as a paper, from committed files."""
+    from helpers.report import generated, paper
 
+    generated.update()
     print(f"Paper: {paths.shown(paper.build())}")
 
 

@@ -218,6 +218,14 @@ def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):
     assert (demo.output / "drawings.png").exists()
 
 
+def test_a_displayed_figure_carries_its_name_for_the_published_copy_only_if_it_was_saved(small, monkeypatch):
+    told = []
+    monkeypatch.setattr(experiment, "display", lambda value, metadata: told.append(metadata))
+    small.show(plot(has_photographs=True), "photographs")
+    small.show(plot(), "chart")
+    assert told == [{"figure": ""}, {"figure": "chart"}]
+
+
 def test_a_probe_gets_what_it_asks_for_of_the_experiment(small):
     def images_of_each_class(dataset, seed, factor):
         return pd.DataFrame({"images": np.bincount(dataset.labels) * factor, "seed": seed})

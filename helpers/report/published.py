@@ -79,6 +79,7 @@ def _compact_output(output: nbformat.NotebookNode, figures: Path) -> nbformat.No
     data = {kind: output.data[kind] for kind in _KEPT if kind in output.get("data", {})}
     if match := _EMBEDDED.search(data.get("text/html", "")):
         data = _figure(output.metadata.get("figure", ""), match, figures)
+    data = {kind: text for kind, text in data.items() if "data:image" not in text}  # an image in any other form
     return nbformat.v4.new_output("display_data", data=data)
 
 

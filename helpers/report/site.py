@@ -111,6 +111,7 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: Sequence[P
     facts, blocks = generated.committed_facts(), generated.template("generated.md").blocks
     committed = paths.FIGURES / "full"
     shutil.copy2(committed / "accuracies.png", source / "hero.png")
+    shutil.copy2(paths.DOCS / "report.pdf", source)
     names = [file.stem for file in notebooks]
     cards = [
         {
@@ -126,7 +127,6 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: Sequence[P
     return generated.template("index.md").render(
         facts,
         block=lambda name: generated.block(name, facts),
-        hero="hero.png",
         cards=cards,
         profile=profile,
         unfinished=[name for name in unfinished if name not in names],

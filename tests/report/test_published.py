@@ -55,6 +55,14 @@ def test_no_other_form_of_an_image_is_kept(kind, tmp_path):
     assert output.data == {"text/plain": "an image"}
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/markdown"])
+def test_an_image_inside_a_text_is_not_kept(kind, tmp_path):
+    text = "![](data:image/png;base64,AAAA)" if kind == "text/markdown" else "<img src='data:image/png;base64,AAAA'>"
+    shown = nbformat.v4.new_output("display_data", data={kind: text, "text/plain": "an image"})
+    [output] = published.compact(executed(shown), tmp_path).cells[1].outputs
+    assert output.data == {"text/plain": "an image"}
+
+
 def test_nothing_of_the_machine_is_kept(tmp_path):
     printed = nbformat.v4.new_output("stream", name="stdout", text=f"{paths.ROOT}/runs/a is damaged\n")
     notebook = executed(
