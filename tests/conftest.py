@@ -21,7 +21,7 @@ settings.load_profile("tests")
 
 
 TRAINING = (
-    "models", "training", "analysis/test_training_probes.py",
+    "models", "training", "core/test_tensorflow.py", "analysis/test_training_probes.py",
     "analysis/test_network_probes.py", "analysis/test_fine_tuning.py", "runner/test_execute.py", "runner/test_status.py",
     "test_golden.py", "test_cli.py", "test_notebooks.py", "test_experiment.py", "test_interruption.py",
     "test_concurrency.py", "test_benchmarks.py", "test_scaling.py",
