@@ -67,11 +67,12 @@ def report(
     ):
         storage.clear_partial(options.folder)
         series.run_series(chosen, executed, options.parameters, n_jobs)
-        _update_readme(options.profile, options.folder)
         if html:
             from helpers.report import published
 
             published.publish(executed, [notebook.name for notebook in chosen], options.folder)
+        _update_readme(options.profile, options.folder)
+        if html:
             _build_html(options.profile, options.folder)
     print(f"Figures and results: {paths.shown(options.folder)} ({duration(time.perf_counter() - started)})")
 
