@@ -1,5 +1,6 @@
 import ast
 import gc
+import json
 import re
 import sys
 import tomllib
@@ -59,6 +60,20 @@ def test_licence_and_citation_name_the_contributors_and_the_report():
     assert citation["authors"] == [{"name": "TinyImage report series contributors"}]
     assert citation["references"][0]["authors"][0]["family-names"] == "Kran"
     assert "TinyImage report series contributors" in (paths.ROOT / "LICENSE").read_text()
+
+
+def test_zenodo_and_the_citation_agree():
+    citation = yaml.safe_load((paths.ROOT / "CITATION.cff").read_text())
+    deposit = json.loads((paths.ROOT / ".zenodo.json").read_text())
+    assert {name: deposit[name] for name in ("title", "version", "license")} == {
+        name: citation[name] for name in ("title", "version", "license")
+    }
+    assert deposit["creators"] == citation["authors"]
+    assert deposit["upload_type"] == citation["type"]
+    [reproduced] = deposit["related_identifiers"]
+    assert reproduced["identifier"] == citation["references"][0]["repository-code"]
+    project = pyproject()["project"]
+    assert (deposit["version"], deposit["description"]) == (project["version"], project["description"])
 
 
 # Packages that nothing imports, and where they are asked for instead.

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from helpers.core.silence import silenced
+
 Forward = Callable[[Any], np.ndarray]  # from an array, or rows of one, to an array
 
 _BATCH = 8  # images: the fastest of 1 to 128 on two cores
@@ -21,7 +23,9 @@ def forward_pass(content: bytes, threads: int) -> Forward:
     Returns:
         A function from an array (n, ...) of any dtype to float32 (n, ...); n may differ between calls.
     """
-    interpreter = Interpreter(model_content=content, num_threads=threads)
+    with silenced():
+        interpreter = Interpreter(model_content=content, num_threads=threads)
+        interpreter.allocate_tensors()
     source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 
     def forward(batch: np.ndarray) -> np.ndarray:

@@ -9,12 +9,11 @@ TF_ENABLE_ONEDNN_OPTS in the environment wins.
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 from helpers.core import provenance
+from helpers.core.silence import silenced
 
 ONEDNN_VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 
@@ -29,20 +28,6 @@ def is_onednn_on() -> bool | None:
     """Whether oneDNN computes, as the environment says; None where it is left to TensorFlow, as on other processors."""
     setting = os.environ.get(ONEDNN_VARIABLE, "").lower()
     return setting in ("1", "true") if setting else None
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Close standard error to libraries that write to it directly; real problems are still raised as exceptions."""
-    standard_error = os.dup(2)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silence, 2)
-        yield
-    finally:
-        os.dup2(standard_error, 2)
-        os.close(standard_error)
-        os.close(silence)
 
 
 def _load() -> ModuleType:

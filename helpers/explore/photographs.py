@@ -1,6 +1,7 @@
 """Read a photograph of one's own as the networks see it. Loads no TensorFlow."""
 
 import glob
+import importlib.util
 import io
 from pathlib import Path
 
@@ -12,12 +13,8 @@ from helpers.core.errors import InputError
 
 _FORMATS = ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"]
 
-try:  # not among the dependencies: it brings a video decoder
-    from pillow_heif import register_heif_opener
-except ImportError:
-    pass
-else:
-    register_heif_opener()
+if importlib.util.find_spec("pillow_heif"):  # not among the dependencies: it brings a video decoder
+    importlib.import_module("pillow_heif").register_heif_opener()
     _FORMATS.append("HEIF")
 
 

@@ -62,7 +62,7 @@ class Predictor:
             else f"it always abstains: even its surest answers on validation were right less often than {asked}"
         )
         return (
-            f"{card['title']} ({paths.shown(self.record)}), {100 * test['accuracy']:.1f} % accuracy on {test['n']:,} test "
+            f"{card['title']} ({paths.shown(self.record)}), {test['accuracy']:.1%} accuracy on {test['n']:,} test "
             f"images of {card['data']}.\nProbabilities are calibrated on validation; {rule}."
         )
 

@@ -9,7 +9,8 @@ import numpy as np
 from keras import layers
 
 from helpers.core import storage
-from helpers.core.tensorflow import silenced, tf
+from helpers.core.silence import silenced
+from helpers.core.tensorflow import tf
 
 PRECISIONS = ("float32", "float16", "int8")
 

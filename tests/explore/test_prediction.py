@@ -9,6 +9,7 @@ import pytest
 from fake_runs import NUM_CLASSES, write_run
 from PIL import Image
 
+from helpers import cli
 from helpers.analysis import calibration
 from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
@@ -57,6 +58,7 @@ def test_a_network_from_its_record_predicts_what_keras_predicts(recipe, figures)
     np.testing.assert_allclose(again, expected, atol=5e-3)
     predictor = prediction.find_predictor("full", recipe.model)
     calibrated = calibration.scaled(expected, predictor.card["temperature"])
+    np.testing.assert_allclose(predictor.probabilities(IMAGES[:1]), calibrated[:1], atol=1e-2)
     np.testing.assert_allclose(predictor.probabilities(IMAGES), calibrated, atol=1e-2)
 
 
@@ -145,6 +147,23 @@ def test_without_a_confidence_that_is_good_enough_every_answer_is_withheld():
     assert predictor.is_sure(0.99)
     predictor.card["confidence"] = None
     assert not predictor.is_sure(1.0)
+
+
+@pytest.mark.training
+def test_the_command_answers_what_it_can_and_ends_with_status_1_for_the_rest(figures, tmp_path, capsys):
+    write_network(figures, SHALLOW)
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(IMAGES[0]).resize((300, 200)).save(tmp_path / "photos" / "a.jpg")
+    (tmp_path / "photos" / "b.txt").write_text("no image")
+    with pytest.raises(SystemExit, match="1"):
+        cli.predict(str(tmp_path / "photos"), "shallow_cnn", csv="", profile="full")
+    shown = capsys.readouterr()
+    assert "Shallow CNN, improved (shallow_cnn_improved_0), 95.0% accuracy on 100 test images" in shown.out
+    assert f"{tmp_path}/photos/a.jpg: " in shown.out and shown.out.count("  class ") == 5
+    assert shown.err.splitlines()[-1] == f"{tmp_path}/photos/b.txt cannot be read as an image; try a JPEG or PNG file."
+    with pytest.raises(SystemExit, match="0"):
+        cli.predict(str(tmp_path / "photos" / "a.jpg"), "shallow_cnn", str(tmp_path / "a.csv"), "full")
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
 
 
 def test_predicting_needs_no_tensorflow():
