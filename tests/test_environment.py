@@ -92,7 +92,6 @@ ASKED_FOR_BY_NAME = {
     "ruff": ("Makefile", "ruff check"),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "tensorboard": ("Makefile", "tensorboard --logdir"),
-    "tqdm": ("helpers/data/download.py", "progressbar=True"),  # pooch shows its progress with it
 }
 
 
