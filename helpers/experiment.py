@@ -61,8 +61,9 @@ class Experiment:
 
     @property
     def source(self) -> str:
-        """What figures are made from, for their captions: "demo data, profile demo"."""
-        return f"{self.dataset.description}, profile {self.profile.name}"
+        """What figures are made from, for their captions: "TinyImage", or "demo data, profile demo" where runs are shortened."""
+        shortened = "" if self.profile.name == "full" else f", profile {self.profile.name}"
+        return f"{self.dataset.description}{shortened}"
 
     def recipe(self, model: str, recipe: str) -> Recipe:
         """A recipe as this profile runs it."""

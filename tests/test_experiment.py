@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from helpers import experiment
-from helpers.config import recipes
+from helpers.config import profiles, recipes
 from helpers.config.results_versions import RESULTS_VERSIONS, TABLE_VERSIONS, table_versions
 from helpers.core import paths, storage
 from helpers.core.errors import DivergenceError, InputError
@@ -40,6 +40,7 @@ def test_each_parameter_has_an_effect(kaggle_folder, tmp_path):
     demo, real = open_smoke(tmp_path), open_smoke(tmp_path, kaggle_folder)
     assert demo.dataset.fingerprint != real.dataset.fingerprint
     assert (demo.source, real.source) == ("demo data, profile smoke", "TinyImage, profile smoke")
+    assert replace(real, profile=profiles.find_profile("full")).source == "TinyImage"
     assert open_smoke(tmp_path, kaggle_folder, profile="quick").recipe("deep_cnn", "improved").epochs != 1
     assert open_smoke(tmp_path, weights="").weights.file == paths.DEMO_WEIGHTS
     assert open_smoke(tmp_path, weights="none").weights.file is None
