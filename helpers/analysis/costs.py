@@ -32,6 +32,19 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
+def training_bytes(model: keras.Model, batch_size: int) -> int:
+    """Memory of a training step with Adam, in bytes of float32: outputs of all layers kept for the gradient, weights, gradients, two moments.
+
+    Work space of the kernels, which depends on the device, is not in it.
+
+    Args:
+        model: the network.
+        batch_size: images a step.
+    """
+    kept = sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers)
+    return 4 * (batch_size * kept + 4 * model.count_params())
+
+
 def images_per_second(model: keras.Model) -> float:
     """Images that a network classifies in a second on this machine, the best of several rounds.
 

@@ -75,6 +75,11 @@ def split() -> ReportedSplit:
     return ReportedSplit(int(train.sum()), int(validation.sum()), most, int(train[most]), int(validation[most]))
 
 
+def submission_agreement() -> pd.DataFrame:
+    """How often our submissions give the answer of the one in the report's repository; see `evaluations.submission_agreement`."""
+    return pd.read_csv(paths.SUBMISSION_AGREEMENT)
+
+
 def epoch_seconds() -> pd.Series:
     """Seconds of each epoch of that run, float (10,): between the ends of epochs, the first from the known total."""
     ends = curves()["epoch_end_unix_s"]

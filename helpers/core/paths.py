@@ -13,6 +13,7 @@ INCOMPLETE = "incomplete"  # folder beside executed notebooks: copies that are r
 
 DEMO_WEIGHTS = DATA / "demo_mobilenetv2.weights.h5"
 REPORTED_CURVES = DATA / "mobilenetv2_reported_curves.csv"
+SUBMISSION_AGREEMENT = FIGURES / "full" / "report_submission_agreement.csv"
 FIGURE_CURVES = DATA / "report_figure_curves.csv"
 LOGGED_WEIGHTS = DATA / "mobilenetv2_logged_weights.csv"
 

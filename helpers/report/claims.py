@@ -1,20 +1,27 @@
 """The claims of the report's discussion, each answered from the runs and tables at hand."""
 
+import functools
 from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import comparison, reported
+from helpers.analysis import comparison, costs, reported
+from helpers.config.labels import MODEL_NAMES
+from helpers.config.profiles import find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
+from helpers.models import architecture
 from helpers.report import selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run
 
 NO_RUN = "not judged"
+_UNLABELLED = 5_000  # Kaggle's test images
+_BATCHES = (20, 128)  # of the report's text, and of its figure 2
+_GPU_GIGABYTES = 6  # the report's text
 _REPORTED_IMAGES = 10_000  # the report's validation set, the largest set that it can have measured on
 
 
@@ -44,6 +51,8 @@ def judge(
         ("k-fold cross-validation costs too much.", _folds(runs_by_recipe, folds)),
         ("64 x 64 images may show their class badly.", _size(sweep)),
         ("The labels may be wrong.", _labels(n_wrong_labels)),
+        ("`python main.py` reproduces the best result.", _main(runs_by_recipe)),
+        ("Memory forces batches of 20 on the two big networks.", _memory()),
     )
     return pd.DataFrame([(claim, *answer) for claim, answer in answers], columns=["claim", "verdict", "evidence"])
 
@@ -229,6 +238,48 @@ def _first_pair(
         if first in runs_by_recipe and second in runs_by_recipe:
             return runs_by_recipe[first], runs_by_recipe[second]
     return None
+
+
+def _main(runs_by_recipe: RunsByRecipe) -> Answer:
+    value, log = REPORTED["mobilenetv2"].accuracy, reported.curves()
+    assert value is not None
+    agreement = reported.submission_agreement().set_index("submission")["agreement"]
+    evidence = (
+        f"The log of the run ends at {log['validation_accuracy'].iloc[-1]:.1%} on validation, and table 1 says {value:.1%}. The code saves the "
+        f"network with the lowest validation loss and predicts with the last weights; in the log these are the same, epoch "
+        f"{log['validation_loss'].argmin() + 1} of {len(log)}. The {_UNLABELLED:,} answers in its repository are those of our network as coded on "
+        f"{agreement['mobilenetv2_as_coded']:.1%} of the images, and as reported on {agreement['mobilenetv2_as_reported']:.1%}: the code, not "
+        "the text, made them."
+    )
+    run = runs_by_recipe.get(("mobilenetv2", "as_coded"))
+    if run is None:
+        return NO_RUN, f"{evidence} Needs a run of MobileNetV2 as coded, which is not there."
+    low, high = metrics.accuracy_interval(value, _UNLABELLED)
+    result = run.result()
+    overlap = result["accuracy_low"] <= high and low <= result["accuracy_high"]
+    return "holds" if overlap else "not supported", (
+        f"{evidence} As coded it reaches {_test(run)} here; {value:.1%} of {_UNLABELLED:,} images has the interval {low:.1%} to {high:.1%}."
+    )
+
+
+def _memory() -> Answer:
+    needed = _training_gigabytes()
+    listed = "; ".join(f"{MODEL_NAMES[model]} {small:.2f} and {large:.2f}" for model, (small, large) in needed.items())
+    return "not supported" if max(large for _, large in needed.values()) < _GPU_GIGABYTES else "holds", (
+        f"Computed from the layers, a training step with {_BATCHES[0]} and with {_BATCHES[1]} images takes in gigabytes: {listed}. The report's "
+        f"GPU has {_GPU_GIGABYTES}. The work space of its kernels is not counted."
+    )
+
+
+@functools.cache
+def _training_gigabytes() -> dict[str, tuple[float, ...]]:
+    """Gigabytes of a training step as reported, for each model and each of `_BATCHES`."""
+    recipes = [find_recipe(model, "as_reported") for model in selection.FAMILIES]
+    networks = {recipe.model: architecture.build(recipe) for recipe in recipes}
+    return {
+        model: tuple(costs.training_bytes(network, batch) / 1e9 for batch in _BATCHES)
+        for model, network in networks.items()
+    }
 
 
 def _name(run: Run) -> str:

@@ -7,11 +7,22 @@ import pandas as pd
 from filelock import FileLock
 
 from helpers.core import storage
+from helpers.training.metrics import accuracy_interval
 from helpers.training.runs import Run
 
 _LOG = "test_evaluations.csv"
 
-_LOG_COLUMNS = ("utc", "model", "recipe", "seed", "accuracy", "key", "code_version", "data_fingerprint")
+_LOG_COLUMNS = (
+    "utc",
+    "model",
+    "recipe",
+    "seed",
+    "validation_accuracy",
+    "accuracy",
+    "key",
+    "code_version",
+    "data_fingerprint",
+)
 
 
 def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
@@ -33,11 +44,33 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
     return file
 
 
+def submission_agreement(reference: Path, folder: Path) -> pd.DataFrame:
+    """How often the submissions of a folder give the answer of another submission.
+
+    Args:
+        reference: a file as `write_submission` writes them, such as the report's `submission.csv`.
+        folder: of the profile's figures.
+
+    Returns:
+        One row a submission, the nearest first: `submission`, `n` (images that both answer), `agreement` and its interval `low`, `high`.
+    """
+    answers = pd.read_csv(reference).set_index("img_id")["label"]
+    rows = []
+    for file in folder.glob("submission_*.csv"):
+        both = pd.concat([answers, pd.read_csv(file).set_index("img_id")["label"]], axis=1, join="inner")
+        agreement = float((both.iloc[:, 0] == both.iloc[:, 1]).mean())
+        name = file.stem.removeprefix("submission_")
+        rows.append((name, len(both), agreement, *accuracy_interval(agreement, len(both))))
+    table = pd.DataFrame(rows, columns=["submission", "n", "agreement", "low", "high"])
+    return table.sort_values("agreement", ascending=False, ignore_index=True)
+
+
 def log_test_evaluation(folder: Path, run: Run) -> None:
     """Add a line to `test_evaluations.csv`, where the run has none yet: every look at the test set leaves one."""
     folder.mkdir(parents=True, exist_ok=True)
-    look = [run.finished, run.model, run.recipe, run.seed, run.result()["accuracy"], run.key]
-    look += [run.code_version, run.config["data_fingerprint"]]
+    look = [run.finished, run.model, run.recipe, run.seed]
+    look += [run.result(split)["accuracy"] for split in ("validation", "test")]
+    look += [run.key, run.code_version, run.config["data_fingerprint"]]
     new = dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
     with FileLock(folder / ".evaluations.lock"):  # notebooks side by side add to one log
         looks = _read_log(folder)

@@ -1,5 +1,6 @@
 """The generated parts of README, docs/ and notebooks: `templates/generated.md` filled from committed files, so no number is typed by hand."""
 
+import itertools
 import json
 import math
 from collections import Counter
@@ -21,7 +22,10 @@ from helpers.core import markers, paths, storage
 from helpers.report import data_findings, evaluations, findings, pages, results, scaling_facts, selection, tables
 from helpers.training.runs import Run, finished
 
-PAGES = ("README.md", *(f"docs/{page}.md" for page in ("results", "findings", "benchmarks", "scaling", "reliability")))
+PAGES = (
+    "README.md",
+    *(f"docs/{page}.md" for page in ("results", "findings", "tried", "benchmarks", "scaling", "reliability")),
+)
 
 
 def rendered(page: str, text: str, facts: dict[str, Any]) -> str:
@@ -98,6 +102,9 @@ def committed_facts() -> dict[str, Any]:
             "main_figures": [name for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()],
             "verdicts": pd.read_csv(folder / "verdicts.csv").to_dict("records"),
             "n_holding": int(pd.read_csv(folder / "verdicts.csv")["verdict"].eq("holds").sum()),
+            "tried": pages.markdown_table(_tried(folder / "tried.csv")),
+            "agreement": reported.submission_agreement().set_index("submission")["agreement"],
+            "agreement_of_seeds": _agreement_of_seeds(runs),
             "speed": speed(pd.read_csv(folder / "benchmarks.csv")),
             "scaling": scaling_facts.facts(scaling_facts.complete_sizes(folder / "scaling.csv")),
             "faults": json.loads(reliability_file().read_text()),
@@ -161,6 +168,25 @@ def _provenance(runs: list[Run]) -> pd.DataFrame:
             for recipe in recipes
         ],
     )
+
+
+def _tried(file: Path) -> pd.DataFrame:
+    """One row a change of a recipe, as text, with validation and test accuracy of seed 0 before and after it."""
+    table = pd.read_csv(file)
+    return pd.DataFrame(
+        {
+            "Model": table["model"].map(MODEL_NAMES),
+            "Change": table["change"],
+            "Validation": [f"{row.before:.1%} to {row.after:.1%}" for row in table.itertuples()],
+            "Test": [f"{row.test_before:.1%} to {row.test_after:.1%}" for row in table.itertuples()],
+        }
+    )
+
+
+def _agreement_of_seeds(runs: list[Run]) -> list[float]:
+    """Share of test images to which two seeds of MobileNetV2 as coded give one answer, for each pair of seeds, ascending."""
+    answers = [run.predicted() for run in runs if (run.model, run.recipe) == ("mobilenetv2", "as_coded")]
+    return sorted(float((first == second).mean()) for first, second in itertools.combinations(answers, 2))
 
 
 def _short_hash(run: Run) -> str:

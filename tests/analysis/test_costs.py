@@ -22,6 +22,12 @@ def test_mobilenetv2_has_the_multiply_adds_of_its_paper():
     assert costs.multiply_adds(network) == pytest.approx(300e6, rel=0.01)
 
 
+def test_memory_of_a_training_step_counts_outputs_for_each_image_and_weights_four_times():
+    pixels = keras.Input((4,))
+    network = keras.Model(pixels, layers.Dense(3)(pixels))  # 4 + 3 numbers an image, 15 weights
+    assert costs.training_bytes(network, 10) == 4 * (10 * 7 + 4 * 15)
+
+
 def test_a_row_for_each_run(tmp_path):
     runs = [write_run(tmp_path, "shallow_cnn", "as_reported"), write_run(tmp_path, "deep_cnn", "improved")]
     for run in runs:

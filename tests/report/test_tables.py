@@ -260,6 +260,19 @@ def test_a_submission_with_names_missing_is_refused(some, tmp_path):
         evaluations.write_submission(tmp_path, some[-1], ["only one"])
 
 
+def test_the_agreement_of_submissions_is_counted_over_the_images_that_both_answer(tmp_path):
+    def write(name, labels):
+        pd.DataFrame({"img_id": list("abcd")[: len(labels)], "label": labels}).to_csv(tmp_path / name, index=False)
+
+    write("reference.csv", [0, 1, 2, 3])
+    write("submission_near.csv", [0, 1, 2, 0])
+    write("submission_far.csv", [0, 0, 0])
+    table = evaluations.submission_agreement(tmp_path / "reference.csv", tmp_path)
+    assert table["submission"].tolist() == ["near", "far"] and table["n"].tolist() == [4, 3]
+    assert table["agreement"].tolist() == pytest.approx([3 / 4, 1 / 3])
+    assert (table["low"] < table["agreement"]).all() and (table["agreement"] < table["high"]).all()
+
+
 def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
     """A series that was killed before the line was written writes it when it is called again."""
     for run in (some[0], some[-1], some[0]):
@@ -267,6 +280,7 @@ def test_every_look_at_the_test_set_leaves_one_line(some, tmp_path):
     log = pd.read_csv(tmp_path / "out" / "test_evaluations.csv")
     assert log["model"].tolist() == ["shallow_cnn", "mobilenetv2"]
     assert log["accuracy"].tolist() == [0.01, 0.8]
+    assert log["validation_accuracy"].tolist() == [run.result("validation")["accuracy"] for run in (some[0], some[-1])]
     assert log["key"].tolist() == [some[0].key, some[-1].key]
 
 
