@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import nbformat
 
 from helpers.core.errors import InputError
+from helpers.report.pages import are_numbers
 
 _MOST_LINES = 4  # of printed text that stands open on a page
-_NUMBER = re.compile(r"[-+]?[\d.,]+(e[-+]?\d+)?( ?%)?")
 _MISSING = {"NaN", "None", "<NA>", "NaT"}
 _CODE_OR_LINK = re.compile(r"(`[^`]*`|\[[^\]]*\]\([^)]*\))")
 _LINKS = (
@@ -124,8 +124,7 @@ def tidy_table(table: str) -> str:
             cell.text = "" if (cell.text or "").strip() in _MISSING else cell.text
     columns = list(zip(*(row.findall("td") for row in rows), strict=False))
     for place, cells in enumerate(columns):
-        texts = [text for cell in cells if (text := (cell.text or "").strip())]
-        if texts and all(_NUMBER.fullmatch(text) for text in texts):
+        if are_numbers(cell.text or "" for cell in cells):
             for cell in cells:
                 cell.set("class", "number")
             for head in (head for head in heads if len(head) >= len(columns)):

@@ -214,7 +214,7 @@ def test_table_1_says_what_was_not_run(some):
 
 def test_markdown_has_a_line_a_row():
     frame = pd.DataFrame({"Model": ["a", "b"], "Accuracy": [1, "2.0%"]})
-    assert pages.markdown_table(frame) == "| Model | Accuracy |\n|---|---|\n| a | 1 |\n| b | 2.0% |\n"
+    assert pages.markdown_table(frame) == "| Model | Accuracy |\n|---|---:|\n| a | 1 |\n| b | 2.0% |\n"
 
 
 def test_tables_are_written_for_readers_and_programs(some, tmp_path):
