@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -173,6 +174,26 @@ def predict(
         n_sure = sum(outcome.is_sure for outcome in predictions)
         print(f"{len(predictions):,} images in {csv}, {n_sure:,} of them answered")
     raise SystemExit(1 if n_errors else 0)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Option("--first", help="folder of figures, runs or records, or a git commit")] = "",
+    second: Annotated[str, typer.Option("--second", help="the other one")] = "",
+    show_traceback: ShowTraceback = False,
+) -> None:
+    """Compare two sets of results on the same test images, and show the figures that changed on one page."""
+    if not (first and second):
+        raise InputError("Name two sets of results: make compare A=<folder or commit> B=<folder or commit>.")
+    from helpers.report import compare as comparing
+
+    with tempfile.TemporaryDirectory() as folder:
+        page = paths.BUILD / "compare.html"
+        first_side = comparing.open_side(first, Path(folder) / "first")
+        second_side = comparing.open_side(second, Path(folder) / "second")
+        table = comparing.write_page(first_side, second_side, page)
+    print(table.round(4).to_string(index=False, na_rep=""))
+    print(f"Side by side: {paths.shown(page)}")
 
 
 @app.command(name="html")
