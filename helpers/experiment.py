@@ -28,7 +28,7 @@ from helpers.plots.style import Plot, WrappedTable
 from helpers.report import evaluations, results, selection
 from helpers.report.committed import check_output
 from helpers.report.network_card import network_card
-from helpers.training import checkpoints, fit, plans, records
+from helpers.training import checkpoints, checksums, fit, plans, records
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
 
@@ -261,7 +261,20 @@ class Experiment:
             plans.make_plan(recipe, seed, self.profile.name, self.dataset, self.split, self.weights) for seed in seeds
         ]
 
+    def recorded(self, plan: Plan) -> Run | None:
+        """The record of a run of `full` that was kept without its folder, where it is what the plan would give; else None."""
+        record = self.output / "records" / f"{plan.recipe.model}_{plan.recipe.name}_{plan.seed}"
+        if self.profile.name != "full" or checksums.is_complete(plan.folder) or not checksums.is_complete(record):
+            return None
+        return Run(record) if Run(record).key == plan.config()["key"] else None
+
     def _train(self, plan: Plan) -> Run:
+        record = self.recorded(plan)
+        if record:
+            print(
+                f"{plan.name}: its record in {paths.shown(record.folder.parent)} is current, so it is not trained again"
+            )
+            return record
         run = fit.train(plan)
         self.keep(run)
         return run

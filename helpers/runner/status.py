@@ -32,6 +32,9 @@ def status_lines(lab: Experiment) -> list[str]:
         if checksums.is_complete(plan.folder):
             lines.append(f"{plan.name}: finished")
             continue
+        if lab.recorded(plan):
+            lines.append(f"{plan.name}: finished, as its record says")
+            continue
         if plan.config()["key"] in {failure.config["key"] for failure in lab.failures()}:
             lines.append(f"{plan.name}: failed before, and is not trained again")
             continue

@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -30,6 +31,20 @@ def test_status_lists_runs_that_exist_and_says_why_one_is_trained_again(lab):
     changed = {("shallow_cnn", "improved"): {"batch_size": 20}}
     lines = status.status_lines(replace(lab, profile=replace(lab.profile, changes=changed)))
     assert lines[0].endswith(" differs: another value of batch_size")
+
+
+def test_a_full_run_whose_record_is_current_is_not_trained_again(lab, monkeypatch, capsys):
+    full = replace(lab, profile=replace(lab.profile, name="full"))
+    [plan] = full.plans(1)
+    [run] = full.train("shallow_cnn", "improved")
+    shutil.rmtree(run.folder)
+    assert status.status_lines(full)[0] == "shallow_cnn improved, seed 0: finished, as its record says"
+    monkeypatch.setattr(fit, "train", lambda plan: pytest.fail("nothing was to be trained"))
+    [record] = full.train("shallow_cnn", "improved")
+    assert record.folder.parent == full.output / "records" and record.key == plan.config()["key"]
+    assert "not trained again" in capsys.readouterr().out
+    changed = replace(full, profile=replace(full.profile, changes={("shallow_cnn", "improved"): {"batch_size": 20}}))
+    assert "to train" in status.status_lines(changed)[0]
 
 
 class Measured:
