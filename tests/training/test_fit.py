@@ -11,7 +11,7 @@ from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import Phase
 from helpers.config.results_versions import RESULTS_VERSIONS
-from helpers.core import paths, provenance
+from helpers.core import paths, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.data.splits import make_split
 from helpers.models import architecture, features, runtime
@@ -173,20 +173,20 @@ def test_another_seed_gives_another_result(finished, plan):
 
 def test_run_json_is_written_last(plan, monkeypatch):
     there = []
-    write_text = runs._write_text
+    write_text = storage.write_text
 
     def watch(path, text):
         if path.name == checksums.LAST_FILE:
             there.extend(file.name for file in path.parent.iterdir())
         write_text(path, text)
 
-    monkeypatch.setattr(runs, "_write_text", watch)
+    monkeypatch.setattr(storage, "write_text", watch)
     train(replace(plan, recipe=replace(SCRATCH, phases=(replace(ADAMW, epochs=1),))), quiet)
     assert {"config.json", "history.csv", "predictions.npz", "model.keras", "SHA256SUMS", "logs"} <= set(there)
     assert checksums.LAST_FILE not in there
 
 
-def test_the_same_seed_gives_the_same_result_also_when_cut_off_while_finishing(plan, finished, monkeypatch):
+def test_the_same_seed_gives_the_same_result_also_when_interrupted_while_finishing(plan, finished, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
