@@ -1,1 +1,1 @@
-"""Tables, claims, the model card, pages, and the generated parts of README."""
+"""Tables, claims, the model card, pages, the paper, and the generated parts of README, docs/ and notebooks."""
