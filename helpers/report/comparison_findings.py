@@ -30,6 +30,15 @@ def best_run(run: Run) -> str:
     )
 
 
+def confidence(calibrated: pd.DataFrame) -> str:
+    """How far each network's confidence lies from its accuracy, and what a temperature changes; `calibrated` is of `calibration.summary`."""
+    return bullets(
+        f"{row.Model}, {row.Recipe}: expected calibration error {row.ece:.1%}, cross-entropy {row.nll:.2f}; with logits divided by "
+        f"{row.temperature:.2f}, fitted on validation, {row.ece_scaled:.1%} and {row.nll_scaled:.2f}."
+        for row in calibrated.itertuples()
+    )
+
+
 def pairs_alike(pairs: pd.DataFrame, n_images: int) -> str:
     """How many pairs of `comparison.compare` cannot be told apart on n images."""
     n_alike = int((pairs["p_holm"] >= comparison.SIGNIFICANCE).sum())

@@ -153,7 +153,8 @@ def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: in
         f"Of {n_images:,} images {len(candidates):,} are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
         f"of wrong labels than an estimate. In the test above the method named {check['candidates'] / check['images']:.1%} where "
         f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
-        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates."
+        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates. Of the labels that it named in the test "
+        f"{check['found'] / check['candidates']:.0%} had been replaced, so its candidates are no evidence of errors beyond these copies."
     )
 
 

@@ -30,6 +30,15 @@ def test_the_best_run_has_its_interval(rivals):
     )
 
 
+def test_confidence_names_error_and_loss_before_and_after_scaling():
+    row = {"Model": "MobileNetV2", "Recipe": "improved", "temperature": 0.74, "ece": 0.135, "ece_scaled": 0.018}
+    text = comparison_findings.confidence(pd.DataFrame([row | {"nll": 0.99, "nll_scaled": 0.87}]))
+    assert text == (
+        "- MobileNetV2, improved: expected calibration error 13.5%, cross-entropy 0.99; with logits divided by 0.74, fitted on "
+        "validation, 1.8% and 0.87."
+    )
+
+
 def test_pairs_are_alike_from_the_level_of_significance_on():
     assert comparison_findings.pairs_alike(PAIRS, 5_000) == "1 of 3 pairs cannot be told apart on 5,000 images."
 
