@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 
 # What narrows or widens a run; see `make help`.
 NAMES := DATA WEIGHTS WEIGHTS_SHA256 PROFILE NOTEBOOKS MODELS RECIPES SEED OUTPUT SEEDS SCHEDULER RUNS CACHE CHECKPOINTS \
-         JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS IMAGE MODEL CSV A B
+         JOBS THREADS SKIP_UNREADABLE MOST_FILES TRACEBACK KILLS IMAGES SECONDS IMAGE MODEL CSV A B RECIPE
 
 unknown := $(filter-out $(NAMES) PYTHON PYTEST GLIBC_TUNABLES SHELL,\
              $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name))))
@@ -52,7 +52,7 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: help setup report predict compare status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
+.PHONY: help setup report predict export compare status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 22
@@ -81,6 +81,8 @@ help: ## list the commands
 	@echo '  MODEL=<name>            shallow_cnn, deep_cnn or mobilenetv2 (default)'
 	@echo '  CSV=<file>              write the answers to a file'
 	@echo '  PROFILE=<name>          whose networks (default: full, those that come with the repository)'
+	@echo 'Options of `make export`: DATA, PROFILE, SEED, OUTPUT as above, MODEL=<name> (default mobilenetv2), and'
+	@echo '  RECIPE=<name>           as_reported, as_coded or improved (default)'
 	@echo 'Options of `make compare`:'
 	@echo '  A=<name> B=<name>       folders such as figures/full, runs/quick or a single record, or git commits'
 
@@ -93,6 +95,11 @@ report: setup ## run the series and build the HTML report
 predict: setup ## name what is on IMAGE=<photograph, folder or pattern>, by a trained network
 	@$(BIN)/python -m helpers.cli predict $(call option,image,IMAGE) $(call option,model,MODEL) $(call option,csv,CSV) \
 	    $(call option,profile,PROFILE) $${TRACEBACK:+--traceback}
+
+export: setup ## write the network of MODEL=<name> as SavedModel and LiteRT, checked against Keras
+	@$(BIN)/python -m helpers.cli export $(call option,model,MODEL) $(call option,recipe,RECIPE) $(call option,data,DATA) \
+	    $(call option,profile,PROFILE) $(call option,seed,SEED) $(call option,output,OUTPUT) \
+	    $${SKIP_UNREADABLE:+--skip-unreadable} $${TRACEBACK:+--traceback}
 
 compare: setup ## compare the results of A=<folder or commit> with those of B=<folder or commit>
 	@$(BIN)/python -m helpers.cli compare $(call option,first,A) $(call option,second,B) $${TRACEBACK:+--traceback}

@@ -177,6 +177,35 @@ def predict(
 
 
 @app.command()
+def export(
+    model: Annotated[str, typer.Option(help="whose network")] = "mobilenetv2",
+    recipe: Annotated[str, typer.Option(help="by which recipe it was trained")] = "improved",
+    data: Data = "",
+    profile: ProfileName = "",
+    seed: FirstSeed = "",
+    output: Output = "",
+    skip_unreadable: SkipUnreadable = False,
+    show_traceback: ShowTraceback = False,
+) -> None:
+    """Write a trained network as SavedModel and LiteRT, each checked against Keras on the validation images."""
+    options = check_options(data, "", profile, model, recipe, seed, output, skip_unreadable)
+    from helpers.experiment import open_experiment
+    from helpers.report import export as exporting
+
+    lab = open_experiment(options.profile, data, None, output, options.seed)
+    asked = (model, recipe, options.seed)
+    run = next((run for run in lab.finished() if (run.model, run.recipe, run.seed) == asked and run.has_model()), None)
+    if run is None:
+        raise InputError(f"There is no network of {model} {recipe}, seed {options.seed}; train it with `make report`.")
+    folder = paths.BUILD / "export" / options.profile / f"{model}_{recipe}_{options.seed}"
+    images, labels = lab.dataset.part(lab.split, "validation")
+    examples, _ = lab.dataset.part(lab.split, "train")
+    table = exporting.export(run.network(), images[:], labels, examples, folder)
+    print(table.round(4).to_string(index=False, na_rep=""))
+    print(f"{run.title}, from {paths.shown(run.folder)}: {paths.shown(folder)}")
+
+
+@app.command()
 def compare(
     first: Annotated[str, typer.Option("--first", help="folder of figures, runs or records, or a git commit")] = "",
     second: Annotated[str, typer.Option("--second", help="the other one")] = "",

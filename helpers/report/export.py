@@ -1,0 +1,77 @@
+"""A trained network in the formats of other runtimes, each checked against Keras."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from helpers.core import litert, storage
+from helpers.core.silence import silenced
+from helpers.core.tensorflow import tf
+from helpers.models import conversion, inference, runtime
+from helpers.training import metrics
+
+N_CHECKED = 100  # images on which a format is compared with Keras
+_N_EXAMPLES = 200  # training images that decide the ranges of int8
+
+
+def export(
+    network: keras.Model, images: np.ndarray, labels: np.ndarray, examples: np.ndarray, folder: Path
+) -> pd.DataFrame:
+    """Write a network as SavedModel and as LiteRT in three precisions, and `formats.csv`.
+
+    Every file takes pixels, 0 to 255, float32 (n, 64, 64, 3), and gives logits, without test-time augmentation.
+
+    Args:
+        network: a functional model from pixels to logits.
+        images: of validation, uint8 (n, 64, 64, 3).
+        labels: integer (n,).
+        examples: training images, uint8, which decide the ranges of the integers of int8.
+        folder: where to write.
+
+    Returns:
+        One row a format, Keras' own first: `format`, `megabytes` (of its file or folder), `largest_difference` (of a probability, from Keras, on
+        the first `N_CHECKED` images), `same_answer` (share of these), `accuracy` on all images.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    saved_model = folder / "saved_model"
+    with silenced():
+        network.export(saved_model, format="tf_saved_model", verbose=False)
+    # Kept by name: without a reference to the loaded object, its function loses its variables.
+    loaded = tf.saved_model.load(saved_model)
+    outputs = {
+        "Keras": (None, inference.with_keras(network)(images)),
+        "SavedModel": (saved_model, _in_batches(loaded.serve, images)),
+    }
+    portable = conversion.without_resizing(network)
+    for precision in conversion.PRECISIONS:
+        file = folder / f"network_{precision}.tflite"
+        content = conversion.to_litert(portable, precision, (image[None] for image in examples[:_N_EXAMPLES]))
+        with storage.replacing(file) as partial:
+            partial.write_bytes(content)
+        outputs[f"LiteRT {precision}"] = (file, litert.forward_pass(content, runtime.threads())(images))
+    reference = tf.nn.softmax(outputs["Keras"][1]).numpy()
+    table = pd.DataFrame([_row(name, *output, reference, labels) for name, output in outputs.items()])
+    table.to_csv(folder / "formats.csv", index=False)
+    return table
+
+
+def _in_batches(serve: tf.types.experimental.GenericFunction, images: np.ndarray) -> np.ndarray:
+    starts = range(0, len(images), N_CHECKED)
+    return np.concatenate([serve(tf.cast(images[i : i + N_CHECKED], tf.float32)).numpy() for i in starts])
+
+
+def _row(
+    name: str, path: Path | None, logits: np.ndarray, reference: np.ndarray, labels: np.ndarray
+) -> dict[str, object]:
+    probabilities = tf.nn.softmax(logits).numpy()
+    checked, expected = probabilities[:N_CHECKED], reference[:N_CHECKED]
+    files = [] if path is None else [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {
+        "format": name,
+        "megabytes": sum(file.stat().st_size for file in files) / 1e6 if files else np.nan,
+        "largest_difference": float(np.abs(checked - expected).max()),
+        "same_answer": float(np.mean(checked.argmax(axis=1) == expected.argmax(axis=1))),
+        "accuracy": metrics.accuracy(probabilities, labels),
+    }
