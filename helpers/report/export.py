@@ -9,6 +9,7 @@ import pandas as pd
 from helpers.core import litert, storage
 from helpers.core.silence import silenced
 from helpers.core.tensorflow import tf
+from helpers.data.dataset import Rows
 from helpers.models import conversion, inference, runtime
 from helpers.training import metrics
 
@@ -17,7 +18,7 @@ _N_EXAMPLES = 200  # training images that decide the ranges of int8
 
 
 def export(
-    network: keras.Model, images: np.ndarray, labels: np.ndarray, examples: np.ndarray, folder: Path
+    network: keras.Model, images: np.ndarray, labels: np.ndarray, examples: np.ndarray | Rows, folder: Path
 ) -> pd.DataFrame:
     """Write a network as SavedModel and as LiteRT in three precisions, and `formats.csv`.
 
@@ -27,7 +28,7 @@ def export(
         network: a functional model from pixels to logits.
         images: of validation, uint8 (n, 64, 64, 3).
         labels: integer (n,).
-        examples: training images, uint8, which decide the ranges of the integers of int8.
+        examples: training images, uint8 (n, 64, 64, 3), which decide the ranges of the integers of int8.
         folder: where to write.
 
     Returns:
