@@ -178,7 +178,10 @@ def _tried(file: Path) -> pd.DataFrame:
             "Model": table["model"].map(MODEL_NAMES),
             "Change": table["change"],
             "Validation": [f"{row.before:.1%} to {row.after:.1%}" for row in table.itertuples()],
-            "Test": [f"{row.test_before:.1%} to {row.test_after:.1%}" for row in table.itertuples()],
+            "Test": [
+                _if_measured(row.test_after, f"{row.test_before:.1%} to {row.test_after:.1%}")
+                for row in table.itertuples()
+            ],
         }
     )
 
