@@ -17,7 +17,7 @@ from helpers.analysis import penalties, reported
 from helpers.config.labels import MODEL_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
-from helpers.config.report_facts import REPORTED
+from helpers.config.report_facts import DEEP_LARGER_BATCH, REPORTED
 from helpers.core import markers, paths, storage
 from helpers.report import data_findings, evaluations, findings, pages, results, scaling_facts, selection, tables
 from helpers.training.runs import Run, finished
@@ -215,7 +215,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "chance_loss": math.log(NUM_CLASSES),
         "sweep_steps": PROFILES["full"].sweep_steps,
         "fitting": findings.reported_batch_size(code),
-        "tried_batch": round(tried),  # of the two probes with a larger batch, by the same arithmetic
+        "tried_batch": round(tried),  # of the probe of the shallow CNN, by the same arithmetic
+        "deep_tried_batch": DEEP_LARGER_BATCH,
         "figure_2": figure_2,
         "one_epoch_more": math.log(NUM_CLASSES) + last_penalty * left,
         "reported_split": reported.split(),
