@@ -102,9 +102,11 @@ def find_predictor(profile: str, model: str) -> Predictor:
     matching = [(card["seed"], file) for file, card in cards.items() if card["model"] == model]
     if not matching:
         models = ", ".join(sorted({card["model"] for card in cards.values()})) or "none"
+        earlier = sorted(folder.glob(f"{model}_improved_*"))
+        removal = f"remove {paths.shown(earlier[0])}, which holds predictions only, and " if earlier else ""
         raise InputError(
-            f"There is no trained network of {model!r} in {paths.shown(folder)}, only of: {models}; choose one with MODEL=, or "
-            f"train it with `make report PROFILE={profile} RECIPES=improved`."
+            f"There is no trained network of {model!r} in {paths.shown(folder)}, only of: {models}; choose one with MODEL= or "
+            f"PROFILE=, or {removal}train it with `make report PROFILE={profile} RECIPES=improved`."
         )
     card_file = min(matching)[1]
     threads = int(os.environ.get("TINYIMAGE_THREADS") or provenance.cores())
