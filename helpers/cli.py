@@ -229,7 +229,7 @@ def compare(
 def html_command(
     profile: Annotated[str, typer.Option(help="whose published notebooks; the newest if not given")] = "",
 ) -> None:
-    """Build the HTML report from the notebooks published beside the figures; trains nothing and needs no data."""
+    """Build the HTML report from what the notebooks showed, kept beside the figures; trains nothing and needs no data."""
     profile = profile or notebooks.newest_profile()
     _build_html(profile, paths.FIGURES / profile)
 
@@ -298,7 +298,7 @@ def _alone(folder: Path, what: str) -> Iterator[None]:
 
 
 def _build_html(profile: str, figures: Path) -> None:
-    """Build the HTML report of a profile from the notebooks published beside its figures; see `site.build`."""
+    """Build the HTML report of a profile; see `site.build`."""
     from helpers.report import site
 
     paths.BUILD.mkdir(parents=True, exist_ok=True)

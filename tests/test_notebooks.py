@@ -241,7 +241,7 @@ def test_pages_hold_in_a_browser(finished, chromium, width):
 def test_every_figure_of_a_page_is_a_file_beside_it(finished):
     folder = finished["page"].parent
     for notebook in NOTEBOOKS:
-        kept = (finished["output"] / "notebooks" / notebook.name).read_text()
+        kept = (finished["output"] / "outputs" / f"{notebook.stem}.json").read_text()
         assert "data:image" not in kept and "not published" not in kept  # all of the demo's may be shown
         pictures = re.findall(r'src="(figures/[^"]+)"', (folder / f"{notebook.stem}.html").read_text())
         assert pictures and all((folder / name).exists() for name in pictures)

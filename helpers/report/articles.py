@@ -2,12 +2,11 @@
 
 import html
 import re
-from pathlib import Path
+from copy import deepcopy
 from xml.etree import ElementTree
 
 import nbformat
 
-from helpers.core.errors import InputError
 from helpers.report.pages import are_numbers
 
 _MOST_LINES = 4  # of printed text that stands open on a page
@@ -21,25 +20,17 @@ _LINKS = (
 _CITATION = re.compile(r"(?<!- )\[(\d{1,2})\](?!\()")
 
 
-def as_page(file: Path, has_newer: bool, names: list[str]) -> nbformat.NotebookNode:
+def as_page(notebook: nbformat.NotebookNode, has_newer: bool, names: list[str]) -> nbformat.NotebookNode:
     """A notebook of which Sphinx makes a page; it says below its title what it was made from.
 
     Args:
-        file: the published notebook.
+        notebook: as `published.load` gives it.
         has_newer: whether a later run of it has not finished.
         names: of all notebooks with a page; mentions of them become links.
-
-    Raises:
-        InputError: it cannot be read.
     """
-    try:
-        notebook = nbformat.read(file, 4)
-    except Exception as error:  # nbformat raises many kinds
-        raise InputError(f"{file} is damaged; call `make report NOTEBOOKS={file.name[:2]}` again.") from error
-    parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
-    data = Path(parameters.get("data") or "").name
-    made_from = "`" + data.replace("`", "'") + "`" if data else "the demo data"
-    title, _, text = notebook.cells[0].source.partition("\n")
+    notebook = deepcopy(notebook)
+    published = notebook.metadata["published"]
+    made_from = "`" + published["data"].replace("`", "'") + "`" if published["data"] else "the demo data"
     note = " **A later run of this notebook has not finished; this page shows the one before.**" if has_newer else ""
     has_references = any("## References" in cell.source for cell in notebook.cells)
     notebook.cells = _with_folded_code(notebook.cells)
@@ -48,21 +39,21 @@ def as_page(file: Path, has_newer: bool, names: list[str]) -> nbformat.NotebookN
         for output in cell.get("outputs", []):
             if "text/markdown" in output.get("data", {}):
                 output.data["text/markdown"] = _linked(output.data["text/markdown"], names, has_references)
-    profile = parameters.get("profile") or "demo"
-    opening = notebook.cells[0].source.partition("\n")[2] if text else ""
-    notebook.cells[0].source = f"{title}\n\n*Made from {made_from} with the profile `{profile}`.*{note}\n{opening}"
+    heading, _, opening = notebook.cells[0].source.partition("\n")
+    made = f"*Made from {made_from} with the profile `{published['profile']}`.*{note}"
+    notebook.cells[0].source = f"{heading}\n\n{made}\n{opening}"
     return notebook
 
 
-def question(file: Path) -> str:
+def question(notebook: nbformat.NotebookNode) -> str:
     """The question that a notebook opens with, as Markdown; "" for none."""
-    match = re.search(r"\*\*Question\.\*\*\s*(.*?)\n\n", nbformat.read(file, 4).cells[0].source + "\n\n", re.DOTALL)
+    match = re.search(r"\*\*Question\.\*\*\s*(.*?)\n\n", notebook.cells[0].source + "\n\n", re.DOTALL)
     return " ".join(match.group(1).split()) if match else ""
 
 
-def title(file: Path) -> str:
+def title(notebook: nbformat.NotebookNode) -> str:
     """The title of a notebook."""
-    return nbformat.read(file, 4).cells[0].source.partition("\n")[0].lstrip("# ")
+    return notebook.cells[0].source.partition("\n")[0].lstrip("# ")
 
 
 def _with_folded_code(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

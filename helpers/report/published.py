@@ -1,26 +1,31 @@
-"""Executed notebooks in the form that is kept beside the figures: text and tables, figures by reference, no image data."""
+"""What the notebooks of a run showed, kept beside its figures: text and tables, figures by reference, no image data.
+
+A file holds the outputs alone, by the ids of their cells. Prose and code are those of the notebook, which has no outputs; a page
+of the HTML report puts the two together.
+"""
 
 import html
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
 
-FOLDER = "notebooks"  # of a profile's figures
+FOLDER = "outputs"  # of a profile's figures
 
 _EMBEDDED = re.compile(
     r"<figure[^>]*><img src=\"data:[^\"]*\" alt=\"([^\"]*)\" (style=\"[^\"]*\")?.*?<figcaption>(.*?)</figcaption></figure>",
     re.S,
 )
-_PATH = re.compile(r"(?:[\w.~-]*/){2,}(?=[\w.-])")  # of this machine, before a name
 _KEPT = ("text/html", "text/markdown", "text/plain")
 
 
 def publish(executed: Path, names: list[str], figures: Path) -> None:
-    """Write the compact copies of executed notebooks to `<figures>/notebooks/`.
+    """Write the outputs of executed notebooks to `<figures>/outputs/`.
 
     Args:
         executed: folder of the executed copies.
@@ -39,37 +44,69 @@ def publish(executed: Path, names: list[str], figures: Path) -> None:
         try:
             notebook = nbformat.read(file, 4)
         except Exception as error:  # nbformat raises many kinds
-            raise InputError(f"{file} is damaged; call `make report NOTEBOOKS={name[:2]}` again.") from error
-        with storage.replacing(folder / file.name) as partial:
-            nbformat.write(compact(notebook, figures), partial)
+            raise _damaged(file) from error
+        storage.write_json(folder / f"{name}.json", outputs(notebook, figures))
 
 
-def compact(notebook: nbformat.NotebookNode, figures: Path) -> nbformat.NotebookNode:
-    """An executed notebook without image data, times and paths of the machine it ran on.
+def outputs(notebook: nbformat.NotebookNode, figures: Path) -> dict[str, Any]:
+    """What an executed notebook showed, without image data and without paths of the machine it ran on.
 
     A figure that was saved becomes a reference to its file; one with photographs of the data set, which is not, a sentence.
 
     Args:
         notebook: executed; the outputs of figures carry their names as metadata, as `Experiment.show` gives them.
         figures: folder of the saved figures.
+
+    Returns:
+        `profile`, `data` (the name of the source; "" for the demo) and `cells`: the outputs of each cell that has any, by its id.
     """
-    given = notebook.metadata.get("papermill", {}).get("parameters", {})
-    parameters = {"profile": given.get("profile", ""), "data": Path(given.get("data") or "").name}
-    metadata = {name: notebook.metadata[name] for name in ("kernelspec", "language_info") if name in notebook.metadata}
-    cells = [_compact_cell(cell, figures) for cell in notebook.cells]
-    return nbformat.v4.new_notebook(cells=cells, metadata=metadata | {"papermill": {"parameters": parameters}})
+    parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
+    shown = {
+        cell.id: [_compact_output(output, figures) for output in cell.get("outputs", [])] for cell in notebook.cells
+    }
+    return {
+        "profile": parameters.get("profile", ""),
+        "data": Path(parameters.get("data") or "").name,
+        "cells": {cell_id: kept for cell_id, kept in shown.items() if kept},
+    }
 
 
-def _compact_cell(cell: nbformat.NotebookNode, figures: Path) -> nbformat.NotebookNode:
-    tags = cell.metadata.get("tags", [])
-    metadata = {"tags": tags} if tags else {}
-    if cell.cell_type != "code":
-        return nbformat.v4.new_markdown_cell(cell.source, id=cell.id, metadata=metadata)
-    source = _PATH.sub("", cell.source) if "injected-parameters" in tags else cell.source
-    outputs = [_compact_output(output, figures) for output in cell.outputs]
-    return nbformat.v4.new_code_cell(
-        source, id=cell.id, metadata=metadata, execution_count=cell.execution_count, outputs=outputs
-    )
+def load(figures: Path) -> dict[str, nbformat.NotebookNode]:
+    """The published notebooks of a run, by name: those of the series with the outputs that were kept of them.
+
+    Args:
+        figures: folder of the figures.
+
+    Returns:
+        Notebooks whose metadata `published` has the run's `profile` and `data`.
+
+    Raises:
+        InputError: a file of outputs cannot be read.
+    """
+    files = sorted((figures / FOLDER).glob("*.json"))
+    return {file.stem: _with_outputs(file) for file in files if _source(file).exists()}
+
+
+def _source(file: Path) -> Path:
+    return paths.NOTEBOOKS / f"{file.stem}.ipynb"
+
+
+def _with_outputs(file: Path) -> nbformat.NotebookNode:
+    try:
+        kept = json.loads(file.read_text())
+        cells, published = kept["cells"], {name: kept[name] for name in ("profile", "data")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(file) from error
+    notebook = nbformat.read(_source(file), 4)
+    notebook.metadata["published"] = published
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.from_dict(output) for output in cells.get(cell.id, [])]
+    return notebook
+
+
+def _damaged(file: Path) -> InputError:
+    return InputError(f"{file} is damaged; call `make report NOTEBOOKS={file.name[:2]}` again.")
 
 
 def _compact_output(output: nbformat.NotebookNode, figures: Path) -> nbformat.NotebookNode:

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from sphinx.application import Sphinx
 
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
-from helpers.report import articles, generated, results
-from helpers.report.published import FOLDER
+from helpers.report import articles, generated, published, results
 
 _STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = "Five notebooks that reproduce, explain and improve a report on classifying TinyImage with three convolutional networks."
@@ -59,7 +58,7 @@ def build(profile: str, figures: Path, unfinished: Sequence[str] = ()) -> Path:
 
     Args:
         profile: what the notebooks were run with.
-        figures: folder of the figures, the results and, in `notebooks/`, the published notebooks.
+        figures: folder of the figures, the results and what the notebooks showed; see `published`.
         unfinished: names of the notebooks whose last run has not finished.
 
     Returns:
@@ -68,18 +67,18 @@ def build(profile: str, figures: Path, unfinished: Sequence[str] = ()) -> Path:
     Raises:
         InputError: there is no published notebook, or Sphinx fails.
     """
-    published_notebooks = sorted((figures / FOLDER).glob("*.ipynb"))
-    if not published_notebooks:
+    notebooks = published.load(figures)
+    if not notebooks:
         raise InputError(f"No notebook has been run with the profile {profile!r}; call `make report` first.")
-    names = [file.stem for file in published_notebooks]
     source, target = paths.BUILD / "source", paths.BUILD / "html" / profile
     shutil.rmtree(source, ignore_errors=True)
     (source / "extra" / "figures").mkdir(parents=True)
     for picture in figures.glob("*.png"):
         shutil.copy2(picture, source / "extra" / "figures")
-    for file in published_notebooks:
-        nbformat.write(articles.as_page(file, file.stem in unfinished, names), source / file.name)
-    (source / "index.md").write_text(_front_page(source, profile, figures, published_notebooks, unfinished))
+    for name, notebook in notebooks.items():
+        page = articles.as_page(notebook, name in unfinished, list(notebooks))
+        nbformat.write(page, source / f"{name}.ipynb")
+    (source / "index.md").write_text(_front_page(source, profile, figures, notebooks, unfinished))
     warnings = io.StringIO()
     target.parent.mkdir(parents=True, exist_ok=True)
     with storage.replacing_folder(target) as made:
@@ -106,21 +105,26 @@ def _theme_options(profile: str, sites: Path) -> dict[str, Any]:
     return options
 
 
-def _front_page(source: Path, profile: str, figures: Path, notebooks: Sequence[Path], unfinished: Sequence[str]) -> str:
+def _front_page(
+    source: Path,
+    profile: str,
+    figures: Path,
+    notebooks: Mapping[str, nbformat.NotebookNode],
+    unfinished: Sequence[str],
+) -> str:
     """Markdown of the front page: the committed results on the real data, the notebooks, the results of this run."""
     facts, blocks = generated.committed_facts(), generated.template("generated.md").blocks
     committed = paths.FIGURES / "full"
     shutil.copy2(committed / "accuracies.png", source / "hero.png")
     shutil.copy2(paths.DOCS / "report.pdf", source)
-    names = [file.stem for file in notebooks]
     cards = [
         {
-            "name": file.stem,
-            "title": articles.title(file),
-            "question": articles.question(file),
-            "finding": generated.block(block, facts) if (block := f"finding_{file.stem[:2]}") in blocks else "",
+            "name": name,
+            "title": articles.title(notebook),
+            "question": articles.question(notebook),
+            "finding": generated.block(block, facts) if (block := f"finding_{name[:2]}") in blocks else "",
         }
-        for file in notebooks
+        for name, notebook in notebooks.items()
     ]
     is_committed = figures.resolve() == committed.resolve()
     results_file = figures / "results.md"
@@ -129,7 +133,7 @@ def _front_page(source: Path, profile: str, figures: Path, notebooks: Sequence[P
         block=lambda name: generated.block(name, facts),
         cards=cards,
         profile=profile,
-        unfinished=[name for name in unfinished if name not in names],
+        unfinished=[name for name in unfinished if name not in notebooks],
         run_results="" if is_committed or not results_file.exists() else results_file.read_text(),
         run_figures=_figures(source, figures, results.MAIN_FIGURES[is_committed:]),
     )

@@ -114,7 +114,7 @@ def newest_profile() -> str:
     Raises:
         InputError: none has run to its end.
     """
-    published = sorted(paths.FIGURES.glob("*/notebooks/*.ipynb"), key=lambda file: file.stat().st_mtime)
+    published = sorted(paths.FIGURES.glob("*/outputs/*.json"), key=lambda file: file.stat().st_mtime)
     if not published:
         raise InputError("No notebook has been run yet; call `make report` first.")
     return published[-1].parent.parent.name

@@ -17,7 +17,7 @@ from helpers.analysis import comparison, exploration
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.plots.style import WrappedTable
-from helpers.report import model_card, site
+from helpers.report import model_card, published, site
 
 NAMES = [MARKUP] * NUM_CLASSES
 LANGUAGE = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
@@ -60,6 +60,7 @@ def shown(value):
 def page(tmp_path, monkeypatch):
     """Build the report from one notebook with given outputs; gives the page's parser."""
     monkeypatch.setattr(paths, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
 
     def build(*values, results="", words=None):
         (tmp_path / "figures").mkdir()
@@ -70,8 +71,8 @@ def page(tmp_path, monkeypatch):
         notebook = nbformat.v4.new_notebook(
             metadata=LANGUAGE, cells=[nbformat.v4.new_markdown_cell("# Title"), *map(shown, values)]
         )
-        (tmp_path / "figures" / "notebooks").mkdir()
-        nbformat.write(notebook, tmp_path / "figures" / "notebooks" / "01_data.ipynb")
+        nbformat.write(notebook, tmp_path / "01_data.ipynb")
+        published.publish(tmp_path, ["01_data"], tmp_path / "figures")
         front = site.build("smoke", tmp_path / "figures", ["02_second"])
         parsers = []
         for file in (front, front.with_name("01_data.html")):

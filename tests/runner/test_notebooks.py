@@ -53,8 +53,8 @@ def test_seconds_of_cells_come_from_an_executed_copy(tmp_path):
 def test_the_newest_profile_is_that_of_the_newest_published_notebook(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "FIGURES", tmp_path)
     for profile, time in (("quick", 200), ("demo", 100)):
-        folder = tmp_path / profile / "notebooks"
-        folder.mkdir(parents=True)
-        write_notebook(folder, "01_first")
-        os.utime(folder / "01_first.ipynb", (time, time))
+        file = tmp_path / profile / "outputs" / "01_first.json"
+        file.parent.mkdir(parents=True)
+        file.write_text("{}")
+        os.utime(file, (time, time))
     assert newest_profile() == "quick"
