@@ -13,7 +13,7 @@ import jinja2
 import nbformat
 import pandas as pd
 
-from helpers.analysis import penalties, reported
+from helpers.analysis import comparison, penalties, reported
 from helpers.config.labels import MODEL_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
@@ -24,7 +24,10 @@ from helpers.training.runs import Run, finished
 
 PAGES = (
     "README.md",
-    *(f"docs/{page}.md" for page in ("results", "findings", "tried", "benchmarks", "scaling", "reliability")),
+    *(
+        f"docs/{page}.md"
+        for page in ("results", "findings", "tried", "benchmarks", "scaling", "reliability", "reforms")
+    ),
 )
 
 
@@ -97,6 +100,7 @@ def committed_facts() -> dict[str, Any]:
     return (
         run_facts(runs, folder)
         | _explanations(runs, folder / "tables")
+        | _checklist(runs, folder)
         | {
             "figures": {file.stem: json.loads(file.read_text()) for file in folder.glob("*.json")},
             "main_figures": [name for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()],
@@ -241,6 +245,23 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "l2_course": read["deep_l2_course"],
         "near_copy": data_findings.NEAR_COPY,
         "n_near_copies": int((read["nearest_in_training"]["correlation"] > data_findings.NEAR_COPY).sum()),
+    }
+
+
+def _checklist(runs: list[Run], folder: Path) -> dict[str, Any]:
+    """What the answers to the REFORMS checklist name beside the rest."""
+    return {
+        "n_runs": len(runs),
+        "n_training": runs[0].training_images,
+        "n_validation": runs[0].result("validation")["n"],
+        "num_classes": NUM_CLASSES,
+        "versions": {
+            name: selection.joined(run.record["versions"][name] for run in runs)
+            for name in ("python", "tensorflow", "keras")
+        },
+        "significance": comparison.SIGNIFICANCE,
+        "n_tried": len(pd.read_csv(folder / "tried.csv")),
+        "n_test_evaluations": len(pd.read_csv(folder / "test_evaluations.csv")),
     }
 
 

@@ -107,6 +107,13 @@ def test_readme_is_short_and_its_generated_sentences_are_too():
         assert lengths and max(lengths) <= most_words, (name, lengths)
 
 
+def test_every_item_of_the_reforms_checklist_has_an_answer():
+    items = re.findall(r"^- \*\*(\d[a-g]) .+\*\* \S.+$", (paths.DOCS / "reforms.md").read_text(), re.MULTILINE)
+    counts = [3, 5, 7, 3, 6, 3, 3, 2]
+    assert items == [f"{module}{letter}" for module, n in enumerate(counts, 1) for letter in "abcdefg"[:n]]
+    assert len(items) == 32
+
+
 def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer():
     times = {"ours": 0.0651, "peer": 178.35, "ratio": 2739.6, "lowest": 999.6, "highest": 2821.0}
     measured = [
