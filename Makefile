@@ -48,7 +48,7 @@ ifdef THREADS
 export TINYIMAGE_THREADS := $(THREADS)
 endif
 # Linux gives large arrays memory in pages of 2 MB instead of 4 KB, which makes training faster on some machines
-# (benchmarks/limits.py) and changes no result. Read when a process starts, and by no other C library:
+# (`make bench`) and changes no result. Read when a process starts, and by no other C library:
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
@@ -110,7 +110,7 @@ status: setup ## list the runs that exist, and those to come with an estimated t
 check: lint ## check style, imports, types and the unit tests
 	@$(BIN)/python -m pytest -m unit $(PYTEST)
 
-test: lint types ## check style, imports and types, and run every test
+test: lint ## check style, imports and types, and run every test
 	@$(BIN)/python -m pytest $(PYTEST)
 
 html: setup ## build the HTML report from the last run; PROFILE=full: from committed results

@@ -1,6 +1,7 @@
 """Ways of running the project's commands, each in a clone of its own, as a newcomer would."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,8 @@ from pathlib import Path
 
 from benchmarks.measure import Work, timed
 from helpers.core import paths
+
+_OF_MAKE = re.compile(r"(TINYIMAGE_\w+|MAKE\w*|MFLAGS|DATA|WEIGHTS|PROFILE)$")  # what a Makefile exports
 
 
 def set_up(installer: str) -> Work:
@@ -20,25 +23,26 @@ def set_up(installer: str) -> Work:
     def work() -> None:
         with tempfile.TemporaryDirectory() as folder:
             _clone("HEAD", Path(folder, "clone"))
-            environment = os.environ | {"UV_CACHE_DIR": f"{folder}/uv", "PIP_CACHE_DIR": f"{folder}/pip"}
+            caches = {"UV_CACHE_DIR": f"{folder}/uv", "PIP_CACHE_DIR": f"{folder}/pip"}
             if installer == "uv":
                 commands = [["make", "setup"]]
             else:
                 install = [".venv/bin/pip", "install", "--quiet", "--require-hashes", "-r", "requirements.lock"]
                 commands = [[sys.executable, "-m", "venv", ".venv"], install]
             for command in commands:
-                _run(command, Path(folder, "clone"), environment)
+                _run(command, Path(folder, "clone"), caches)
 
     return timed(work)
 
 
-def report(commit: str) -> Work:
+def report(commit: str, workspace: Path) -> Work:
     """The first `make report` of a commit on the demo data, its environment installed before.
 
     Args:
         commit: anything that git resolves; "HEAD" is the code at hand.
+        workspace: where the clone is made.
     """
-    clone = Path(tempfile.mkdtemp(), "clone")
+    clone = workspace / commit
     _clone(commit, clone)
     _run(["make", "setup"], clone)
     return timed(lambda: _run(["make", "report"], clone))
@@ -49,5 +53,7 @@ def _clone(commit: str, folder: Path) -> None:
     _run(["git", "checkout", "--quiet", commit], folder)
 
 
-def _run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> None:
-    subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
+def _run(command: list[str], folder: Path, variables: dict[str, str] | None = None) -> None:
+    """Run a command as from a user's shell: what `make bench` was called with is no option of it."""
+    inherited = {name: value for name, value in os.environ.items() if not _OF_MAKE.match(name)}
+    subprocess.run(command, cwd=folder, env=inherited | (variables or {}), stdout=subprocess.DEVNULL, check=True)

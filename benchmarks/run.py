@@ -17,6 +17,7 @@ from benchmarks.measure import SMALL_PAGES, Comparison, Way, compare, measured, 
 from helpers.cli import main
 from helpers.config import profiles
 from helpers.core import paths, provenance
+from helpers.core.errors import InputError
 from helpers.core.tensorflow import ONEDNN_VARIABLE
 from helpers.data import dataset
 from helpers.models.weights import BaseWeights, find_weights
@@ -32,16 +33,17 @@ def tensorflow_default() -> dict[str, str]:
     return {ONEDNN_VARIABLE: str(int(bool(_ONEDNN_BY_DEFAULT & set(provenance.instruction_sets()))))} | SMALL_PAGES
 
 
-def comparisons(source: Path) -> Iterator[Comparison]:
+def comparisons(source: Path, workspace: Path) -> Iterator[Comparison]:
     """Every comparison, those that users feel first.
 
     Args:
         source: zip or folder, for what reads files.
+        workspace: an empty folder, for clones of the project.
     """
     yield Comparison(
         "first `make report` on the demo, environment installed",
-        Way(commands.report, ("HEAD",)),
-        Way(commands.report, (BASELINE,)),
+        Way(commands.report, ("HEAD", workspace)),
+        Way(commands.report, (BASELINE, workspace)),
         beside=f"commit {BASELINE}",
         aim=5,
         repeats=1,
@@ -116,6 +118,8 @@ def run(
 ) -> None:
     """Measure, print the table, write it."""
     profile = profile or ("quick" if source else "demo")
+    if profile == "full" and not source:
+        raise InputError("The timings in figures/full are of the real data; name them with DATA=<zip or folder>.")
     path = paths.resolve(source) if source else dataset.demo_folder(profiles.find_profile(profile).demo)
     target = paths.FIGURES / profile / "benchmarks.csv"
     rows = []
@@ -133,8 +137,9 @@ def run(
 def _rows(source: Path, weights: BaseWeights | None) -> Iterator[dict[str, object]]:
     if weights:
         yield row(**training.time_to_reported_accuracy(source, weights))
-    for comparison in comparisons(source):
-        yield compare(comparison)
+    with tempfile.TemporaryDirectory() as workspace:
+        for comparison in comparisons(source, Path(workspace)):
+            yield compare(comparison)
     for model in ("shallow_cnn", "deep_cnn", "mobilenetv2"):
         share = measured(Way(training.waiting, (profiles.find_recipe(model, "as_reported"),)))
         name = f"waiting for input, {model} as_reported"

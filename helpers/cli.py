@@ -100,7 +100,6 @@ def sweep_command(
     n_seeds = whole_number("SEEDS", seeds, least=1)
     from helpers.cluster import sweep
     from helpers.experiment import open_experiment
-    from helpers.models import runtime
 
     _describe_gpus()
     needs_weights = not models or "mobilenetv2" in choices.split_names(models)
@@ -108,7 +107,8 @@ def sweep_command(
     with _alone(lab.output, f"writes to {paths.shown(lab.output)}"):
         storage.clear_partial(lab.output)
         try:
-            problems = sweep.sweep(lab.plans(n_seeds), lab.keep, scheduler, runtime.wanted_threads() or 1)
+            plans = [plan for plan in lab.plans(n_seeds) if not lab.recorded(plan)]
+            problems = sweep.sweep(plans, lab.keep, scheduler, provenance.wanted_threads() or 1)
         finally:
             lab.write_tables()
         _update_readme(options.profile, lab.output)

@@ -17,7 +17,7 @@ from helpers.config import choices, profiles, recipes
 from helpers.config.profiles import Profile
 from helpers.config.recipes import Recipe
 from helpers.config.results_versions import table_versions
-from helpers.core import keys, paths, provenance, storage
+from helpers.core import checksums, keys, paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data.dataset import Dataset, Split, open_demo, open_source
 from helpers.data.splits import make_split
@@ -28,7 +28,7 @@ from helpers.plots.style import Plot, WrappedTable
 from helpers.report import evaluations, results, selection
 from helpers.report.committed import check_output
 from helpers.report.network_card import network_card
-from helpers.training import checkpoints, checksums, fit, plans, records
+from helpers.training import checkpoints, fit, plans, records
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
 

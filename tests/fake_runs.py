@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from helpers.config.profiles import find_recipe
-from helpers.core import provenance, storage
-from helpers.training import checksums, metrics
+from helpers.core import checksums, provenance, storage
+from helpers.training import metrics
 from helpers.training.runs import Run
 
 NUM_CLASSES = 5

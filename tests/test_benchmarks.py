@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 
 import keras
@@ -10,6 +12,7 @@ from benchmarks.measure import LARGE_PAGES, Comparison, Way, compare, measured, 
 from benchmarks.replicas import RECIPES, _without_dropout
 from helpers.config.profiles import find_recipe
 from helpers.core import paths
+from helpers.core.errors import InputError
 from helpers.core.tensorflow import ONEDNN_VARIABLE
 from helpers.models.architecture import build
 
@@ -66,8 +69,8 @@ def test_the_default_of_tensorflow_depends_on_the_processor(sets, default, monke
     assert run.tensorflow_default()[ONEDNN_VARIABLE] == default
 
 
-def test_every_comparison_has_a_name_of_its_own_and_differs_from_its_peer(kaggle_folder):
-    comparisons = list(run.comparisons(kaggle_folder))
+def test_every_comparison_has_a_name_of_its_own_and_differs_from_its_peer(kaggle_folder, tmp_path):
+    comparisons = list(run.comparisons(kaggle_folder, tmp_path))
     assert len({comparison.name for comparison in comparisons}) == len(comparisons)
     assert all(comparison.ours != comparison.peer for comparison in comparisons)
 
@@ -128,10 +131,24 @@ def test_both_libraries_evaluate_and_compute_features():
         assert inference.frozen_features(library, 2)() > 0 and inference.evaluation(library, 2)() > 0
 
 
-def test_a_command_that_fails_ends_the_measurement(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with pytest.raises(commands.subprocess.CalledProcessError):
-        commands.report("no-such-commit")
+def test_a_command_that_fails_ends_the_measurement(tmp_path):
+    with pytest.raises(subprocess.CalledProcessError):
+        commands.report("no-such-commit", tmp_path)
+
+
+def test_a_command_does_not_inherit_what_the_benchmark_was_called_with(tmp_path, monkeypatch):
+    for name in ("TINYIMAGE_CACHE", "MAKEFLAGS", "MAKELEVEL", "DATA", "PROFILE"):
+        monkeypatch.setenv(name, "of the benchmark")
+    program = "import os, pathlib; pathlib.Path('seen').write_text(' '.join(os.environ))"
+    commands._run([sys.executable, "-c", program], tmp_path, {"UV_CACHE_DIR": "x"})
+    seen = (tmp_path / "seen").read_text().split()
+    assert {"PATH", "UV_CACHE_DIR"} <= set(seen)
+    assert not {"TINYIMAGE_CACHE", "MAKEFLAGS", "MAKELEVEL", "DATA", "PROFILE"} & set(seen)
+
+
+def test_timings_of_the_demo_are_not_written_over_those_of_the_real_data():
+    with pytest.raises(InputError, match="name them with DATA"):
+        run.run(profile="full")
 
 
 def test_devices_are_compared_without_what_each_draws_for_itself():

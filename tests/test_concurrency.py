@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from processes import TRAIN, kill_tree, ordinary_user, read_until, start
 
-from helpers.core import paths, storage
+from helpers.core import checksums, paths, storage
 from helpers.data import dataset
-from helpers.training import checksums, runs
+from helpers.training import runs
 
 OPEN = """
 import sys

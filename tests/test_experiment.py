@@ -11,12 +11,12 @@ from PIL import Image
 from helpers import experiment
 from helpers.config import profiles, recipes
 from helpers.config.results_versions import RESULTS_VERSIONS, TABLE_VERSIONS, table_versions
-from helpers.core import paths, storage
+from helpers.core import checksums, paths, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
 from helpers.plots.style import Plot, new_figure, note, theme
 from helpers.report import results, selection
-from helpers.training import checksums, fit, records
+from helpers.training import fit, records
 
 
 def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):

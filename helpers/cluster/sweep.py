@@ -17,11 +17,11 @@ from distributed import CancelledError, Client, Future, LocalCluster
 
 from helpers.cluster import worker
 from helpers.cluster.worker import Job, Outcome
-from helpers.core import paths, provenance, storage
+from helpers.core import checksums, paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data import dataset
 from helpers.models import runtime
-from helpers.training import checkpoints, checksums, runs
+from helpers.training import checkpoints, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 

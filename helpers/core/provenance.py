@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from helpers.core import paths
+from helpers.core.errors import InputError
 
 _INSTRUCTION_SETS = ("avx2", "fma", "avx512", "avx_vnni", "amx")  # how the names of flags begin
 
@@ -66,6 +67,18 @@ def code_version() -> str:
 def hardware() -> str:
     """Processor and number of usable cores, for example "AMD EPYC, 2 cores"."""
     return f"{cpu_model()}, {cores()} cores"
+
+
+def wanted_threads() -> int:
+    """What TINYIMAGE_THREADS says of the threads of a run; 0 where it says nothing.
+
+    Raises:
+        InputError: it is no whole number from 1.
+    """
+    wanted = os.environ.get("TINYIMAGE_THREADS", "")
+    if wanted and not (wanted.isdecimal() and int(wanted)):
+        raise InputError(f"THREADS is a whole number from 1, not {wanted!r}.")
+    return int(wanted or 0)
 
 
 def cores() -> int:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
-from helpers.core import litert, paths, provenance, storage
+from helpers.core import checksums, litert, paths, provenance, storage
+from helpers.core.checksums import NETWORK_CARD, WEIGHTS
 from helpers.core.errors import InputError
 from helpers.core.litert import Forward
 from helpers.explore.photographs import read_photograph
@@ -26,7 +27,7 @@ class Predictor:
     """A trained network with its calibration.
 
     Attributes:
-        card: the `network.json` of its record.
+        card: the network card of its record.
         record: where it comes from.
         forward: from pixels to logits.
     """
@@ -45,8 +46,8 @@ class Predictor:
             float64 (n, n_classes), rows sum to 1.
         """
         views = [images, images[:, :, ::-1]][: len(self.card["views"])]
-        mean = np.mean([_softmax(self.forward(view)) for view in views], axis=0)
-        return _softmax(np.log(np.maximum(mean, np.finfo(np.float64).tiny)) / self.card["temperature"])
+        mean = np.mean([softmax(np.float64(self.forward(view)), axis=1) for view in views], axis=0)
+        return softmax(np.log(np.maximum(mean, np.finfo(np.float64).tiny)) / self.card["temperature"], axis=1)
 
     def is_sure(self, probability: float) -> bool:
         """Whether an answer of this probability is given, or the predictor abstains."""
@@ -98,7 +99,7 @@ def find_predictor(profile: str, model: str) -> Predictor:
         InputError: there is no such network, or its record is damaged.
     """
     folder = paths.FIGURES / profile / "records"
-    cards = {file: json.loads(file.read_text()) for file in sorted(folder.glob("[!.]*/network.json"))}
+    cards = {file: json.loads(file.read_text()) for file in sorted(folder.glob(f"[!.]*/{NETWORK_CARD}"))}
     matching = [(card["seed"], file) for file, card in cards.items() if card["model"] == model]
     if not matching:
         models = ", ".join(sorted({card["model"] for card in cards.values()})) or "none"
@@ -109,10 +110,11 @@ def find_predictor(profile: str, model: str) -> Predictor:
             f"PROFILE=, or {removal}train it with `make report PROFILE={profile} RECIPES=improved`."
         )
     card_file = min(matching)[1]
-    threads = int(os.environ.get("TINYIMAGE_THREADS") or provenance.cores())
-    return Predictor(
-        cards[card_file], card_file.parent, litert.forward_pass(_litert_file(card_file.parent).read_bytes(), threads)
-    )
+    record = card_file.parent
+    if damage := checksums.damage(record):
+        raise InputError(f"{record} is damaged ({damage}); restore it with `git checkout -- {paths.shown(record)}`.")
+    threads = provenance.wanted_threads() or provenance.cores()
+    return Predictor(cards[card_file], record, litert.forward_pass(_litert_file(record).read_bytes(), threads))
 
 
 def predict(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction | InputError]:
@@ -155,18 +157,13 @@ def _prediction(predictor: Predictor, file: Path, probabilities: np.ndarray) -> 
 
 def _litert_file(record: Path) -> Path:
     """The network of a record as a LiteRT file in the cache, converted when it is first asked for."""
-    weights = record / "weights.npz"
+    weights = record / WEIGHTS
     file = paths.cache() / "networks" / f"{provenance.file_hash(weights)[:16]}_{_CONVERSION}.tflite"
     if not storage.is_intact(file):
         print(f"Converting {paths.shown(weights)} for LiteRT, once", flush=True)
         from helpers.models import conversion
-        from helpers.training import checksums
         from helpers.training.runs import Run
 
-        if damage := checksums.damage(record):
-            raise InputError(
-                f"{record} is damaged ({damage}); restore it with `git checkout -- {paths.shown(record)}`."
-            )
         network = conversion.without_resizing(Run(record).network())
         content = conversion.to_litert(network, "float16")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -174,9 +171,3 @@ def _litert_file(record: Path) -> Path:
             partial.write_bytes(content)
             storage.write_checksum(file, provenance.file_hash(partial))
     return file
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Of each row, in float64."""
-    exponentials = np.exp(np.float64(logits) - np.max(logits, axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)

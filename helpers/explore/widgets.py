@@ -19,7 +19,7 @@ from plotly.callbacks import Points
 from helpers.config.labels import name_of
 from helpers.config.recipes import AUGMENTATIONS
 from helpers.core.errors import InputError
-from helpers.explore import photographs, uploads, views
+from helpers.explore import asking, photographs, views
 from helpers.explore.matching import matching
 from helpers.plots import illustrations
 from helpers.plots.style import Plot
@@ -262,7 +262,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
         class_names: of the labels.
     """
     there = list(selection.by_recipe([run for run in runs if run.has_model()]).values())
-    network = cache(uploads.network)  # a network is loaded when it is first asked
+    network = cache(asking.network)  # a network is loaded when it is first asked
 
     def view(image: np.ndarray, asked: Iterable[Run], source: str) -> Plot:
         said = {(run.model, run.recipe): network(run)(image) for run in asked}
@@ -283,7 +283,7 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
                     picture.value = _as_html(view(image, there, file["name"]))
 
         upload.observe(answer, "value")
-        return widgets.VBox([upload, widgets.HTML(uploads.which_networks(runs)), picture])
+        return widgets.VBox([upload, widgets.HTML(asking.which_networks(runs)), picture])
 
     def still(_: bool) -> Plot:
         drawing = view(

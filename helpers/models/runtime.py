@@ -1,11 +1,9 @@
 """Where, with how many threads and with which precision, networks are trained."""
 
 import functools
-import os
 from typing import Any
 
 from helpers.core import provenance
-from helpers.core.errors import InputError
 from helpers.core.tensorflow import is_onednn_on, tf
 
 
@@ -21,25 +19,13 @@ def limit_threads(threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
-def wanted_threads() -> int:
-    """What TINYIMAGE_THREADS says of the threads of a run; 0 where it says nothing.
-
-    Raises:
-        InputError: it is no whole number from 1.
-    """
-    wanted = os.environ.get("TINYIMAGE_THREADS", "")
-    if wanted and not (wanted.isdecimal() and int(wanted)):
-        raise InputError(f"THREADS is a whole number from 1, not {wanted!r}.")
-    return int(wanted or 0)
-
-
 def apply_limits() -> None:
     """Let TensorFlow compute with the threads that THREADS asks for, else with those that the container's quota allows.
 
     Raises:
         InputError: THREADS is no whole number from 1.
     """
-    if n_threads := wanted_threads() or (provenance.cores() if provenance.core_quota() else 0):
+    if n_threads := provenance.wanted_threads() or (provenance.cores() if provenance.core_quota() else 0):
         limit_threads(n_threads)
 
 

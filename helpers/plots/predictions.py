@@ -133,7 +133,7 @@ def confusion(counts: np.ndarray, groups: Sequence[tuple[str, int]], run_name: s
 
     Args:
         counts: integer (n_classes, n_classes), true class by row, related classes next to each other where that is known.
-        groups: of `hierarchy.groups`, for these rows; none where no relation is known.
+        groups: of `wordnet.groups`, for these rows; none where no relation is known.
         run_name: whose mistakes.
         source: what was evaluated.
     """

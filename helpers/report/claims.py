@@ -14,13 +14,12 @@ from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
 from helpers.models import architecture
-from helpers.report import selection, tables
+from helpers.report import findings, selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run
 
 NO_RUN = "not judged"
 _UNLABELLED = 5_000  # Kaggle's test images
-_BATCHES = (20, 128)  # of the report's text, and of its figure 2
 _GPU_GIGABYTES = 6  # the report's text
 _REPORTED_IMAGES = 10_000  # the report's validation set, the largest set that it can have measured on
 
@@ -59,7 +58,7 @@ def judge(
 
 def sentence(run: Run) -> str:
     """A run and its test accuracy with the interval: "Deep CNN, improved: 52.0% (50.6% to 53.4%)"."""
-    return f"{_name(run)}: {_test(run)}"
+    return f"{run.title}: {_test(run)}"
 
 
 Answer = tuple[str, str]
@@ -79,7 +78,7 @@ def _best(runs_by_recipe: RunsByRecipe) -> Answer:
     ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
     verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
-        f"{_name(mine)} {_test(mine)} against {_name(rival)} {_test(rival)} on the same {mine.result()['n']:,} test images "
+        f"{mine.title} {_test(mine)} against {rival.title} {_test(rival)} on the same {mine.result()['n']:,} test images "
         f"(McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
         f"({mine.weights_origin}), the other from random numbers."
     )
@@ -92,7 +91,7 @@ def _plateau(runs_by_recipe: RunsByRecipe) -> Answer:
     sentences = [f"In the report's log of MobileNetV2, {_pace_text(log)}."]
     run = runs_by_recipe.get(("mobilenetv2", "as_coded"))
     if run is not None and len(run.history) >= 4:
-        sentences.append(f"Here, {_name(run)}: {_pace_text(run.history['validation_accuracy'])}.")
+        sentences.append(f"Here, {run.title}: {_pace_text(run.history['validation_accuracy'])}.")
     return verdict, " ".join([*sentences, "Still rising is not the same as undiminished."])
 
 
@@ -127,7 +126,7 @@ def _validation_above(runs_by_recipe: RunsByRecipe) -> Answer:
             else "not explained"
         )
     return verdict, (
-        f"{evidence} Here, {_name(runs[0])}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
+        f"{evidence} Here, {runs[0].title}: training shows {last['accuracy']:.1%}, measured under augmentation and dropout "
         f"while the network still changes; the finished network has {clean:.1%} on training images as they are and "
         f"{last['validation_accuracy']:.1%} on validation."
     )
@@ -158,13 +157,13 @@ def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
     goal = scratch.history["validation_accuracy"].max()
     own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
     assert own is not None  # the goal is its own maximum
-    evidence = f"{_name(scratch)}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
+    evidence = f"{scratch.title}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
-        return "not supported", f"{evidence}{_name(transfer)}, never reaches that."
+        return "not supported", f"{evidence}{transfer.title}, never reaches that."
     around = _around(transfer)
     outside = "was not measured, since the run was resumed" if around is None else f"took it {duration(around)} more"
     return "holds" if reached + (around or 0) < own else "not supported", (
-        f"{evidence}{_name(transfer)}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
+        f"{evidence}{transfer.title}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
         f"none were kept from before, and the evaluation) {outside}. What the pretraining cost is in neither."
     )
 
@@ -185,7 +184,7 @@ def _more_epochs(runs_by_recipe: RunsByRecipe) -> Answer:
         verdict = "inconclusive"
     learned = max(run.result("train_clean")["accuracy"] for run in runs_by_recipe.values() if run.recipe != "improved")
     return verdict, (
-        f"{_name(before)}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
+        f"{before.title}: the second half of training ({len(old)} epochs in all) adds {_points(by_epochs)} of validation "
         f"accuracy; the improved recipe, with a network of its own, changes the best of the first {n} epochs by "
         f"{_points(by_recipe, sign=True)}. Grokking (Power et al. [13]) sets in after a small training set has been memorised; the "
         f"highest accuracy on training images of the recipes as "
@@ -204,7 +203,7 @@ def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
     )
     deep = runs_by_recipe.get(("deep_cnn", "as_reported"))
     if deep is not None:
-        evidence += f" {_name(deep)}, would take {duration(len(folds) * deep.train_seconds)} for as many folds."
+        evidence += f" {deep.title}, would take {duration(len(folds) * deep.train_seconds)} for as many folds."
     return "not supported for frozen features", evidence
 
 
@@ -263,27 +262,24 @@ def _main(runs_by_recipe: RunsByRecipe) -> Answer:
 
 
 def _memory() -> Answer:
-    needed = _training_gigabytes()
+    batches, needed = _training_gigabytes()
     listed = "; ".join(f"{MODEL_NAMES[model]} {small:.2f} and {large:.2f}" for model, (small, large) in needed.items())
     return "not supported" if max(large for _, large in needed.values()) < _GPU_GIGABYTES else "holds", (
-        f"Computed from the layers, a training step with {_BATCHES[0]} and with {_BATCHES[1]} images takes in gigabytes: {listed}. The report's "
+        f"Computed from the layers, a training step with {batches[0]} and with {batches[1]} images takes in gigabytes: {listed}. The report's "
         f"GPU has {_GPU_GIGABYTES}. The work space of its kernels is not counted."
     )
 
 
 @functools.cache
-def _training_gigabytes() -> dict[str, tuple[float, ...]]:
-    """Gigabytes of a training step as reported, for each model and each of `_BATCHES`."""
+def _training_gigabytes() -> tuple[tuple[int, int], dict[str, tuple[float, ...]]]:
+    """The batch sizes of the report's text and of its figure 2; gigabytes of a training step with each, by model."""
     recipes = [find_recipe(model, "as_reported") for model in selection.FAMILIES]
+    batches = (recipes[0].batch_size, findings.reported_batch_size(find_recipe("shallow_cnn", "as_coded")))
     networks = {recipe.model: architecture.build(recipe) for recipe in recipes}
-    return {
-        model: tuple(costs.training_bytes(network, batch) / 1e9 for batch in _BATCHES)
+    return batches, {
+        model: tuple(costs.training_bytes(network, batch) / 1e9 for batch in batches)
         for model, network in networks.items()
     }
-
-
-def _name(run: Run) -> str:
-    return run.title
 
 
 def _interval(result: pd.Series | dict[str, float]) -> str:
@@ -311,7 +307,9 @@ def _pace_text(values: pd.Series) -> str:
 
 
 def _around(run: Run) -> float | None:
-    """Seconds from start to finish that lie outside the epochs; None where a run was resumed: its start is that of the rest."""
+    """Seconds from start to finish that lie outside the epochs; None where a run was resumed, since a pause lies between them."""
+    if run.record.get("resumed"):
+        return None
     start, end = (datetime.fromisoformat(time) for time in (run.started, run.finished))
     seconds = (end - start).total_seconds() - run.train_seconds
     return seconds if seconds >= 0 else None

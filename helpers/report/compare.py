@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis import comparison
-from helpers.config.labels import name_of
+from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
 from helpers.core import paths, storage
+from helpers.core.checksums import LAST_FILE
 from helpers.core.errors import InputError
 from helpers.report.selection import RECIPE_ORDER
 from helpers.training import runs
-from helpers.training.checksums import LAST_FILE
 from helpers.training.runs import Run
 
 _PAGE = """<!doctype html>
@@ -87,15 +87,15 @@ def differences(first: Side, second: Side) -> pd.DataFrame:
     """One row for each run that either side has, in the order of the recipes.
 
     Returns:
-        Columns `Run`, `Seed`, the names of the sides (accuracy on test, missing where a side has no such run), `Difference` (second
+        Columns `Run`, `Seed`, "A: " and "B: " with the names of the sides (accuracy on test, missing where a side has no such run), `Difference` (second
         minus first), `p` (McNemar's, corrected by Holm; missing where there is no pair on the same images), `Result`.
     """
     rows = []
     for key in sorted({*first.runs, *second.runs}, key=lambda key: (RECIPE_ORDER.get(key[:2], len(RECIPE_ORDER)), key)):
         pair = [side.runs.get(key) for side in (first, second)]
         accuracies = [run.result()["accuracy"] if run else np.nan for run in pair]
-        rows.append([name_of(*key[:2]), key[2], *accuracies, accuracies[1] - accuracies[0], _p_value(*pair)])
-    table = pd.DataFrame(rows, columns=["Run", "Seed", first.name, second.name, "Difference", "p"])
+        rows.append([_title(*key[:2]), key[2], *accuracies, accuracies[1] - accuracies[0], _p_value(*pair)])
+    table = pd.DataFrame(rows, columns=["Run", "Seed", *_columns(first, second), "Difference", "p"])
     tested = table["p"].notna()
     table.loc[tested, "p"] = comparison.holm(table.loc[tested, "p"].to_numpy(float))
     verdicts = np.where(table["p"] < comparison.SIGNIFICANCE, "differs", "no difference shown")
@@ -120,7 +120,7 @@ def write_page(first: Side, second: Side, file: Path) -> pd.DataFrame:
         + "</div>"
         for name in changed_figures(first, second)
     ]
-    percent = dict.fromkeys((first.name, second.name), "{:.1%}".format)
+    percent = dict.fromkeys(_columns(first, second), "{:.1%}".format)
     text = _PAGE.format(
         title=html.escape(f"{first.name} and {second.name}"),
         table=table.to_html(
@@ -131,6 +131,15 @@ def write_page(first: Side, second: Side, file: Path) -> pd.DataFrame:
     file.parent.mkdir(parents=True, exist_ok=True)
     storage.write_text(file, text)
     return table
+
+
+def _columns(first: Side, second: Side) -> tuple[str, str]:
+    return f"A: {first.name}", f"B: {second.name}"
+
+
+def _title(model: str, recipe: str) -> str:
+    """For example "Deep CNN, improved"; as they are written in the run where this version of the code has no such names."""
+    return f"{MODEL_NAMES.get(model, model)}, {RECIPE_NAMES.get(recipe, recipe)}"
 
 
 def _check_out(commit: str, workspace: Path) -> Path:

@@ -28,12 +28,12 @@ def export(
         network: a functional model from pixels to logits.
         images: of validation, uint8 (n, 64, 64, 3).
         labels: integer (n,).
-        examples: training images, uint8 (n, 64, 64, 3), which decide the ranges of the integers of int8.
+        examples: training images, uint8 (n, 64, 64, 3); some of them decide the ranges of the integers of int8.
         folder: where to write.
 
     Returns:
         One row a format, Keras' own first: `format`, `megabytes` (of its file or folder), `largest_difference` (of a probability, from Keras, on
-        the first `N_CHECKED` images), `same_answer` (share of these), `accuracy` on all images.
+        `N_CHECKED` images spread over all), `same_answer` (share of these), `accuracy` on all images.
     """
     folder.mkdir(parents=True, exist_ok=True)
     saved_model = folder / "saved_model"
@@ -48,7 +48,7 @@ def export(
     portable = conversion.without_resizing(network)
     for precision in conversion.PRECISIONS:
         file = folder / f"network_{precision}.tflite"
-        content = conversion.to_litert(portable, precision, (image[None] for image in examples[:_N_EXAMPLES]))
+        content = conversion.to_litert(portable, precision, (image[None] for image in _spread(examples, _N_EXAMPLES)))
         with storage.replacing(file) as partial:
             partial.write_bytes(content)
         outputs[f"LiteRT {precision}"] = (file, litert.forward_pass(content, runtime.threads())(images))
@@ -63,11 +63,16 @@ def _in_batches(serve: tf.types.experimental.GenericFunction, images: np.ndarray
     return np.concatenate([serve(tf.cast(images[i : i + N_CHECKED], tf.float32)).numpy() for i in starts])
 
 
+def _spread(rows: np.ndarray | Rows, n: int) -> np.ndarray:
+    """So many rows at equal distances, or all where there are fewer: images stand in the order of their classes."""
+    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int)]
+
+
 def _row(
     name: str, path: Path | None, logits: np.ndarray, reference: np.ndarray, labels: np.ndarray
 ) -> dict[str, object]:
     probabilities = tf.nn.softmax(logits).numpy()
-    checked, expected = probabilities[:N_CHECKED], reference[:N_CHECKED]
+    checked, expected = _spread(probabilities, N_CHECKED), _spread(reference, N_CHECKED)
     files = [] if path is None else [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return {
         "format": name,

@@ -96,7 +96,7 @@ def reliability_file() -> Path:
 def committed_facts() -> dict[str, Any]:
     """What the template may name, read from `figures/full/`."""
     folder = paths.FIGURES / "full"
-    runs = runs_on_the_same_data(folder / "records")
+    runs, verdicts = runs_on_the_same_data(folder / "records"), pd.read_csv(folder / "verdicts.csv")
     return (
         run_facts(runs, folder)
         | _explanations(runs, folder / "tables")
@@ -104,8 +104,8 @@ def committed_facts() -> dict[str, Any]:
         | {
             "figures": {file.stem: json.loads(file.read_text()) for file in folder.glob("*.json")},
             "main_figures": [name for name in results.MAIN_FIGURES if (folder / f"{name}.png").exists()],
-            "verdicts": pd.read_csv(folder / "verdicts.csv").to_dict("records"),
-            "n_holding": int(pd.read_csv(folder / "verdicts.csv")["verdict"].eq("holds").sum()),
+            "verdicts": verdicts.to_dict("records"),
+            "n_holding": int(verdicts["verdict"].eq("holds").sum()),
             "tried": pages.markdown_table(_tried(folder / "tried.csv")),
             "agreement": reported.submission_agreement().set_index("submission")["agreement"],
             "agreement_of_seeds": _agreement_of_seeds(runs),

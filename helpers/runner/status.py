@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from helpers.core import paths
+from helpers.core import checksums, paths
 from helpers.core.progress import duration
 from helpers.experiment import Experiment
 from helpers.models import runtime
 from helpers.runner import notebooks
-from helpers.training import checksums, runs
+from helpers.training import runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
@@ -28,6 +28,7 @@ def status_lines(lab: Experiment) -> list[str]:
     earlier = runs.finished(paths.runs() / lab.profile.name)
     measured = [*earlier, *runs.finished(paths.FIGURES / "full" / "records")]
     lines, total, unknown = [], 0.0, 0
+    failed = {failure.config["key"] for failure in lab.failures()}
     for plan in _plans(lab):
         if checksums.is_complete(plan.folder):
             lines.append(f"{plan.name}: finished")
@@ -35,7 +36,7 @@ def status_lines(lab: Experiment) -> list[str]:
         if lab.recorded(plan):
             lines.append(f"{plan.name}: finished, as its record says")
             continue
-        if plan.config()["key"] in {failure.config["key"] for failure in lab.failures()}:
+        if plan.config()["key"] in failed:
             lines.append(f"{plan.name}: failed before, and is not trained again")
             continue
         seconds = estimate(plan, measured)

@@ -13,7 +13,7 @@ from scipy import special
 
 from helpers.config.recipes import AUGMENTATIONS, Phase
 from helpers.config.results_versions import versions_of
-from helpers.core import keys, provenance, storage
+from helpers.core import checksums, keys, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.core.progress import epoch_line
 from helpers.core.tensorflow import tf
@@ -21,7 +21,7 @@ from helpers.data import batches
 from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
-from helpers.training import checkpoints, checksums, metrics, runs
+from helpers.training import checkpoints, metrics, runs
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 

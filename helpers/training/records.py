@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from helpers.core import storage
+from helpers.core import checksums, storage
+from helpers.core.checksums import LAST_FILE, NETWORK_CARD, WEIGHTS
 from helpers.models import conversion
-from helpers.training import checksums
-from helpers.training.checksums import LAST_FILE, NETWORK_CARD, WEIGHTS
 from helpers.training.runs import Run
 
 
@@ -23,10 +22,10 @@ def write_record(run: Run, folder: Path, card: dict[str, Any] | None = None) -> 
         card: what a user of its network needs to know; the record then has the network's weights too.
 
     Returns:
-        The record, readable as a run. One that has the card and all the rest already is left as it is.
+        The record, readable as a run. One of this run is left as it is, unless it lacks the network or has another card.
     """
     target = folder / f"{run.model}_{run.recipe}_{run.seed}"
-    if card is not None and _is_record_of(target, run, card):
+    if _is_record_of(target, run, card):
         return Run(target)
     kept = {name: array for name, array in run.predictions.items() if not name.startswith("unlabelled")}
     half = {name: _in_half(array) if array.dtype.kind == "f" else array for name, array in kept.items()}
@@ -42,11 +41,12 @@ def write_record(run: Run, folder: Path, card: dict[str, Any] | None = None) -> 
     return Run(target)
 
 
-def _is_record_of(record: Path, run: Run, card: dict[str, Any]) -> bool:
-    """Whether a sound record has everything of a run, its network among it."""
-    if not (checksums.is_complete(record) and (record / NETWORK_CARD).exists()):
+def _is_record_of(record: Path, run: Run, card: dict[str, Any] | None) -> bool:
+    """Whether a sound record has everything that is to be kept of a run."""
+    if not checksums.is_complete(record) or Run(record).record != run.record:
         return False
-    return Run(record).record == run.record and json.loads((record / NETWORK_CARD).read_text()) == card
+    file = record / NETWORK_CARD
+    return card is None or (file.exists() and json.loads(file.read_text()) == card)
 
 
 def _in_half(probabilities: np.ndarray) -> np.ndarray:

@@ -31,11 +31,10 @@ import pandas as pd
 
 from helpers.config.labels import name_of
 from helpers.config.recipes import Recipe, as_recipe
-from helpers.core import provenance, storage
+from helpers.core import checksums, provenance, storage
+from helpers.core.checksums import FAILURE_FILE, LAST_FILE, WEIGHTS
 from helpers.core.errors import DivergenceError, InputError, first_line
 from helpers.models import architecture, conversion, runtime
-from helpers.training import checksums
-from helpers.training.checksums import FAILURE_FILE, LAST_FILE, WEIGHTS
 from helpers.training.metrics import Result
 from helpers.training.plans import Plan
 

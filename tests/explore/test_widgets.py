@@ -7,7 +7,7 @@ from fake_runs import encoded, write_run
 from PIL import Image
 
 from helpers.config import profiles, recipes
-from helpers.explore import uploads, widgets
+from helpers.explore import asking, widgets
 from helpers.explore.matching import matching
 from helpers.explore.widgets import PER_PAGE
 from helpers.models import architecture
@@ -222,7 +222,7 @@ def test_of_a_recipe_the_first_seed_with_a_network_is_asked(networks, tmp_path, 
         (run.folder / "model.keras").touch()
     asked = []
     uniform = np.full(len(NAMES), 1 / len(NAMES))
-    monkeypatch.setattr(uploads, "network", lambda run: asked.append(run) or (lambda image: uniform))
+    monkeypatch.setattr(asking, "network", lambda run: asked.append(run) or (lambda image: uniform))
     widget = widgets.own_photograph([shallow, record, *others], NAMES).widget()
     drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
     assert asked == [shallow, others[0]]

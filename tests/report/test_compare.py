@@ -18,10 +18,10 @@ def test_runs_are_paired_on_the_same_images_and_corrected_for_their_number(tmp_p
     second = side(tmp_path / "b", shallow_cnn=60, deep_cnn=51)
     table = compare.differences(first, second).set_index("Run")
     shallow, deep, missing = (table.loc[f"{name}, improved"] for name in ("Shallow CNN", "Deep CNN", "MobileNetV2"))
-    assert shallow[[first.name, second.name, "Difference"]].tolist() == pytest.approx([0.3, 0.6, 0.3])
+    assert shallow[[f"A: {first.name}", f"B: {second.name}", "Difference"]].tolist() == pytest.approx([0.3, 0.6, 0.3])
     assert shallow["p"] == pytest.approx(2 * 2 * 0.5**30) and shallow["Result"] == "differs"
     assert deep["p"] == 1 and deep["Result"] == "no difference shown"
-    assert np.isnan(missing[second.name]) and missing["Result"] == "not comparable"
+    assert np.isnan(missing[f"B: {second.name}"]) and missing["Result"] == "not comparable"
 
 
 def test_runs_on_other_data_are_not_tested(tmp_path):
@@ -29,6 +29,16 @@ def test_runs_on_other_data_are_not_tested(tmp_path):
     first = compare.open_side(str(tmp_path / "a"), tmp_path)
     [row] = compare.differences(first, side(tmp_path / "b", deep_cnn=90)).itertuples()
     assert row.Difference == pytest.approx(0.6) and row.Result == "not comparable"
+
+
+def test_sides_of_any_name_and_runs_of_other_versions_of_the_code_are_compared(tmp_path):
+    write_run(tmp_path / "p", "deep_cnn", "improved")
+    write_run(tmp_path / "Run", "deep_cnn", "improved")
+    sides = [compare.open_side(str(tmp_path / name), tmp_path) for name in ("p", "Run")]
+    (run,) = sides[0].runs.values()
+    first, second = (compare.Side(side.name.rsplit("/")[-1], {("wide_cnn", "tuned", 0): run}, {}) for side in sides)
+    [row] = compare.differences(first, second).to_dict("records")
+    assert (row["Run"], row["A: p"], row["B: Run"], row["p"]) == ("wide_cnn, tuned", 0.3, 0.3, 1)
 
 
 def test_the_page_has_the_table_and_the_figures_that_changed(tmp_path):

@@ -11,12 +11,12 @@ from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import Phase
 from helpers.config.results_versions import RESULTS_VERSIONS
-from helpers.core import paths, provenance, storage
+from helpers.core import checksums, paths, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.data.splits import make_split
 from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
-from helpers.training import checksums, fit, runs
+from helpers.training import fit, runs
 from helpers.training.fit import compiled, predict, train
 from helpers.training.plans import make_plan
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.core import paths, storage
+from helpers.core import checksums, paths, storage
 from helpers.core.errors import DivergenceError, InputError
-from helpers.training import checksums, records, runs
+from helpers.training import records, runs
 from helpers.training.runs import Run
 
 CONFIG = {
@@ -96,8 +96,16 @@ def test_a_record_of_a_record_is_the_same(run, tmp_path):
         assert np.array_equal(array, twice.predictions[name])
 
 
-def test_a_new_record_replaces_the_old_one_whole(run, tmp_path):
+def test_a_record_that_is_there_is_left_as_it_is(run, tmp_path):
+    file = records.write_record(run, tmp_path / "records").folder / "history.csv"
+    written = file.stat().st_mtime_ns
+    records.write_record(run, tmp_path / "records")
+    assert file.stat().st_mtime_ns == written
+
+
+def test_a_new_record_replaces_a_damaged_one_whole(run, tmp_path):
     old = records.write_record(run, tmp_path / "records").folder
+    (old / "history.csv").write_text("x")
     (old / "leftover").write_text("x")
     partial = old.with_name(f".{old.name}.partial")
     partial.mkdir()
@@ -159,7 +167,7 @@ def test_a_damaged_run_makes_room_for_its_training(name, spoil, run):
 
 def test_a_run_without_checksums_is_neither_trusted_nor_trained_over(run):
     (run.folder / "SHA256SUMS").unlink()
-    with pytest.raises(InputError, match="without checksums .* call helpers.training.checksums.write_all"):
+    with pytest.raises(InputError, match="without checksums .* call helpers.core.checksums.write_all"):
         checksums.clear_damaged(run.folder)
     assert runs.finished(run.folder.parent) == []
     checksums.write_all(run.folder)

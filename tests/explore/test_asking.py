@@ -4,7 +4,7 @@ import pytest
 from fake_runs import write_run
 
 from helpers.config import profiles
-from helpers.explore import uploads
+from helpers.explore import asking
 from helpers.models import architecture
 from helpers.training import fit
 
@@ -17,7 +17,7 @@ def test_a_network_answers_as_it_did_in_its_run(tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     flip = run.config["recipe"]["flip_at_test"]
     assert flip
-    probabilities = uploads.network(run)(image)
+    probabilities = asking.network(run)(image)
     assert probabilities.shape == (5,) and probabilities.sum() == pytest.approx(1, abs=1e-5)
     assert probabilities == pytest.approx(np.exp(fit.predict(model, image[None], True)[0]), abs=1e-5)
     assert probabilities != pytest.approx(np.exp(fit.predict(model, image[None])[0]), abs=1e-5)
@@ -29,7 +29,7 @@ def test_networks_of_records_and_missing_ones_are_named(tmp_path):
     (there.folder / "model.keras").touch()
     (record.folder / "weights.npz").touch()
     other_seed = write_run(tmp_path, "shallow_cnn", "improved", 1)
-    words = uploads.which_networks([there, other_seed, record, without])
+    words = asking.which_networks([there, other_seed, record, without])
     assert "Shallow CNN, improved" not in words
     assert "Networks from committed records (kernels in half precision): MobileNetV2, improved." in words
     assert "MobileNetV2, as coded (its record has no network)" in words

@@ -54,7 +54,7 @@ def clear_damaged(folder: Path, progress: Callable[[str], None] = print) -> None
         return
     if not (folder / _SUMS).exists():
         raise InputError(
-            f"{folder} has a run without checksums ({_SUMS}); if you trust it, call helpers.training.checksums.write_all with this "
+            f"{folder} has a run without checksums ({_SUMS}); if you trust it, call helpers.core.checksums.write_all with this "
             "folder once, else remove it, and it is trained again."
         )
     if reason := damage(folder):
