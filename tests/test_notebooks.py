@@ -37,7 +37,6 @@ RESULT_TABLES = (
     "grad_cam_check",
     "leader_board",
     "severity_of_mistakes",
-    "training_and_validation",
     "verdicts",
     "without_label_candidates",
 )
@@ -126,7 +125,7 @@ def test_every_promised_figure_is_there_in_both_formats_with_its_words(finished)
         assert len(content["alt"]) > 20, words.name
 
 
-def test_what_notebook_05_finds_is_kept_as_tables(finished):
+def test_what_is_found_is_kept_as_tables(finished):
     for name in RESULT_TABLES:
         assert len(pd.read_csv(finished["output"] / f"{name}.csv")), name
 

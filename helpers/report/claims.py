@@ -14,7 +14,7 @@ from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.core.progress import duration
 from helpers.models import architecture
-from helpers.report import findings, selection, tables
+from helpers.report import forensic_findings, selection, tables
 from helpers.training import metrics
 from helpers.training.runs import Run
 
@@ -274,7 +274,7 @@ def _memory() -> Answer:
 def _training_gigabytes() -> tuple[tuple[int, int], dict[str, tuple[float, ...]]]:
     """The batch sizes of the report's text and of its figure 2; gigabytes of a training step with each, by model."""
     recipes = [find_recipe(model, "as_reported") for model in selection.FAMILIES]
-    batches = (recipes[0].batch_size, findings.reported_batch_size(find_recipe("shallow_cnn", "as_coded")))
+    batches = (recipes[0].batch_size, forensic_findings.reported_batch_size(find_recipe("shallow_cnn", "as_coded")))
     networks = {recipe.model: architecture.build(recipe) for recipe in recipes}
     return batches, {
         model: tuple(costs.training_bytes(network, batch) / 1e9 for batch in batches)

@@ -54,15 +54,6 @@ def right_alone(scratch: Run, transfer: Run) -> str:
     )
 
 
-def validation_above_training(gaps: pd.DataFrame) -> str:
-    """In how many runs validation lies above training accuracy; `gaps` is of `tables.training_and_validation`."""
-    above_fit, above_clean = (int((gaps["validation"] > gaps[column]).sum()) for column in ("fit", "train_clean"))
-    return (
-        f"Validation lies above the accuracy that `fit` shows in {above_fit} of {len(gaps)} runs, and above `train_clean` in "
-        f"{above_clean}. A network that has learned little has both near chance level, where either may lie above by luck."
-    )
-
-
 def verdict_counts(verdicts: pd.DataFrame) -> str:
     """How often each verdict is given; `verdicts` is of `claims.judge`."""
     counts = ", ".join(f"{verdict} ({n})" for verdict, n in verdicts["verdict"].value_counts().items())

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import comparison, penalties, reported
-from helpers.config.recipes import NUM_CLASSES, Recipe
+from helpers.analysis import comparison, reported
+from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
 from helpers.data.dataset import Split
 from helpers.report import selection
@@ -148,49 +148,6 @@ def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
             f"in the last layer (`{last['layer']}`): {last['spread_over_images']:.2g}."
         )
     return bullets(lines)
-
-
-def batch_size_of_reported_curve(recipe: Recipe) -> str:
-    """Which batch size the report's loss curve with L2 fits, and where that curve would have gone.
-
-    Args:
-        recipe: the shallow CNN of the released code.
-    """
-    curve, images = reported.figure_curves("shallow_cnn_l2"), reported.split().n_train
-    left = penalties.left_by_epoch(curve["train_loss"][1:], NUM_CLASSES)
-    by_validation = penalties.batch_size_of_curve(recipe, curve["validation_loss"], images, NUM_CLASSES)
-    left_by_code = penalties.left_by_descent(recipe, images / recipe.batch_size)
-    guess, end = np.log(NUM_CLASSES), curve["validation_loss"].iloc[-1]
-    return (
-        f"From its second epoch on, the printed training loss falls in each epoch to {left:.3f} of its height above {guess:.2f}. That is "
-        f"what descent does with **{reported_batch_size(recipe)} images a batch** of the report's {images:,} training images; its validation "
-        f"curve gives {by_validation:.0f}. With the code's {recipe.batch_size} a batch, {left_by_code:.0%} of the penalty would be left after "
-        f"each epoch. The validation curve ends at {end:.1f} after {len(curve)} epochs; one more would have brought it to "
-        f"**{guess + (end - guess) * left:.1f}**. Table 1 says {REPORTED['shallow_cnn'].loss:g}."
-    )
-
-
-def reported_batch_size(recipe: Recipe) -> int:
-    """The batch size that the report's training loss with L2 fits from its second epoch on, by the recipe of the released code."""
-    losses = reported.figure_curves("shallow_cnn_l2")["train_loss"][1:]
-    return round(penalties.batch_size_of_curve(recipe, losses, reported.split().n_train, NUM_CLASSES))
-
-
-def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: int) -> str:
-    """Where a training here with the batch of the report's curve ends, where that curve ends, and table 1.
-
-    Args:
-        recipe: the shallow CNN of the released code.
-        course: of `training_probes.course` with the batch size of the curve.
-        n_train: training images here.
-    """
-    curve = reported.figure_curves("shallow_cnn_l2")
-    return (
-        f"By the speed of its penalty, the report's curve with L2 fits the code's recipe with about {reported_batch_size(recipe)} images a "
-        f"batch; it ends at {curve['validation_loss'].iloc[-1]:.1f} on validation after {len(curve)} epochs of {reported.split().n_train:,} "
-        f"training images. Trained here on {n_train:,} images (epochs: {len(course)}), the objective ends at "
-        f"{course['validation_objective'].iloc[-1]:.1f} on validation. The report's table 1 says {REPORTED['shallow_cnn'].loss:g}."
-    )
 
 
 def constant_answer_of_reported_split() -> str:

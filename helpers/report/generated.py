@@ -19,7 +19,16 @@ from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import DEEP_LARGER_BATCH, REPORTED
 from helpers.core import markers, paths, storage
-from helpers.report import data_findings, evaluations, findings, pages, results, scaling_facts, selection, tables
+from helpers.report import (
+    data_findings,
+    evaluations,
+    forensic_findings,
+    pages,
+    results,
+    scaling_facts,
+    selection,
+    tables,
+)
 from helpers.training.runs import Run, finished
 
 PAGES = (
@@ -218,7 +227,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "files": {name: paths.shown(file) for name, file in by_name.items()},
         "chance_loss": math.log(NUM_CLASSES),
         "sweep_steps": PROFILES["full"].sweep_steps,
-        "fitting": findings.reported_batch_size(code),
+        "fitting": forensic_findings.reported_batch_size(code),
+        "coded_batch": code.batch_size,
         "tried_batch": round(tried),  # of the probe of the shallow CNN, by the same arithmetic
         "deep_tried_batch": DEEP_LARGER_BATCH,
         "figure_2": figure_2,

@@ -16,7 +16,9 @@ from helpers.core.errors import InputError
 from helpers.report import articles, generated, published, results
 
 _STATIC = Path(__file__).parent / "static"
-_DESCRIPTION = "Five notebooks that reproduce, explain and improve a report on classifying TinyImage with three convolutional networks."
+_DESCRIPTION = (
+    "Notebooks that reproduce, explain and improve a report on classifying TinyImage with three convolutional networks."
+)
 _FORWARD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>TinyImage report series</title>
 <meta http-equiv="refresh" content="0; url={profile}/index.html">

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import pandas as pd
 
 from helpers.analysis import comparison
@@ -72,27 +71,6 @@ def nothing_fine_tuned(logged: pd.DataFrame, trap: pd.DataFrame) -> str:
     )
 
 
-def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
-    """How the length of an epoch changes from phase 1 to phase 2, in the report's log and in runs here.
-
-    Args:
-        log_seconds: of `reported.epoch_seconds`, five epochs a phase.
-        runs: with two phases each.
-    """
-    last, first_released = log_seconds.iloc[4], log_seconds.iloc[5]
-    lines = [
-        f"The report's log: {log_seconds.sum():,.0f} s in all, {log_seconds.min():.0f} to {log_seconds.max():.0f} s an epoch; the "
-        f"second phase begins with {first_released:.0f} s after {last:.0f} s, {first_released / last:.2f} times as long."
-    ]
-    for run in runs:
-        first, second = run.history.groupby("phase")["seconds"].median()
-        lines.append(
-            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} "
-            f"training images; an epoch of phase 2 takes {second / first:.2f} times as long as one of phase 1 (medians)."
-        )
-    return bullets(lines)
-
-
 def input_size_and_range(sweep: pd.DataFrame) -> str:
     """What input range and input size are worth; `sweep` is of `linear_probes.input_sweep`."""
     smallest, best, range_gain, size_gain, half_width = _input_gains(sweep)
@@ -134,27 +112,6 @@ def cost_of_folds(table: pd.DataFrame) -> str:
     return (
         f"{len(table)} folds on frozen features scatter by {100 * table['accuracy'].std():.1f} points (standard deviation) and take "
         f"{table['seconds'].sum():.0f} s of fitting."
-    )
-
-
-def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: int, copies: np.ndarray) -> str:
-    """How many labels are candidates for errors, and what the method finds of errors that are known.
-
-    Args:
-        candidates: of `label_errors.candidates`, with the `index` of each image.
-        noise: one row, of `label_errors.check`.
-        n_images: images that were checked.
-        copies: integer (n, 2), indices of the copies of images that stand in two classes.
-    """
-    check = noise.iloc[0]
-    false_alarms = (check["candidates"] - check["found"]) / (check["images"] - check["planted"])
-    n_caught = np.isin(copies, candidates["index"]).any(axis=1).sum()
-    return (
-        f"Of {n_images:,} images {len(candidates):,} are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
-        f"of wrong labels than an estimate. In the test above the method named {check['candidates'] / check['images']:.1%} where "
-        f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
-        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates. Of the labels that it named in the test "
-        f"{check['found'] / check['candidates']:.0%} had been replaced, so its candidates are no evidence of errors beyond these copies."
     )
 
 

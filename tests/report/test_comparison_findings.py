@@ -52,14 +52,6 @@ def test_right_alone_and_right_together_are_counted(rivals):
     assert "Only the first is right on 50.0%" in comparison_findings.right_alone(transfer, scratch)
 
 
-def test_runs_are_counted_whose_validation_lies_above_training():
-    gaps = pd.DataFrame({"fit": [0.1, 0.5], "train_clean": [0.4, 0.6], "validation": [0.3, 0.3]})
-    text = comparison_findings.validation_above_training(gaps)
-    assert text.startswith(
-        "Validation lies above the accuracy that `fit` shows in 1 of 2 runs, and above `train_clean` in 0."
-    )
-
-
 def test_verdicts_are_counted():
     verdicts = pd.DataFrame({"verdict": ["holds", "not judged", "holds"]})
     assert comparison_findings.verdict_counts(verdicts) == (

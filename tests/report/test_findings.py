@@ -4,11 +4,8 @@ import pandas as pd
 import pytest
 from fake_runs import NUM_CLASSES, write_run
 
-from helpers.config.profiles import find_recipe
 from helpers.data.dataset import Split
 from helpers.report import findings
-
-CODED = find_recipe("shallow_cnn", "as_coded")
 
 
 @pytest.fixture
@@ -118,23 +115,10 @@ def test_layer_activity_names_the_layer_with_most_dead_units():
     assert findings.layer_activity({}) == ""
 
 
-def test_the_reported_curve_fits_batches_of_128_and_misses_the_loss_of_table_1_by_an_epoch():
-    assert findings.reported_batch_size(CODED) == 128
-    text = findings.batch_size_of_reported_curve(CODED)
-    assert "**128 images a batch**" in text and "validation curve gives 129" in text
-    assert "ends at 6.8 after 10 epochs; one more would have brought it to **6.5**. Table 1 says 6.5." in text
-
-
 def test_a_constant_answer_scores_on_the_reported_split_what_figure_2_shows():
     text = findings.constant_answer_of_reported_split()
     assert "Class 81 has 421 of its 40,000" in text and "only 79 of its 10,000" in text
     assert "1.05% of the training images and on **0.79%**" in text and "ends at 1.06% and 0.79%" in text
-
-
-def test_training_with_larger_batches_says_where_the_training_here_ended():
-    text = findings.training_with_larger_batches(CODED, course([0.1, 0.2], validation_objective=[9.0, 7.25]), 1_000)
-    assert f"about {findings.reported_batch_size(CODED)} images a batch" in text
-    assert "Trained here on 1,000 images (epochs: 2), the objective ends at 7.2 on validation." in text
 
 
 def test_an_accuracy_is_told_from_chance_level_by_its_interval():

@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 from fake_runs import write_run
 
@@ -81,18 +80,6 @@ def test_a_base_changes_only_after_compiling_again():
     assert text.endswith("changes 0 tensors of the base.")
 
 
-def test_epoch_seconds_are_compared_between_phases(tmp_path):
-    run = with_phases(run_of(tmp_path, "as_coded"), seconds=[10.0, 12.0, 20.0, 24.0])
-    log, here = transfer_findings.epoch_seconds(pd.Series([200.0] * 5 + [220.0] * 5), [run]).splitlines()
-    assert log == (
-        "- The report's log: 2,100 s in all, 200 to 220 s an epoch; the second phase begins with 220 s after 200 s, "
-        "1.10 times as long."
-    )
-    assert here.startswith(
-        "- `as_coded`, seed 0, here: 66 s in all on 800 training images; an epoch of phase 2 takes 2.00 times"
-    )
-
-
 def test_range_and_size_have_their_gains():
     assert transfer_findings.input_size_and_range(SWEEP) == (
         "At 64 pixels the range -1..1 instead of 0..1 changes accuracy by +5.0 points. Of the sizes tried, 96 pixels do best, "
@@ -116,19 +103,6 @@ def test_folds_scatter_beside_what_chance_explains():
     assert text.endswith("chance in 100 images alone gives one of 5.0 points.")
     assert transfer_findings.cost_of_folds(FOLDS) == (
         "3 folds on frozen features scatter by 10.0 points (standard deviation) and take 6 s of fitting."
-    )
-
-
-def test_candidates_are_checked_on_known_errors():
-    noise = pd.DataFrame([{"images": 1_000, "planted": 50, "candidates": 70, "found": 32}])
-    text = transfer_findings.label_candidates(
-        pd.DataFrame({"index": [3, 8]}), noise, n_images=40, copies=np.array([[3, 5], [6, 7], [8, 9]])
-    )
-    assert "Of 40 images 2 are candidates, 5.0%" in text
-    assert "named 7.0% where 5.0% were replaced, and 4.0% of the labels that were not" in text
-    assert text.endswith(
-        "Of the 3 images that stand in two classes, one label of which counts as wrong, 2 have a copy among the candidates. Of "
-        "the labels that it named in the test 46% had been replaced, so its candidates are no evidence of errors beyond these copies."
     )
 
 

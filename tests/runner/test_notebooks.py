@@ -30,7 +30,7 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
 
 def test_the_comparison_runs_after_the_notebooks_that_run_side_by_side():
     numbers = [[notebook.number for notebook in stage] for stage in stages(choose(""))]
-    assert numbers == [["01", "02", "03", "04"], ["05"]]
+    assert numbers == [["01", "02", "03", "04"], ["05"], ["06"]]
 
 
 def test_choose_takes_numbers_in_the_order_of_the_series():
@@ -38,7 +38,7 @@ def test_choose_takes_numbers_in_the_order_of_the_series():
 
 
 def test_choose_refuses_an_unknown_number():
-    with pytest.raises(InputError, match="no notebook '09'.*01 to 05"):
+    with pytest.raises(InputError, match="no notebook '09'.*01 to 06"):
         choose("09")
 
 

@@ -1,0 +1,108 @@
+"""Sentences about what the report left behind, its curves, log, submission and labels, in Markdown."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from helpers.analysis import penalties, reported
+from helpers.config.recipes import NUM_CLASSES, Recipe
+from helpers.config.report_facts import REPORTED
+from helpers.report.findings import bullets
+from helpers.training.runs import Run
+
+
+def batch_size_of_reported_curve(recipe: Recipe) -> str:
+    """Which batch size the report's loss curve with L2 fits, and where that curve would have gone.
+
+    Args:
+        recipe: the shallow CNN of the released code.
+    """
+    curve, images = reported.figure_curves("shallow_cnn_l2"), reported.split().n_train
+    left = penalties.left_by_epoch(curve["train_loss"][1:], NUM_CLASSES)
+    by_validation = penalties.batch_size_of_curve(recipe, curve["validation_loss"], images, NUM_CLASSES)
+    left_by_code = penalties.left_by_descent(recipe, images / recipe.batch_size)
+    guess, end = np.log(NUM_CLASSES), curve["validation_loss"].iloc[-1]
+    return (
+        f"From its second epoch on, the printed training loss falls in each epoch to {left:.3f} of its height above {guess:.2f}. That is "
+        f"what descent does with **{reported_batch_size(recipe)} images a batch** of the report's {images:,} training images; its validation "
+        f"curve gives {by_validation:.0f}. With the code's {recipe.batch_size} a batch, {left_by_code:.0%} of the penalty would be left after "
+        f"each epoch. The validation curve ends at {end:.1f} after {len(curve)} epochs; one more would have brought it to "
+        f"**{guess + (end - guess) * left:.1f}**. Table 1 says {REPORTED['shallow_cnn'].loss:g}."
+    )
+
+
+def reported_batch_size(recipe: Recipe) -> int:
+    """The batch size that the report's training loss with L2 fits from its second epoch on, by the recipe of the released code."""
+    losses = reported.figure_curves("shallow_cnn_l2")["train_loss"][1:]
+    return round(penalties.batch_size_of_curve(recipe, losses, reported.split().n_train, NUM_CLASSES))
+
+
+def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: int) -> str:
+    """Where a training here with the batch of the report's curve ends, where that curve ends, and table 1.
+
+    Args:
+        recipe: the shallow CNN of the released code.
+        course: of `training_probes.course` with the batch size of the curve.
+        n_train: training images here.
+    """
+    curve = reported.figure_curves("shallow_cnn_l2")
+    return (
+        f"By the speed of its penalty, the report's curve with L2 fits the code's recipe with about {reported_batch_size(recipe)} images a "
+        f"batch; it ends at {curve['validation_loss'].iloc[-1]:.1f} on validation after {len(curve)} epochs of {reported.split().n_train:,} "
+        f"training images. Trained here on {n_train:,} images (epochs: {len(course)}), the objective ends at "
+        f"{course['validation_objective'].iloc[-1]:.1f} on validation. The report's table 1 says {REPORTED['shallow_cnn'].loss:g}."
+    )
+
+
+def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
+    """How the length of an epoch changes from phase 1 to phase 2, in the report's log and in runs here.
+
+    Args:
+        log_seconds: of `reported.epoch_seconds`, five epochs a phase.
+        runs: with two phases each.
+    """
+    last, first_released = log_seconds.iloc[4], log_seconds.iloc[5]
+    lines = [
+        f"The report's log: {log_seconds.sum():,.0f} s in all, {log_seconds.min():.0f} to {log_seconds.max():.0f} s an epoch; the "
+        f"second phase begins with {first_released:.0f} s after {last:.0f} s, {first_released / last:.2f} times as long."
+    ]
+    for run in runs:
+        first, second = run.history.groupby("phase")["seconds"].median()
+        lines.append(
+            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} "
+            f"training images; an epoch of phase 2 takes {second / first:.2f} times as long as one of phase 1 (medians)."
+        )
+    return bullets(lines)
+
+
+def submission(agreement: pd.DataFrame) -> str:
+    """Whether the report's text or its code made its submission; `agreement` is of `reported.submission_agreement`."""
+    shares = agreement.set_index("submission")["agreement"]
+    coded, described = shares["mobilenetv2_as_coded"], shares["mobilenetv2_as_reported"]
+    maker = "of the released code" if coded > described else "of the network that the text describes"
+    return (
+        f"Of the {agreement['n'].iloc[0]:,} answers that the report submitted, {coded:.1%} are those of our network as coded and "
+        f"{described:.1%} those of our network as reported: the file is the work {maker}."
+    )
+
+
+def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: int, copies: np.ndarray) -> str:
+    """How many labels are candidates for errors, and what the method finds of errors that are known.
+
+    Args:
+        candidates: of `label_errors.candidates`, with the `index` of each image.
+        noise: one row, of `label_errors.check`.
+        n_images: images that were checked.
+        copies: integer (n, 2), indices of the copies of images that stand in two classes.
+    """
+    check = noise.iloc[0]
+    false_alarms = (check["candidates"] - check["found"]) / (check["images"] - check["planted"])
+    n_caught = np.isin(copies, candidates["index"]).any(axis=1).sum()
+    return (
+        f"Of {n_images:,} images {len(candidates):,} are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
+        f"of wrong labels than an estimate. In the test above the method named {check['candidates'] / check['images']:.1%} where "
+        f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
+        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates. Of the labels that it named in the test "
+        f"{check['found'] / check['candidates']:.0%} had been replaced, so its candidates are no evidence of errors beyond these copies."
+    )

@@ -1,0 +1,59 @@
+import numpy as np
+import pandas as pd
+from fake_runs import write_run
+
+from helpers.config.recipes import RECIPES
+from helpers.report import forensic_findings
+
+[CODED] = [recipe for recipe in RECIPES if (recipe.model, recipe.name) == ("shallow_cnn", "as_coded")]
+
+
+def test_the_reported_curve_fits_batches_of_128_and_misses_the_loss_of_table_1_by_an_epoch():
+    assert forensic_findings.reported_batch_size(CODED) == 128
+    text = forensic_findings.batch_size_of_reported_curve(CODED)
+    assert "**128 images a batch**" in text and "validation curve gives 129" in text
+    assert "ends at 6.8 after 10 epochs; one more would have brought it to **6.5**. Table 1 says 6.5." in text
+
+
+def test_training_with_larger_batches_says_where_the_training_here_ended():
+    text = forensic_findings.training_with_larger_batches(
+        CODED, pd.DataFrame({"validation_objective": [9.0, 7.25]}), 1_000
+    )
+    assert f"about {forensic_findings.reported_batch_size(CODED)} images a batch" in text
+    assert "Trained here on 1,000 images (epochs: 2), the objective ends at 7.2 on validation." in text
+
+
+def test_epoch_seconds_are_compared_between_phases(tmp_path):
+    run = write_run(tmp_path, "mobilenetv2", "as_coded", validation=(0.1,) * 4, training=(0.1,) * 4)
+    run.history["phase"], run.history["seconds"] = [1, 1, 2, 2], [10.0, 12.0, 20.0, 24.0]
+    log, here = forensic_findings.epoch_seconds(pd.Series([200.0] * 5 + [220.0] * 5), [run]).splitlines()
+    assert log == (
+        "- The report's log: 2,100 s in all, 200 to 220 s an epoch; the second phase begins with 220 s after 200 s, "
+        "1.10 times as long."
+    )
+    assert here.startswith(
+        "- `as_coded`, seed 0, here: 66 s in all on 800 training images; an epoch of phase 2 takes 2.00 times"
+    )
+
+
+def test_candidates_are_checked_on_known_errors():
+    noise = pd.DataFrame([{"images": 1_000, "planted": 50, "candidates": 70, "found": 32}])
+    text = forensic_findings.label_candidates(
+        pd.DataFrame({"index": [3, 8]}), noise, n_images=40, copies=np.array([[3, 5], [6, 7], [8, 9]])
+    )
+    assert "Of 40 images 2 are candidates, 5.0%" in text
+    assert "named 7.0% where 5.0% were replaced, and 4.0% of the labels that were not" in text
+    assert text.endswith(
+        "Of the 3 images that stand in two classes, one label of which counts as wrong, 2 have a copy among the candidates. Of "
+        "the labels that it named in the test 46% had been replaced, so its candidates are no evidence of errors beyond these copies."
+    )
+
+
+def test_the_submission_is_that_of_the_code():
+    agreement = pd.DataFrame(
+        {"submission": ["mobilenetv2_as_reported", "mobilenetv2_as_coded"], "n": 5_000, "agreement": [0.4, 0.7]}
+    )
+    assert forensic_findings.submission(agreement) == (
+        "Of the 5,000 answers that the report submitted, 70.0% are those of our network as coded and 40.0% those of our network as reported: "
+        "the file is the work of the released code."
+    )
