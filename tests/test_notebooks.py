@@ -24,7 +24,6 @@ FIXED_FIGURES = (
     "figure_2_shallow_cnn",
     "figure_3_deep_cnn",
     "figure_4_mobilenetv2",
-    "table_1",
 )
 RESULT_TABLES = (
     "calibration",

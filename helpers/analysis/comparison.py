@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -123,6 +124,36 @@ def compare(right: dict[str, np.ndarray]) -> pd.DataFrame:
     return frame.assign(p_holm=holm(frame["p_value"].to_numpy(float)))
 
 
+def gaps(right: dict[str, np.ndarray]) -> pd.DataFrame:
+    """How far each classifier is ahead of the next in rank on the same images.
+
+    Args:
+        right: by name, bool (n,): whether it is right on each image; all in the same order of images.
+
+    Returns:
+        One row for each but the last, best first: `first`, `second`, `difference` (a fraction), `low`, `high` (its 95 % interval
+        over the images, by the normal distribution of paired differences), `p_holm` (corrected for all pairs, as in `compare`).
+    """
+    ranked = dict(sorted(right.items(), key=lambda item: -item[1].mean()))
+    pairs = compare(ranked).set_index(["first", "second"])
+    rows = []
+    for first, second in itertools.pairwise(ranked):
+        lead = ranked[first].astype(float) - ranked[second]
+        half_width = stats.norm.ppf(0.975) * stats.sem(lead)
+        difference = float(lead.mean())
+        rows.append(
+            (
+                first,
+                second,
+                difference,
+                difference - half_width,
+                difference + half_width,
+                pairs.loc[(first, second), "p_holm"],
+            )
+        )
+    return pd.DataFrame(rows, columns=["first", "second", "difference", "low", "high", "p_holm"])
+
+
 def disagreement(first: np.ndarray, second: np.ndarray) -> pd.DataFrame:
     """On how many images both, one or neither of two classifiers is right.
 
@@ -219,25 +250,37 @@ def confusion(predicted: np.ndarray, labels: np.ndarray, num_classes: int) -> np
     return sklearn_metrics.confusion_matrix(labels, predicted, labels=range(num_classes))
 
 
+@dataclass(frozen=True)
+class RelatedConfusion:
+    """A confusion matrix with related classes next to each other.
+
+    Attributes:
+        counts: integer (n_classes, n_classes), true class by row, predicted class by column.
+        class_names: of the rows.
+        groups: of `wordnet.groups`, for these rows; none where no relation is known.
+    """
+
+    counts: np.ndarray
+    class_names: list[str]
+    groups: list[tuple[str, int]]
+
+
 def confusion_by_relation(
-    predicted: np.ndarray, labels: np.ndarray, num_classes: int, tree: Sequence[wordnet.ConceptPath] | None
-) -> tuple[np.ndarray, list[tuple[str, int]]]:
+    predicted: np.ndarray, labels: np.ndarray, class_names: Sequence[str], tree: Sequence[wordnet.ConceptPath] | None
+) -> RelatedConfusion:
     """The confusion matrix with related classes next to each other.
 
     Args:
-        predicted: integer (n,), in [0, num_classes).
+        predicted: integer (n,), in [0, n_classes).
         labels: integer (n,), the true classes.
-        num_classes: also those that do not occur.
+        class_names: of the labels, also those that do not occur.
         tree: of `wordnet.class_paths`; None where no relation is known, then classes stand in the order of their labels.
-
-    Returns:
-        Counts as in `confusion`, and the groups of `wordnet.groups`, none without a tree.
     """
-    counts = confusion(predicted, labels, num_classes)
+    counts = confusion(predicted, labels, len(class_names))
     if tree is None:
-        return counts, []
+        return RelatedConfusion(counts, list(class_names), [])
     order = wordnet.order(wordnet.distances(tree))
-    return counts[order][:, order], wordnet.groups(tree)
+    return RelatedConfusion(counts[order][:, order], [class_names[label] for label in order], wordnet.groups(tree))
 
 
 def class_accuracy(predicted: np.ndarray, labels: np.ndarray, class_names: list[str]) -> pd.DataFrame:

@@ -92,3 +92,15 @@ def measure(runs: Sequence[Run]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=["model", "recipe", "parameters", "multiply_adds", "images_per_second"])
+
+
+def epoch_seconds_by_phase(history: pd.DataFrame) -> dict[int, float]:
+    """Median seconds of an epoch of each phase, without the first of several, which also builds the graph.
+
+    Args:
+        history: columns `phase` and `seconds`, one row an epoch.
+    """
+    return {
+        int(phase): float((epochs["seconds"].iloc[1:] if len(epochs) > 1 else epochs["seconds"]).median())
+        for phase, epochs in history.groupby("phase")
+    }

@@ -102,6 +102,18 @@ def groups(class_paths: Sequence[ConceptPath], most: int = 6) -> list[tuple[str,
     return [(words, len(list(found))) for words, found in groupby(in_order)]
 
 
+def group_of_each(class_paths: Sequence[ConceptPath], most: int = 6) -> list[str]:
+    """The name of the group in `groups` that each class belongs to, by label.
+
+    Args:
+        class_paths: of `class_paths`.
+        most: clusters to cut into, as in `groups`.
+    """
+    in_order = [name for name, size in groups(class_paths, most) for _ in range(size)]
+    names = dict(zip(order(distances(class_paths)).tolist(), in_order, strict=True))
+    return [names[label] for label in range(len(class_paths))]
+
+
 def severity(predicted: np.ndarray, labels: np.ndarray, distance: np.ndarray) -> dict[str, float]:
     """How far from the truth the mistakes of a classifier lie, beside mistakes made blindly.
 

@@ -9,30 +9,26 @@ from importlib import import_module
 from helpers.plots.style import Plot
 
 _FUNCTIONS = {
+    "confusion_matrix": ("confusion",),
+    "curves": ("training_curves",),
     "data": (
         "augmentation_grid",
         "box_summary",
         "brightness_spread",
         "channel_summary",
         "correlation_spread",
-        "embedding_map",
         "image_grid",
         "nearest_pairs",
     ),
-    "networks": ("architectures", "feature_maps", "filters", "grad_cam", "layer_activity", "neighbours"),
-    "predictions": ("accuracy_by", "class_accuracies", "confusion", "reliability", "risk_coverage"),
-    "results": ("accuracies", "comparison", "cost", "table"),
+    "image_map": ("embedding_map",),
+    "network_boxes": ("architectures",),
+    "networks": ("feature_maps", "filters", "grad_cam", "layer_activity", "neighbours"),
+    "predictions": ("accuracy_by", "class_accuracies", "reliability", "risk_coverage"),
+    "report_log": ("epoch_seconds", "logged_weights"),
+    "results": ("accuracies", "cost", "differences"),
     "scaling_benchmark": ("scaling",),
-    "training": (
-        "epoch_seconds",
-        "gradient_noise",
-        "learning_rates",
-        "logged_weights",
-        "penalties",
-        "penalty_course",
-        "training_curves",
-    ),
-    "transfer": ("folds", "improvements", "input_sweep", "learning_curve", "levers"),
+    "training": ("gradient_noise", "learning_rates", "penalty_course"),
+    "transfer": ("folds", "input_sweep", "learning_curve", "levers"),
 }
 _MODULE_OF = {function: module for module, functions in _FUNCTIONS.items() for function in functions}
 

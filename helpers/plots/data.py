@@ -13,10 +13,8 @@ from helpers.plots.style import (
     GREEN,
     GREY,
     INK,
-    LIGHT,
     ORANGE,
     PAGE,
-    PINK,
     SEQUENTIAL,
     Plot,
     new_figure,
@@ -227,36 +225,4 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
         f"({source}).",
         f"Rows for {'; '.join(rows)}. Shear at 0.3 degrees cannot be told from the image itself.",
         has_photographs=True,
-    )
-
-
-def embedding_map(places: np.ndarray, labels: np.ndarray, class_names: list[str], source: str, shown: int = 5) -> Plot:
-    """Images as points, like ones together; the classes that lie together best in colour.
-
-    Args:
-        places: float (n, 2).
-        labels: integer (n,).
-        class_names: of the labels.
-        source: what the images are.
-        shown: how many classes are coloured.
-    """
-    spread = pd.DataFrame(places).groupby(labels).std().mean(axis=1)
-    chosen = spread.nsmallest(shown).index
-    with theme():
-        figure, axis = new_figure(PAGE, 4.6)
-        axis.scatter(*places.T, s=4, color=LIGHT, linewidths=0)
-        for label, colour, marker in zip(chosen, (BLUE, INK, GREEN, PINK, ORANGE), "osv^D", strict=False):
-            axis.scatter(
-                *places[labels == label].T, s=16, color=colour, marker=marker, label=class_names[label], linewidths=0
-            )
-        axis.set(xticks=[], yticks=[])
-        axis.axis("off")
-        figure.legend(loc="outside upper center", ncols=2)
-        note(figure, f"{source}, n = {len(places):,} images")
-    names = ", ".join(class_names[label] for label in chosen)
-    return Plot(
-        figure,
-        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}); in colour the {shown} classes whose own images lie "
-        "closest together. Distances between far groups mean little.",
-        f"Points scattered over the plane; the classes with the smallest spread are {names}.",
     )

@@ -2,17 +2,11 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
-from helpers.config.labels import MODEL_NAMES
 from helpers.plots.layout import tiles, wrapped
 from helpers.plots.style import (
-    FAINT,
-    MODEL_COLOURS,
     PAGE,
     RUN_COLOURS,
     RUN_MARKERS,
@@ -25,28 +19,6 @@ from helpers.plots.style import (
 )
 
 _LEAST_SPREAD = 1e-6  # a layer of dead units has none, which has no place on a logarithmic axis
-
-
-def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
-    """Every layer that changes the shape of what flows through networks: height for size, text for shape.
-
-    Args:
-        networks: by the model's name in the results table.
-        source: what they are built for.
-    """
-    with theme():
-        figure, axes = new_figure(PAGE, 1.75 * len(networks), len(networks), 1)
-        for axis, (model, network) in zip(np.atleast_1d(axes), networks.items(), strict=True):
-            _draw_network(axis, network, MODEL_COLOURS[model])
-            axis.set_title(f"{MODEL_NAMES[model]}: {network.count_params():,} parameters", loc="left")
-        note(figure, source)
-    counts = "; ".join(f"{MODEL_NAMES[m]} {n.count_params():,} parameters" for m, n in networks.items())
-    return Plot(
-        figure,
-        "The three networks as reported, from the image (left) to the 100 classes (right). Height shows the side of the "
-        "feature maps, the numbers side x side x channels, or units. MobileNetV2's blocks of like shape are drawn as one.",
-        f"Three rows of boxes that shrink from left to right. {counts}.",
-    )
 
 
 def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
@@ -104,27 +76,6 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
         f"what lies below {_LEAST_SPREAD:g} is drawn there).",
         f"{'Most dead units' if len(tables) > 1 else 'Dead units'}: {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
     )
-
-
-def _draw_network(axis: Axes, network: keras.Model, colour: str) -> None:
-    shapes: list[tuple[int, ...]] = []
-    for layer in network.layers:
-        output = layer.output[0] if isinstance(layer.output, list) else layer.output
-        shape = tuple(output.shape[1:])
-        is_inside_block = len(network.layers) > 60 and not layer.name.endswith(("_project_BN", "pixels", "out_relu"))
-        if is_inside_block and len(shape) == 3:
-            continue
-        if not shapes or shape != shapes[-1]:
-            shapes.append(shape)
-    for place, shape in enumerate(shapes):
-        height = (shape[0] / 64) ** 0.6 if len(shape) == 3 else 0.16
-        axis.add_patch(Rectangle((place - 0.3, -height / 2), 0.6, height, facecolor=colour, alpha=0.85, linewidth=0))
-        words = f"{shape[0]}x{shape[1]}\nx{shape[2]}" if len(shape) == 3 else f"{shape[0]:,}"
-        axis.text(place, -0.56, words, ha="center", va="top", fontsize=6.5)
-        if place:
-            axis.plot([place - 0.68, place - 0.32], [0, 0], color=FAINT, linewidth=0.8)
-    axis.set(xlim=(-0.6, len(shapes) - 0.4), ylim=(-0.95, 0.55))
-    axis.axis("off")
 
 
 def grad_cam(

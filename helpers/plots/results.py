@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers.analysis.comparison import SIGNIFICANCE, mean_interval, p_value_text
 from helpers.config.labels import MODEL_NAMES, name_of
 from helpers.config.report_facts import REPORTED
+from helpers.plots.layout import label_places
 from helpers.plots.style import (
-    COLUMN,
     FAINT,
     INK,
     PAGE,
     RECIPE_MARKERS,
     Plot,
     chance_line,
+    headline,
     new_figure,
     note,
     percent_axis,
@@ -27,36 +27,6 @@ from helpers.plots.style import (
 from helpers.training.runs import Run
 
 _MARKED = {"as_reported": "reproduced", "improved": "improved"}  # recipes that `accuracies` draws
-
-
-def table(frame: pd.DataFrame, title: str, source: str) -> Plot:
-    """A table of text as a figure.
-
-    Args:
-        frame: text in every cell.
-        title: above it.
-        source: what its numbers were measured on.
-    """
-    with theme():
-        figure, axis = new_figure(PAGE, 0.55 + 0.26 * len(frame))
-        axis.axis("off")
-        drawn = axis.table(
-            cellText=frame.astype(str).values,
-            colLabels=frame.columns,
-            loc="center",
-            cellLoc="center",
-            edges="horizontal",
-        )
-        drawn.auto_set_font_size(False)
-        drawn.set_fontsize(8)
-        drawn.scale(1, 1.35)
-        drawn.auto_set_column_width(range(len(frame.columns)))
-        axis.set_title(title, loc="left")
-        note(figure, source)
-    lines = "; ".join(
-        ", ".join(f"{c} {v}" for c, v in zip(frame.columns, row, strict=True)) for row in frame.to_numpy()
-    )
-    return Plot(figure, f"{title} ({source}).", lines)
 
 
 def accuracies(runs: Sequence[Run], source: str) -> Plot:
@@ -97,7 +67,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
         axis.set_xlim(0, max(*means.values(), *(REPORTED[model].accuracy or 0 for model in rows)) + 0.19)
         percent_axis(axis, "x")
         axis.set_title(_gains(means), loc="left")
-        note(figure, f"{source}, n = {n:,} images")
+        note(figure, f"{source}, {n:,} test images")
     intervals = "images and seeds" if len(runs) > len({(run.model, run.recipe) for run in runs}) else "images"
     return Plot(
         figure,
@@ -134,104 +104,128 @@ def _gains(means: dict[tuple[str, str], float]) -> str:
 
 
 def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
-    """Accuracy against four costs of a network.
+    """Accuracy against the seconds that a network takes to train, its frozen features among them.
 
     Args:
         table: of `report.tables.costs`.
         source: what was evaluated.
-        hardware: where images per second were measured.
+        hardware: where the speed behind the seconds of features was measured.
     """
-    prices = {
-        "train_seconds": "seconds of training epochs",
-        "parameters": "parameters",
-        "multiply_adds": "multiply-adds per image",
-        "images_per_second": "images classified per second",
-    }
+    table = table.assign(seconds=table["train_seconds"] + table["feature_seconds"])
+    front = _cheapest(table)
     with theme():
-        figure, axes = new_figure(PAGE, 5.0, 2, 2, sharey=True)
-        for axis, (column, title) in zip(axes.flat, prices.items(), strict=True):
-            for row in table.itertuples():
-                axis.errorbar(
-                    getattr(row, column),
-                    row.accuracy,
-                    [[row.accuracy - row.low], [row.high - row.accuracy]],
-                    fmt=RECIPE_MARKERS[row.recipe],
-                    color=run_colour(row.model, row.recipe),
-                    elinewidth=1,
-                    markersize=7,
-                    fillstyle="none",
-                    clip_on=False,
-                    label=name_of(row.model, row.recipe),
-                )
-            axis.set(xscale="log", xlabel=title, ylim=(0, None))
-            axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-            axis.xaxis.set_minor_formatter(NullFormatter())
-        for axis in axes[:, 0]:
-            axis.set(ylabel="test accuracy")
-        percent_axis(axes[0, 0])
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        figure, axis = new_figure(PAGE * 0.8, 3.6)
+        corners = front["seconds"].repeat(2).iloc[1:], front["accuracy"].repeat(2).iloc[:-1]  # a step at each of them
+        axis.plot(*corners, color=FAINT, linewidth=1, linestyle="--")
+        for row in table.itertuples():
+            axis.errorbar(
+                row.seconds,
+                row.accuracy,
+                [[row.accuracy - row.low], [row.high - row.accuracy]],
+                fmt=RECIPE_MARKERS[row.recipe],
+                color=run_colour(row.model, row.recipe),
+                elinewidth=1,
+                markersize=6,
+            )
+        low, high = table["seconds"].min(), table["seconds"].max()
+        axis.set(xscale="log", xlabel="seconds of training, logarithmic", ylabel="test accuracy")
+        axis.set(xlim=(low / 1.5, high * 2.5), ylim=(-0.06, 1.15 * table["high"].max()))
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:,.0f}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_yticks([tick for tick in axis.get_yticks() if tick >= 0])
+        percent_axis(axis, decimals=0)
+        headline(figure, _best_for_its_time(table))
         note(figure, source)
-    best, largest = table.loc[table["accuracy"].idxmax()], table.loc[table["parameters"].idxmax()]
-    fewer = table[table["threads"] < table["threads"].max()]
-    alone = "; ".join(f"{name_of(row.model, row.recipe)} ({row.threads})" for row in fewer.itertuples())
+        label_places(
+            axis,
+            list(zip(table["seconds"], table["accuracy"], strict=True)),
+            [name_of(row.model, row.recipe) for row in table.itertuples()],
+            [run_colour(row.model, row.recipe) for row in table.itertuples()],
+        )
+    fewest = table["threads"].max()
+    alone = ", ".join(
+        f"{name_of(row.model, row.recipe)} ({row.threads})" for row in table.itertuples() if row.threads < fewest
+    )
+    computed = ", ".join(
+        f"{name_of(row.model, row.recipe)} ({row.feature_seconds:.0f} s)"
+        for row in table.itertuples()
+        if row.feature_seconds
+    )
     return Plot(
         figure,
-        "Test accuracy with 95 % intervals against seconds of training, size, operations and speed of the networks on "
-        f"{hardware} ({source}). Operations and speed include test-time augmentation (horizontal flip) where a recipe has it. "
-        f"The best, {name_of(best.model, best.recipe)}, has {best.parameters / 1e6:.1f} million parameters, "
-        f"the largest, {name_of(largest.model, largest.recipe)}, {largest.parameters / 1e6:.1f}. Seconds are medians "
-        "over seeds, accuracies their means. Pretraining and the computing of frozen features are not in the seconds."
+        f"Test accuracy with 95 % intervals against seconds of training ({source}). No faster recipe is more accurate than those on the "
+        f"dashed line. Seconds are medians over seeds, accuracies their means; pretraining is not in them."
+        f"{f' Computing frozen features once is in them, from the speed of the network on {hardware}: {computed}.' if computed else ''}"
         f"{f' On fewer threads than the others: {alone}.' if alone else ''}",
-        "; ".join(
-            f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.train_seconds:.0f} s, "
-            f"{row.images_per_second:.0f} images per second"
+        f"{_best_for_its_time(table)}. "
+        + "; ".join(
+            f"{name_of(row.model, row.recipe)}: {row.accuracy:.1%} after {row.seconds:,.0f} s"
             for row in table.itertuples()
-        ),
+        )
+        + ".",
     )
 
 
-def comparison(pairs: pd.DataFrame, source: str) -> Plot:
-    """Differences in accuracy between all pairs, in colour where they are more than chance.
+def _cheapest(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that no faster one reaches in accuracy, fastest first."""
+    ordered = table.sort_values(["seconds", "accuracy"], ascending=[True, False])
+    return ordered[ordered["accuracy"] > ordered["accuracy"].cummax().shift(fill_value=-1.0)]
+
+
+def _best_for_its_time(table: pd.DataFrame) -> str:
+    best = table.loc[table["accuracy"].idxmax()]
+    slower = int((table["seconds"] > best["seconds"]).sum())
+    return (
+        f"{name_of(best['model'], best['recipe'])}, is the most accurate, in less time than {slower} of the "
+        f"{len(table) - 1} others"
+    )
+
+
+def differences(gaps: pd.DataFrame, source: str) -> Plot:
+    """How far each run is ahead of the next one in rank, on the same images.
 
     Args:
-        pairs: of `comparison.compare`.
+        gaps: of `comparison.gaps`.
         source: what was evaluated.
     """
-    names = list(dict.fromkeys([*pairs["first"], *pairs["second"]]))
-    values = np.full((len(names), len(names)), np.nan)
-    texts = np.full(values.shape, "", object)
-    for pair in pairs.itertuples():
-        place = names.index(pair.second), names.index(pair.first)
-        values[place] = -pair.difference if pair.p_holm < SIGNIFICANCE else 0
-        texts[place] = f"{0.0 - 100 * pair.difference:+.1f}\n{p_value_text(pair.p_holm)}"
-    values, texts = values[1:, :-1], texts[1:, :-1]
-    limit = 1.8 * max(np.nanmax(np.abs(values)), 0.01)  # the map's lighter part, on which dark text is legible
+    n_clear = int((gaps["p_holm"] < SIGNIFICANCE).sum())
+    finding = f"{n_clear} of {len(gaps)} steps down the ranking are more than chance"
     with theme():
-        figure, axis = new_figure(min(PAGE, max(COLUMN, 1.9 + 0.68 * len(texts))), 1.6 + 0.4 * len(texts))
-        sns.heatmap(
-            values,
-            annot=texts,
-            fmt="",
-            cmap="vlag",
-            vmin=-limit,
-            vmax=limit,
-            linewidths=1,
-            cbar=False,
-            ax=axis,
-            annot_kws={"fontsize": 7},
+        figure, axis = new_figure(PAGE * 0.8, 1.0 + 0.3 * len(gaps))
+        for place, row in enumerate(gaps.iloc[::-1].itertuples()):
+            is_clear = row.p_holm < SIGNIFICANCE
+            axis.plot([row.low, row.high], [place] * 2, color=INK if is_clear else FAINT, linewidth=1)
+            axis.plot(
+                row.difference, place, "o", color=INK if is_clear else FAINT, fillstyle="full" if is_clear else "none"
+            )
+            axis.annotate(
+                f"{100 * row.difference:+.1f}, {p_value_text(row.p_holm)}",
+                (row.high, place),
+                (5, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                color=INK if is_clear else FAINT,
+            )
+        axis.axvline(0, color=FAINT, linestyle=":", linewidth=1)
+        axis.set_yticks(
+            range(len(gaps)), [f"{row.first}\nover {row.second}" for row in gaps.iloc[::-1].itertuples()], fontsize=7
         )
-        for text, value in zip(axis.texts, values[~np.isnan(values)], strict=True):
-            text.set_color(INK if value else FAINT)
-        axis.set_yticks(np.arange(len(texts)) + 0.5, names[1:], rotation=0)
-        axis.set_xticks(np.arange(len(texts)) + 0.5, names[:-1], rotation=35, ha="right", rotation_mode="anchor")
-        axis.tick_params(length=0)
+        axis.tick_params(axis="y", length=0)
+        axis.set(
+            xlabel="lead in test accuracy, percentage points",
+            xlim=(gaps["low"].min() - 0.01, gaps["high"].max() * 1.25 + 0.02),
+        )
+        axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
+        headline(figure, finding)
         note(figure, source)
-    n_clear = int((pairs["p_holm"] < SIGNIFICANCE).sum())
     return Plot(
         figure,
-        f"Test accuracy of the row minus that of the column, in percentage points, and the p-value of McNemar's exact test on "
-        f"the same images, corrected by Holm for {len(pairs)} pairs ({source}). Grey text: no significant difference at "
-        f"{SIGNIFICANCE:g}. One run of each recipe.",
-        f"{n_clear} of {len(pairs)} pairs differ by more than chance.",
+        f"Lead in test accuracy of each network over the next in rank, with 95 % intervals over the same images and the p-value of "
+        f"McNemar's exact test, corrected by Holm for all pairs ({source}). Hollow: no significant difference at {SIGNIFICANCE:g}. "
+        "One run of each recipe.",
+        f"{finding}. "
+        + "; ".join(f"{row.first} leads {row.second} by {100 * row.difference:.1f} points" for row in gaps.itertuples())
+        + ".",
     )

@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ BLUE, ORANGE, GREEN, PINK, GREY = PALETTE
 INK, FAINT, LIGHT = "#222222", "#767676", "#C9C9C9"
 MODEL_COLOURS = {name: model.colour for name, model in MODELS.items()}
 RECIPE_MARKERS = {"as_reported": "o", "as_coded": "s", "improved": "^"}
+# Where only families are compared, all of one recipe, these tell them apart without colour.
+FAMILY_LOOKS = {"shallow_cnn": ("o", ":"), "deep_cnn": ("s", "--"), "mobilenetv2": ("^", "-")}
 # Share of black in the colour of a run; paler shades would not stand out from white.
 _BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
 SEQUENTIAL = "viridis"
@@ -168,10 +171,16 @@ def note(figure: Figure, text: str) -> None:
     figure.supxlabel(text, x=0.995, ha="right", fontsize=7, color=FAINT)
 
 
-def percent_axis(axis: Axes, which: str = "y") -> None:
-    """Show fractions as per cent."""
+def headline(figure: Figure, text: str) -> None:
+    """State the finding above all panels, wrapped to the figure's width."""
+    characters = int(figure.get_size_inches()[0] * 15)
+    figure.suptitle(textwrap.fill(text, characters), x=0.01, ha="left", fontsize=9)
+
+
+def percent_axis(axis: Axes, which: str = "y", decimals: int | None = None) -> None:
+    """Show fractions as per cent, with as many decimals as the range asks for where no number is given."""
     target = axis.yaxis if which == "y" else axis.xaxis
-    target.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=None))
+    target.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=decimals))
 
 
 def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:
@@ -186,6 +195,12 @@ def run_colour(model: str, recipe: str) -> str:
     black = 0.0 if has_one_recipe else _BLACK[recipe]
     red, green, blue = ((1 - black) * value for value in mpl.colors.to_rgb(MODEL_COLOURS[model]))
     return mpl.colors.to_hex((red, green, blue))
+
+
+def family_look(model: str) -> dict[str, Any]:
+    """Marker and line of a family, for a figure that has one run of each."""
+    marker, line = FAMILY_LOOKS.get(model, ("D", "-."))
+    return {"marker": marker, "linestyle": line}
 
 
 # By the name of a run, for figures that know no more of it.

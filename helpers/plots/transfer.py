@@ -4,16 +4,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullFormatter
 
-from helpers.config.labels import MODEL_NAMES
-from helpers.plots.layout import counted, wrapped
+from helpers.plots.layout import counted, label_places, wrapped
 from helpers.plots.style import (
-    COLUMN,
+    FAINT,
     GREY,
     INK,
+    LIGHT,
     MODEL_COLOURS,
     PAGE,
-    RUN_COLOURS,
     Plot,
+    headline,
     new_figure,
     note,
     percent_axis,
@@ -22,34 +22,47 @@ from helpers.plots.style import (
 
 
 def levers(frame: pd.DataFrame, source: str) -> Plot:
-    """What each lever brought, one after another, with intervals over images.
+    """What each lever brought, one after another, as a waterfall with intervals over images.
 
     Args:
         frame: of `results.levers`.
         source: what was evaluated.
     """
+    first, last = frame["accuracy"].iloc[[0, -1]]
+    largest = frame.loc[frame["gain"].idxmax()] if len(frame) > 1 else frame.iloc[0]
+    finding = f"From {first:.1%} to {last:.1%} on validation"
+    if len(frame) > 1:
+        finding += f"; the largest step, {100 * largest['gain']:+.1f} points: {largest['lever']}"
     colour = MODEL_COLOURS["mobilenetv2"]
     with theme():
-        figure, axis = new_figure(PAGE, 0.8 + 0.34 * len(frame))
-        places = np.arange(len(frame))[::-1]
-        errors = [frame["accuracy"] - frame["low"], frame["high"] - frame["accuracy"]]
-        axis.errorbar(
-            frame["accuracy"], places, xerr=errors, fmt="o-", color=colour, ecolor=INK, capsize=3, linewidth=1
-        )
-        for place, row in zip(places, frame.itertuples(), strict=True):
-            gain = "" if np.isnan(row.gain) else f" ({100 * row.gain:+.1f})"
-            axis.text(row.high + 0.012, place, f"{row.accuracy:.1%}{gain}", va="center")
+        figure, axis = new_figure(PAGE, 1.1 + 0.36 * len(frame))
+        places, before = np.arange(len(frame))[::-1], frame["accuracy"].shift(fill_value=0.0)
+        for place, row, start in zip(places, frame.itertuples(), before, strict=True):
+            is_start = np.isnan(row.gain)
+            axis.barh(
+                place,
+                row.accuracy - start,
+                left=start,
+                height=0.62,
+                color=LIGHT if is_start else colour if row.gain >= 0 else GREY,
+            )
+            axis.plot([row.low, row.high], [place] * 2, color=INK, linewidth=1)
+            gain = round(100 * row.accuracy, 1) - round(100 * start, 1)  # of the numbers that are shown
+            words = f"{row.accuracy:.1%}" if is_start else f"{gain:+.1f} to {row.accuracy:.1%}"
+            axis.text(max(row.high, start) + 0.012, place, words, va="center")
+            if place:
+                axis.plot([row.accuracy] * 2, [place - 1.31, place + 0.31], color=FAINT, linewidth=0.8)
         axis.set_yticks(places, [wrapped(lever, 44, 2) for lever in frame["lever"]])
-        axis.set(xlabel="validation accuracy")
-        axis.margins(x=0.2, y=0.1)
-        axis.set_xlim(left=0)
-        percent_axis(axis, "x")
-        note(figure, f"{source}, n = {frame['n'].iloc[0]:,} images")
+        axis.tick_params(axis="y", length=0)
+        axis.set(xlabel="validation accuracy", xlim=(0, 1.25 * frame["high"].max()), ylim=(-0.6, len(frame) - 0.4))
+        percent_axis(axis, "x", decimals=0)
+        headline(figure, finding)
+        note(figure, f"{source}, {frame['n'].iloc[0]:,} validation images")
     return Plot(
         figure,
-        f"What each lever brought, one after another, on validation ({source}); lines are 95 % intervals over images. Linear "
-        "classifiers on a frozen base learned from a part of the training images.",
-        "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()),
+        f"What each lever brought, one after another, on validation ({source}); thin lines are 95 % intervals over images of the accuracy "
+        "reached. Linear classifiers on a frozen base learned from a part of the training images.",
+        f"{finding}. " + "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()) + ".",
     )
 
 
@@ -62,21 +75,35 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
     """
     colour = MODEL_COLOURS["mobilenetv2"]
     means = curve.groupby("images_per_class")[["accuracy", "low", "high"]].mean()
+    few, many = means.index[0], means.index[-1]
+    finding = (
+        f"{few} images a class give {means['accuracy'].loc[few]:.1%}, {many} give {means['accuracy'].loc[many]:.1%}"
+    )
     with theme():
-        figure, axis = new_figure(COLUMN, 2.5)
+        figure, axis = new_figure(PAGE * 0.65, 2.8)
         axis.plot(means.index, means["accuracy"], color=colour)
         axis.fill_between(means.index, means["low"], means["high"], color=colour, alpha=0.2, linewidth=0)
         axis.plot(curve["images_per_class"], curve["accuracy"], "o", color=colour, markersize=3)
-        axis.set(xscale="log", xlabel="training images of each class", ylabel="validation accuracy", ylim=(0, None))
+        axis.set(xscale="log", xlabel="training images of each class", ylabel="validation accuracy")
+        axis.set(ylim=(0, 1.2 * means["high"].max()), xlim=(few / 1.2, many * 1.4))
         axis.set_xticks(means.index, [str(size) for size in means.index])
         axis.xaxis.set_minor_formatter(NullFormatter())
-        percent_axis(axis)
-        note(figure, f"{source}, n = {curve['n'].iloc[0]:,} images")
+        percent_axis(axis, decimals=0)
+        headline(figure, finding)
+        note(figure, f"{source}, {curve['n'].iloc[0]:,} validation images")
+        gains = means["accuracy"].diff()
+        words = [
+            f"{value:.0%}" if np.isnan(gain) else f"{100 * gain:+.1f}"
+            for value, gain in zip(means["accuracy"], gains, strict=True)
+        ]
+        label_places(axis, list(means["accuracy"].items()), words, [INK] * len(means))
     return Plot(
         figure,
-        f"A linear classifier on frozen MobileNetV2 features by the number of training images ({source}). Points: draws of the "
-        "training images; band: 95 % interval over validation images.",
-        "Accuracy by images: " + "; ".join(f"{size} a class {value:.1%}" for size, value in means["accuracy"].items()),
+        f"A linear classifier on frozen MobileNetV2 features by the number of training images ({source}), with the gain over the number "
+        "before it in points. Points: draws of the training images; band: 95 % interval over validation images.",
+        f"{finding}. Accuracy by images: "
+        + "; ".join(f"{size} a class {value:.1%}" for size, value in means["accuracy"].items())
+        + ".",
     )
 
 
@@ -87,90 +114,85 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
         sweep: of `linear_probes.input_sweep`.
         source: what was evaluated.
     """
-    markers = iter("os^")
+    finding = _range_and_size(sweep)
     with theme():
-        figure, axis = new_figure(PAGE * 0.7, 2.7)
-        colours = iter((INK, MODEL_COLOURS["mobilenetv2"], GREY))
+        figure, axis = new_figure(PAGE * 0.75, 3.1)
+        colours, markers, labels = iter((INK, MODEL_COLOURS["mobilenetv2"], GREY)), iter("os^"), []
         for span, group in sweep.groupby("input_range", sort=False):
+            colour, gains = next(colours), group["accuracy"].diff()
             errors = [group["accuracy"] - group["low"], group["high"] - group["accuracy"]]
             axis.errorbar(
-                group["input_size"],
-                group["accuracy"],
-                yerr=errors,
-                marker=next(markers),
-                color=next(colours),
-                capsize=3,
-                label=f"pixels scaled {span}",
+                group["input_size"], group["accuracy"], yerr=errors, marker=next(markers), color=colour, capsize=3
             )
-        axis.set_xticks(sorted(sweep["input_size"].unique()))
-        axis.set(xlabel="input size, pixels (the images have 64)", ylabel="validation accuracy", ylim=(0, None))
-        percent_axis(axis)
-        axis.legend()
-        note(figure, f"{source}, n = {sweep['n'].iloc[0]:,} validation images")
+            for row, gain in zip(group.itertuples(), gains, strict=True):
+                words = f"pixels scaled\n{span}: {row.accuracy:.1%}" if np.isnan(gain) else f"{100 * gain:+.1f}"
+                labels.append(((row.input_size, row.accuracy), words, colour))
+        sizes = sorted(sweep["input_size"].unique())
+        axis.set_xticks(sizes)
+        axis.set(xlabel="input size, pixels (the images have 64)", ylabel="validation accuracy")
+        axis.set(ylim=(0, 1.25 * sweep["high"].max()), xlim=(sizes[0] - 12, sizes[-1] + 12))
+        percent_axis(axis, decimals=0)
+        headline(figure, finding)
+        note(figure, f"{source}, {sweep['n'].iloc[0]:,} validation images")
+        label_places(axis, *map(list, zip(*labels, strict=True)))
     low, high = sweep.loc[sweep["accuracy"].idxmin()], sweep.loc[sweep["accuracy"].idxmax()]
     return Plot(
         figure,
         f"A linear classifier on frozen MobileNetV2 features, by input size and by the range pixels are scaled to, with 95 % "
-        f"intervals ({source}).",
-        f"From {low['accuracy']:.1%} at {low['input_size']:.0f} px ({low['input_range']}) to {high['accuracy']:.1%} at "
+        f"intervals ({source}). Numbers on a line: the gain over the size before it, in points.",
+        f"{finding}. From {low['accuracy']:.1%} at {low['input_size']:.0f} px ({low['input_range']}) to {high['accuracy']:.1%} at "
         f"{high['input_size']:.0f} px ({high['input_range']}).",
     )
 
 
+def _range_and_size(sweep: pd.DataFrame) -> str:
+    """What the range brings at the smallest size, and what a larger size adds at most within a range."""
+    smallest = sweep[sweep["input_size"] == sweep["input_size"].min()]
+    by_range = 100 * (smallest["accuracy"].max() - smallest["accuracy"].min())
+    best = sweep.loc[sweep["accuracy"].idxmax()]
+    start = smallest[smallest["input_range"] == best["input_range"]]["accuracy"]
+    by_size = 100 * (best["accuracy"] - (start.iloc[0] if len(start) else best["accuracy"]))
+    return (
+        f"The range of pixel values is worth {by_range:.1f} points at {smallest['input_size'].iloc[0]} px, enlarging to "
+        f"{best['input_size']:.0f} px another {by_size:.1f}"
+    )
+
+
 def folds(frame: pd.DataFrame, source: str) -> Plot:
-    """Accuracy of each fold with its interval over images.
+    """Accuracy of each fold with its interval over images, on an axis of the range that they cover.
 
     Args:
         frame: of `linear_probes.cross_validation`.
         source: what was evaluated.
     """
+    spread, mean = frame["accuracy"].std(), frame["accuracy"].mean()
+    by_chance = np.sqrt(mean * (1 - mean) / frame["n"].mean())
+    finding = f"{len(frame)} folds have {mean:.1%} on average; they spread by {100 * spread:.1f} points, and chance alone by {100 * by_chance:.1f}"
     with theme():
-        figure, axis = new_figure(COLUMN, 2.3)
+        figure, axis = new_figure(PAGE * 0.65, 2.6)
         errors = [frame["accuracy"] - frame["low"], frame["high"] - frame["accuracy"]]
         axis.errorbar(
             frame["fold"], frame["accuracy"], yerr=errors, fmt="o", color=MODEL_COLOURS["mobilenetv2"], capsize=3
         )
-        axis.axhline(frame["accuracy"].mean(), color=INK, linestyle="--", linewidth=1)
-        axis.set(xlabel="fold", ylabel="accuracy of the fold", xticks=frame["fold"], ylim=(0, None))
-        percent_axis(axis)
-        note(figure, f"{source}, n = {counted(frame['n'])} images a fold")
+        axis.axhline(mean, color=INK, linestyle="--", linewidth=1)
+        axis.fill_between(
+            [0.5, len(frame) + 0.5], mean - by_chance, mean + by_chance, color=LIGHT, alpha=0.5, linewidth=0, zorder=0
+        )
+        low, high = np.floor(50 * frame["low"].min()) / 50, np.ceil(50 * frame["high"].max()) / 50
+        axis.set(
+            xlabel="fold",
+            ylabel="accuracy of the fold",
+            xticks=frame["fold"],
+            ylim=(low, high),
+            xlim=(0.5, len(frame) + 0.5),
+        )
+        percent_axis(axis, decimals=0)
+        headline(figure, finding)
+        note(figure, f"{source}, {counted(frame['n'])} images a fold")
     return Plot(
         figure,
-        f"Cross-validation of a linear classifier on frozen features of images for training and validation ({source}); lines are 95 % intervals over images, dashed "
-        "is the mean.",
-        f"{len(frame)} folds between {frame['accuracy'].min():.1%} and {frame['accuracy'].max():.1%}.",
-    )
-
-
-def improvements(steps: pd.DataFrame, source: str) -> Plot:
-    """What each change brought, as steps from the report's recipe to the improved one.
-
-    Args:
-        steps: of `results.steps`.
-        source: what was evaluated.
-    """
-    with theme():
-        figure, axis = new_figure(PAGE, 0.8 + 0.3 * len(steps))
-        for place, row in enumerate(steps.iloc[::-1].itertuples()):
-            # A step between two recipes is no run; it leads to the improved one, whose colour is the model's.
-            colour = RUN_COLOURS.get(row.step, MODEL_COLOURS[row.model])
-            axis.barh(place, row.accuracy, color=colour, height=0.6)
-            errors = [[row.accuracy - row.low], [row.high - row.accuracy]]
-            axis.errorbar(row.accuracy, place, xerr=errors, color=INK, capsize=2, linewidth=1)
-            axis.text(row.high + 0.008, place, f"{row.accuracy:.1%}", va="center")
-        axis.set_yticks(range(len(steps)), steps["step"].iloc[::-1])
-        axis.set(xlabel="validation accuracy")
-        axis.margins(x=0.12)
-        axis.set_xlim(left=0)
-        percent_axis(axis, "x")
-        note(figure, source)
-    ends = steps.groupby("model", sort=False)["accuracy"].agg(["first", "last"])
-    gains = "; ".join(
-        f"{MODEL_NAMES[model]} {100 * (end['last'] - end['first']):+.1f}" for model, end in ends.iterrows()
-    )
-    return Plot(
-        figure,
-        f"From the report's recipe to the improved one, step by step, on validation with 95 % intervals ({source}); one run of "
-        f"each recipe. From the first to the last step, in points: {gains}.",
-        "; ".join(f"{row.step}: {row.accuracy:.1%}" for row in steps.itertuples()),
+        "Cross-validation of a linear classifier on frozen features of images for training and validation "
+        f"({source}), on an axis that does not start at zero. Lines: 95 % intervals over images; dashed: the mean; band: one standard "
+        "deviation that so many images give by chance.",
+        f"{finding}. Between {frame['accuracy'].min():.1%} and {frame['accuracy'].max():.1%}.",
     )

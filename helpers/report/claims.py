@@ -225,7 +225,7 @@ def _labels(n_wrong_labels: int) -> Answer:
         return "no evidence here", "No image stands in two classes."
     return "holds", (
         f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. That is a lower "
-        "bound; notebook 04 names further candidates, which only a person could confirm (Northcutt et al. [14])."
+        "bound; notebook 06 names further candidates, which only a person could confirm (Northcutt et al. [14])."
     )
 
 

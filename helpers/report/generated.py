@@ -13,7 +13,7 @@ import jinja2
 import nbformat
 import pandas as pd
 
-from helpers.analysis import comparison, penalties, reported
+from helpers.analysis import comparison, costs, penalties, reported
 from helpers.config.labels import MODEL_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
@@ -248,6 +248,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         ),
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
+        "slower_second_phase": _slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
+        "slower_when_released": _slower_second_phase(selection.by_recipe(runs)["mobilenetv2", "as_reported"].history),
         "trap_coded": trap[trap["second_phase"] == "not compiled again"].iloc[0],
         "input_reported": sizes.iloc[0],
         "input_scaled": sizes.iloc[1],
@@ -329,6 +331,12 @@ def template(name: str, **filters: Callable[[str], str]) -> jinja2.Template:
     )
     environment.filters |= {"pct": partial(_percent, decimals=1), "whole": partial(_percent, decimals=0), **filters}
     return environment.get_template(name)
+
+
+def _slower_second_phase(history: pd.DataFrame) -> float:
+    """Seconds of an epoch of the second phase over those of the first."""
+    seconds = costs.epoch_seconds_by_phase(history)
+    return seconds[2] / seconds[1]
 
 
 def _percent(fraction: float | None, decimals: int) -> str:

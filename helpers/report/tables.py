@@ -95,7 +95,7 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a recipe: `model`, `recipe`, `accuracy` (mean over seeds) with the ends of its 95 % interval, `low` and `high`,
         `train_seconds` (median over seeds: a busy machine makes single ones long), `threads` (fewest), `parameters`,
-        `multiply_adds`, `images_per_second`.
+        `multiply_adds`, `images_per_second`, `feature_seconds` (to compute frozen features once at that speed; 0 without).
     """
     made = []
     for model, recipe in by_recipe(runs):
@@ -113,7 +113,23 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
                 "threads": min(run.threads for run in mine),
             }
         )
-    return pd.DataFrame(made).merge(measured, on=["model", "recipe"])
+    table = pd.DataFrame(made).merge(measured, on=["model", "recipe"])
+    passes = [_feature_passes(by_recipe(runs)[row.model, row.recipe]) for row in table.itertuples()]
+    return table.assign(feature_seconds=np.array(passes) / table["images_per_second"])
+
+
+def _feature_passes(run: Run) -> float:
+    """How often a network classifies an image in the time in which all frozen features are computed once.
+
+    Training images have two sides, or the views of the recipe; those for validation and test one, or two where the recipe
+    averages both. A measured speed already counts both sides where that is so.
+    """
+    settings = run.settings
+    if not any(phase.frozen_below for phase in settings.phases):
+        return 0.0
+    sides = 2 if settings.flip_at_test else 1
+    judged = sum(run.result(split)["n"] for split in ("validation", "test"))
+    return (run.training_images * (settings.views or 2) + judged * sides) / sides
 
 
 def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:

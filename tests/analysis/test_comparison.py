@@ -22,12 +22,24 @@ def test_related_classes_stand_next_to_each_other_in_the_confusion_matrix():
     ]
     labels = np.array([0, 0, 1, 2, 2, 2, 3])
     predicted = np.array([0, 2, 1, 2, 2, 0, 1])
-    counts, groups = comparison.confusion_by_relation(predicted, labels, 4, tree)
-    assert counts.sum() == counts[:2, :2].sum() + counts[2:, 2:].sum() == 7
-    assert sum(size for _, size in groups) == 4
-    in_label_order, no_groups = comparison.confusion_by_relation(predicted, labels, 4, None)
-    assert in_label_order.tolist() == comparison.confusion(predicted, labels, 4).tolist()
-    assert no_groups == []
+    names = [path[0] for path in tree]
+    related = comparison.confusion_by_relation(predicted, labels, names, tree)
+    assert related.counts.sum() == related.counts[:2, :2].sum() + related.counts[2:, 2:].sum() == 7
+    assert sum(size for _, size in related.groups) == 4
+    assert related.counts[related.class_names.index("dog"), related.class_names.index("cat")] == 1
+    in_label_order = comparison.confusion_by_relation(predicted, labels, names, None)
+    assert in_label_order.counts.tolist() == comparison.confusion(predicted, labels, 4).tolist()
+    assert in_label_order.class_names == names and in_label_order.groups == []
+
+
+def test_gaps_lead_from_the_best_to_the_worst_with_paired_intervals():
+    right = {"low": np.arange(100) < 20, "high": np.arange(100) < 70, "same": np.arange(100) < 20}
+    gaps = comparison.gaps(right)
+    assert gaps[["first", "second"]].to_numpy().tolist() == [["high", "low"], ["low", "same"]]
+    first, second = gaps.to_dict("records")
+    assert first["difference"] == pytest.approx(0.5) and first["low"] < 0.5 < first["high"]
+    assert second["low"] == second["high"] == 0 and second["p_holm"] == 1
+    assert first["p_holm"] == comparison.compare(right).set_index(["first", "second"]).loc[("low", "high"), "p_holm"]
 
 
 def test_a_property_that_no_image_has_is_left_out():

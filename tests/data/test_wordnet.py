@@ -28,6 +28,10 @@ def test_groups_cut_the_order_and_are_named_by_what_their_classes_share(tiny):
     assert sorted(wordnet.groups(photographs, most=2)) == [("domestic cat", 2), ("reel", 1)]
 
 
+def test_each_class_has_the_name_of_its_group():
+    assert wordnet.group_of_each([CAT, REEL, DOG], most=2) == ["animal", "reel", "animal"]
+
+
 def test_a_group_above_another_one_has_what_is_left():
     artifacts = [(*names, "artifact", "thing") for names in (("saw", "tool"), ("axe", "tool"), ("wall",), ("roof",))]
     plants = [(name, "plant", "thing") for name in ("oak", "elm")]

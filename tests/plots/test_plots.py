@@ -10,10 +10,11 @@ from matplotlib.colors import to_hex, to_rgb
 
 from helpers import plots
 from helpers.analysis import comparison, reported
+from helpers.analysis.comparison import RelatedConfusion
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import RECIPES
 from helpers.models import architecture
-from helpers.plots import style
+from helpers.plots import layout, style
 from helpers.plots.style import Plot
 from helpers.report import tables
 from helpers.training import metrics
@@ -25,20 +26,11 @@ ROWS = {"flip": IMAGES.astype(np.float32), "shear": IMAGES[:2] * 1.5}
 MARGINS = {"accuracy": [0.3, 0.4, 0.5], "low": [0.2, 0.3, 0.4], "high": [0.4, 0.5, 0.6], "n": 80}
 SWEEP = pd.DataFrame({"input_size": [32, 32, 96], "input_range": ["0 to 1", "-1 to 1", "-1 to 1"], **MARGINS})
 FOLDS = pd.DataFrame({"fold": [1, 2, 3], **MARGINS})
-STEPS = pd.DataFrame(
-    {
-        "model": ["deep_cnn", "mobilenetv2"],
-        "step": ["as reported", "improved"],
-        "accuracy": [0.2, 0.41],
-        "low": [0.18, 0.39],
-        "high": [0.22, 0.43],
-    }
-)
 LEVERS = pd.DataFrame(
     {"lever": ["frozen", "tuned"], "n": 99, "accuracy": [0.2, 0.4], "low": 0.1, "high": 0.5, "gain": [np.nan, 0.2]}
 )
-COUNTS = np.array([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
-GROUPS = [("animal", 2), ("reel", 1)]
+COUNTS = np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]])
+RELATED = RelatedConfusion(COUNTS, ["cat", "dog", "reel"], [("animal", 2), ("reel", 1)])
 ACTIVITY = pd.DataFrame({"dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
 RATES = pd.DataFrame(
     {
@@ -70,6 +62,8 @@ GROWN = pd.DataFrame(
         for k, step in enumerate(("decode", "reopen", "split", "batch", "extract", "evaluate"))
     ]
 )
+TREE = [("cat", "animal", "thing"), ("dog", "animal", "thing"), ("car", "vehicle", "thing")]
+PLACES = np.repeat([[0.0, 0], [1, 0], [9, 9]], 4, axis=0) + RNG.random((12, 2)) / 2
 RIGHT = {"first": np.arange(100) < 70, "second": np.arange(100) < 20, "third": np.arange(100) < 21}
 PER_CLASS = comparison.class_accuracy(np.repeat([0, 1, 1, 2], 6), np.repeat([0, 1, 2, 2], 6), ["cat", "dog", "owl"])
 
@@ -85,6 +79,7 @@ def runs(tmp_path_factory):
     ]
 
 
+LOG = reported.curves().assign(seconds=reported.epoch_seconds())
 NOISE = pd.DataFrame({"batch_size": [4, 16, 64], "relative_noise": [8.0, 4.2, 2.0]})
 CASES = {
     "image_grid": lambda runs: plots.image_grid(
@@ -96,9 +91,7 @@ CASES = {
     "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
     "correlation_spread": lambda runs: plots.correlation_spread(pd.Series([0.5, 0.7, 0.99]), 0.95, SOURCE),
     "augmentation_grid": lambda runs: plots.augmentation_grid(ROWS, SOURCE),
-    "embedding_map": lambda runs: plots.embedding_map(
-        RNG.random((12, 2)), np.arange(12) % 3, ["cat", "dog", "owl"], SOURCE, shown=2
-    ),
+    "embedding_map": lambda runs: plots.embedding_map(PLACES, np.arange(12) // 4, TREE, SOURCE),
     "architectures": lambda runs: plots.architectures(
         {"shallow_cnn": architecture.build(find_recipe("shallow_cnn", "as_reported"), NUM_CLASSES)}, SOURCE
     ),
@@ -109,9 +102,8 @@ CASES = {
     "training_curves": lambda runs: plots.training_curves(runs[:3], SOURCE),
     "learning_rates": lambda runs: plots.learning_rates(RATES, 0.01, NUM_CLASSES, "deep_cnn", SOURCE),
     "gradient_noise": lambda runs: plots.gradient_noise(NOISE, SOURCE),
-    "epoch_seconds": lambda runs: plots.epoch_seconds(runs, reported.epoch_seconds(), SOURCE),
+    "epoch_seconds": lambda runs: plots.epoch_seconds([], LOG, SOURCE + ", 9 training images"),
     "logged_weights": lambda runs: plots.logged_weights(reported.logged_weights()),
-    "table": lambda runs: plots.table(STEPS, "Steps", SOURCE),
     "accuracies": lambda runs: plots.accuracies(runs, SOURCE),
     "cost": lambda runs: plots.cost(tables.costs(runs[:2], MEASURED), SOURCE, "two cores"),
     "accuracy_by": lambda runs: plots.accuracy_by({"size": [BY] * 2, "contrast": [BY] * 2}, runs[:2], SOURCE),
@@ -129,10 +121,9 @@ CASES = {
         {"conv_1": RNG.random((8, 8, 12)), "conv_2": RNG.random((4, 4, 3))}, IMAGES[0], SOURCE
     ),
     "learning_curve": lambda runs: plots.learning_curve(CURVE, SOURCE),
-    "comparison": lambda runs: plots.comparison(comparison.compare(RIGHT), SOURCE),
-    "penalties": lambda runs: plots.penalties(runs[3:], NUM_CLASSES, SOURCE),
+    "differences": lambda runs: plots.differences(comparison.gaps(RIGHT), SOURCE),
     "penalty_course": lambda runs: plots.penalty_course(COURSE, NUM_CLASSES, SOURCE),
-    "confusion": lambda runs: plots.confusion(COUNTS, GROUPS, "Deep CNN", SOURCE),
+    "confusion": lambda runs: plots.confusion(RELATED, "Deep CNN", SOURCE),
     "class_accuracies": lambda runs: plots.class_accuracies(PER_CLASS, "Deep CNN", SOURCE, shown=1),
     "input_sweep": lambda runs: plots.input_sweep(SWEEP, SOURCE),
     "folds": lambda runs: plots.folds(FOLDS, SOURCE),
@@ -140,22 +131,19 @@ CASES = {
     "risk_coverage": lambda runs: plots.risk_coverage(runs[:2], SOURCE),
     "scaling": lambda runs: plots.scaling(GROWN, SOURCE),
     "levers": lambda runs: plots.levers(LEVERS, SOURCE),
-    "improvements": lambda runs: plots.improvements(STEPS, SOURCE),
 }
 PHOTOGRAPHS = {"feature_maps", "grad_cam", "image_grid", "nearest_pairs", "neighbours", "augmentation_grid"}
 # How many images there were is in the source that these are given: what they draw does not tell.
 COUNTED_BY_THE_CALLER = {
-    "comparison",
     "cost",
+    "differences",
     "gradient_noise",
-    "improvements",
     "layer_activity",
     "learning_rates",
     "penalty_course",
-    "table",
 }
 OF_NO_IMAGES = {"architectures", "filters", "logged_weights"}
-NUMBER_OF_IMAGES = re.compile(r"\d (training |validation )?(images|boxes)\b")
+NUMBER_OF_IMAGES = re.compile(r"\d (training |validation |test )?(images|boxes)\b")
 
 
 def texts(plot):
@@ -196,12 +184,9 @@ def test_a_figure_has_words_a_source_and_the_right_mark(name, runs):
     ("name", "which"),
     [
         ("accuracies", "x"),
-        ("improvements", "x"),
         ("levers", "x"),
-        ("cost", "y"),
         ("training_curves", "y"),
         ("input_sweep", "y"),
-        ("folds", "y"),
     ],
 )
 def test_axes_of_accuracy_start_at_zero_and_show_per_cent(name, which, runs):
@@ -218,52 +203,86 @@ def test_colours_of_runs_stand_out_from_white(recipe):
     assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 3
 
 
+def words_of(axis):
+    return [text.get_text() for text in axis.texts]
+
+
+def overlapping(axis):
+    """Pairs of labels of an axes that cover each other, after a drawing."""
+    axis.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in axis.texts]
+    return [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
+@pytest.mark.parametrize(
+    "name", ["training_curves", "cost", "reliability", "risk_coverage", "accuracy_by", "input_sweep"]
+)
+def test_labels_at_the_data_do_not_cover_each_other(name, runs):
+    assert not any(overlapping(axis) for axis in CASES[name](runs).figure.axes)
+
+
+def test_many_labels_at_one_place_find_room_without_covering_each_other():
+    with style.theme():
+        figure, axis = style.new_figure(4, 3)
+        axis.plot([0, 1], [0.5, 0.5])
+    layout.label_places(axis, [(0.5, 0.5)] * 6, [f"label {i}" for i in range(6)], [style.INK] * 6)
+    assert len(axis.texts) == 6 and not overlapping(axis)
+
+
+@pytest.mark.parametrize("name", ["accuracies", "cost", "differences", "confusion", "levers", "input_sweep", "folds"])
+def test_a_title_states_what_was_found(name, runs):
+    figure = CASES[name](runs).figure
+    title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
+    assert len(title.split()) > 5 and any(character.isdigit() for character in title)
+
+
+def test_large_curves_and_maps_make_small_vector_files(runs, tmp_path):
+    many = write_run(tmp_path, "deep_cnn", "improved", n=5000, right=3000)
+    places, labels = RNG.random((2000, 2)), np.arange(2000) % 3
+    for name, plot in (
+        ("curve", plots.risk_coverage([many], SOURCE)),
+        ("map", plots.embedding_map(places, labels, TREE, SOURCE)),
+    ):
+        plot.save(tmp_path, name)
+        assert (tmp_path / f"{name}.svg").stat().st_size < 150_000
+
+
 def test_training_curves_dash_each_training_and_name_each_recipe_once(runs):
     figure = plots.training_curves(runs[:3], SOURCE).figure
     for axis, column in zip(figure.axes, ("accuracy", "loss"), strict=True):
-        assert axis.get_xlabel() == "epoch" and len(dashed(axis)) == 3
+        assert len(dashed(axis)) == 3 and words_of(axis) == ["as reported", "improved"]
         assert dashed(axis)[0].get_ydata().tolist() == runs[0].history[column].tolist()
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == ["Deep CNN, as reported", "Deep CNN, improved", "report, table 1"]
+    assert [axis.get_xlabel() for axis in figure.axes] == ["", "epoch"]
+
+
+def test_the_title_of_curves_has_where_each_recipe_ends(tmp_path):
+    runs = [
+        write_run(tmp_path, "deep_cnn_l2", "as_reported", seed, validation=(0, 0, end))
+        for seed, end in enumerate((0.01, 0.012))
+    ]
+    runs.append(write_run(tmp_path, "deep_cnn", "as_reported", validation=(0, 0.1, 0.3)))
+    plot = plots.training_curves(runs, SOURCE, {"report": reported.figure_curves("deep_cnn")})
+    assert (
+        plot.alt
+        == "Deep CNN, validation accuracy at the end: 30.0% as reported; 25.6% report; 1.0% to 1.2% as reported with L2."
+    )
+
+
+def test_the_objective_has_a_panel_with_the_curves_of_the_report(runs):
+    curves = {"report with L2": reported.figure_curves("shallow_cnn_l2")}
+    plot = plots.training_curves(runs[3:], SOURCE, curves, with_objective=True)
+    accuracy, objective, loss = plot.figure.axes
+    assert [axis.get_yscale() for axis in plot.figure.axes] == ["linear", "log", "log"]
+    assert "report with L2" in words_of(objective) and "report with L2" not in words_of(loss)
+    np.testing.assert_allclose(objective.lines[0].get_ydata() - loss.lines[0].get_ydata(), 3)
+    assert "(in training: report with L2 from 14.1 to 7.0)" in plot.caption
 
 
 def test_the_reports_curves_are_drawn_beside_a_run(tmp_path):
     run = write_run(tmp_path, "mobilenetv2", "as_reported")
-    figure = plots.training_curves([run], SOURCE, {"the report's log": reported.curves()}).figure
+    figure = plots.training_curves([run], SOURCE, {"report's log": reported.curves()}).figure
     assert [len(dashed(axis)) for axis in figure.axes] == [2, 2]
-    assert "the report's log" in [text.get_text() for text in figure.legends[0].get_texts()]
-
-
-def test_the_curves_of_both_networks_of_figure_2_are_drawn_beside_ours(runs):
-    curves = {name: reported.figure_curves(name) for name in ("shallow_cnn", "shallow_cnn_l2")}
-    plot = plots.training_curves(runs[:1], SOURCE, curves)
-    assert [len(dashed(axis)) for axis in plot.figure.axes] == [3, 3]
-    assert "Black: shallow_cnn; shallow_cnn_l2, on its own split" in plot.caption
-
-
-def test_training_curves_name_the_recipes_that_another_one_covers(tmp_path):
-    first = write_run(tmp_path, "shallow_cnn", "as_reported", validation=(0.01, 0.01), training=(0.01, 0.01))
-    longer = write_run(tmp_path, "shallow_cnn_l2", "as_reported", validation=(0.01, 0.01, 0.01))
-    above = write_run(tmp_path, "shallow_cnn", "improved", validation=(0.01, 0.2, 0.3))
-    caption = plots.training_curves([first, longer, above], SOURCE).caption
-    assert " Hidden behind another curve: Shallow CNN, as reported. " in caption
-    assert caption.endswith(" The scores of Shallow CNN, improved include test-time augmentation, the curves do not.")
-    assert "Hidden" not in plots.training_curves([longer, first, above], SOURCE).caption
-
-
-def test_the_words_for_training_curves_name_each_recipe_once(tmp_path):
-    ends = (0.01, 0.012, 0.01)
-    runs = [
-        write_run(tmp_path, "deep_cnn_l2", "as_reported", seed, validation=(0, 0, end)) for seed, end in enumerate(ends)
-    ]
-    alt = plots.training_curves(runs, SOURCE).alt
-    assert alt == "Validation accuracy by epoch: Deep CNN, L2, as reported ends at 1.0%, 1.2%."
-
-
-def test_training_curves_cut_and_name_losses_out_of_the_picture(tmp_path):
-    plot = plots.training_curves([write_run(tmp_path, "deep_cnn", "improved", validation=(-30, 0.1, 0.2))], SOURCE)
-    assert plot.figure.axes[1].get_ylim() == (0, 12)
-    assert "above 12" in plot.caption
+    assert all("report's log" in words_of(axis) for axis in figure.axes)
 
 
 def test_no_bar_of_correlations_stands_on_both_sides_of_the_threshold():
@@ -278,12 +297,14 @@ def test_any_number_of_properties_is_drawn(runs, n):
     assert sum(axis.axison for axis in plot.figure.axes) == n
 
 
-def test_the_border_between_phases_is_drawn(tmp_path):
+def test_the_border_between_phases_is_drawn_and_named(tmp_path):
     run = write_run(tmp_path, "deep_cnn", "improved")
     run.history["phase"] = [1, 1, 2]
     plot = plots.training_curves([run], SOURCE)
     uprights = [line for line in plot.figure.axes[1].lines if set(line.get_xdata()) == {2.5}]
-    assert len(uprights) == 1 and "borders between phases" in plot.caption
+    assert len(uprights) == 1 and "border between two phases" in plot.caption
+    assert {"phase 1", "phase 2"} <= set(words_of(plot.figure.axes[0]))
+    assert plot.alt == "Deep CNN, improved: validation accuracy is 20.0% after phase 1 and 30.0% at the end."
 
 
 def test_accuracies_draw_the_report_and_the_mean_of_each_recipe_in_a_row_a_family(runs):
@@ -299,31 +320,49 @@ def test_accuracies_draw_the_report_and_the_mean_of_each_recipe_in_a_row_a_famil
     assert axis.get_title(loc="left") == "Within each family, the improved recipe gains 22 points"
 
 
-def test_cost_draws_each_run_in_its_colour_with_its_interval(tmp_path, runs):
+def test_cost_draws_each_run_in_its_colour_at_all_its_seconds(tmp_path, runs):
     lonely = write_run(tmp_path, "deep_cnn", "as_reported", right=20, threads=1)
-    table = tables.costs([lonely, *runs[1:3]], MEASURED)
+    table = tables.costs([lonely, *runs[1:3]], MEASURED).assign(feature_seconds=[0.0, 100.0])
     plot = plots.cost(table, SOURCE, "two cores")
-    assert "speed of the networks on two cores" in plot.caption
-    colours = [style.run_colour("deep_cnn", recipe) for recipe in ("as_reported", "improved")]
-    for axis in plot.figure.axes:
-        np.testing.assert_allclose(segments(axis)[:, :, 1], table[["low", "high"]])
-        assert [line.get_color() for line in axis.lines] == colours
+    axis = plot.figure.axes[0]
+    np.testing.assert_allclose(segments(axis)[:, :, 1], table[["low", "high"]])
+    np.testing.assert_allclose(segments(axis)[:, 0, 0], table["train_seconds"] + [0, 100])
+    assert words_of(axis) == ["Deep CNN, as reported", "Deep CNN, improved"]
+    assert "from the speed of the network on two cores: Deep CNN, improved (100 s)" in plot.caption
     assert plot.caption.endswith(" On fewer threads than the others: Deep CNN, as reported (1).")
     assert "fewer threads" not in CASES["cost"](runs).caption
 
 
-def test_improvements_draw_runs_in_their_colours_and_every_step_with_its_interval():
-    steps = STEPS.assign(step=["Deep CNN, as reported", "linear classifier"])
-    axis = plots.improvements(steps, SOURCE).figure.axes[0]
-    np.testing.assert_allclose(segments(axis)[:, :, 0], steps[["low", "high"]].iloc[::-1])
-    colours = [to_hex(bar.get_facecolor()) for bar in axis.patches]
-    assert colours == [style.run_colour("mobilenetv2", "improved"), style.run_colour("deep_cnn", "as_reported")]
+def test_the_dashed_line_of_costs_joins_what_no_faster_recipe_reaches():
+    rows = {
+        "recipe": ["as_reported", "as_coded", "improved"],
+        "accuracy": [0.3, 0.2, 0.5],
+        "train_seconds": [5.0, 9.0, 30.0],
+    }
+    table = pd.DataFrame(rows).assign(model="deep_cnn", low=0.1, high=0.6, threads=2, feature_seconds=0.0)
+    plot = plots.cost(table, SOURCE, "two cores")
+    (line,) = dashed(plot.figure.axes[0])
+    assert line.get_xydata().tolist() == [[5, 0.3], [30, 0.3], [30, 0.5]]
+    assert plot.alt.startswith("Deep CNN, improved, is the most accurate, in less time than 0 of the 2 others.")
 
 
-def test_reliability_has_the_interval_of_each_bin(runs):
-    for axis in plots.reliability(runs[1:2], [1.0], SOURCE).figure.axes:
+def test_differences_are_leads_over_the_next_in_rank():
+    plot = plots.differences(comparison.gaps(RIGHT), SOURCE)
+    assert [word.split(",")[0] for word in words_of(plot.figure.axes[0])] == ["+1.0", "+49.0"]
+    assert plot.alt == (
+        "1 of 2 steps down the ranking are more than chance. first leads third by 49.0 points; third leads second by 1.0 points."
+    )
+
+
+def test_reliability_has_intervals_a_histogram_and_the_error_before_and_after(runs):
+    plot = plots.reliability(runs[1:2], [0.5], SOURCE)
+    upper, lower = plot.figure.axes[:2], plot.figure.axes[2:]
+    for axis in upper:
         (ends,) = segments(axis)[:, :, 1]
         assert ends == pytest.approx(metrics.accuracy_interval(0.4, 100))
+    assert all(axis.patches[0].get_data().values.sum() == pytest.approx(1) for axis in lower)
+    assert words_of(upper[0]) == ["Deep CNN\nECE 20.0%"] and words_of(upper[0]) != words_of(upper[1])
+    assert plot.alt.startswith("Deep CNN, improved: one temperature brings the calibration error from 20.0% to ")
 
 
 def test_risk_coverage_has_a_band_that_ends_in_the_interval_over_all_images(runs):
@@ -331,28 +370,17 @@ def test_risk_coverage_has_a_band_that_ends_in_the_interval_over_all_images(runs
     places = plot.figure.axes[0].collections[1].get_paths()[0].vertices
     at_end = places[places[:, 0] == 1, 1]
     assert (at_end.min(), at_end.max()) == pytest.approx(metrics.accuracy_interval(0.4, 100))
-    assert "Deep CNN, improved, is right on 40.0% of all images and on " in plot.caption
+    assert plot.alt.startswith("Deep CNN, improved: 80% right on the more confident half, 40% on all.")
 
 
-def test_epoch_seconds_draw_the_first_seed_of_each_recipe(runs):
-    plot = CASES["epoch_seconds"](runs)
-    (legend,) = plot.figure.legends
-    assert [text.get_text() for text in legend.get_texts()][1:] == [
-        "Deep CNN, as reported",
-        "Deep CNN, improved",
-        "Deep CNN, L2, as reported",
-    ]
-    seconds = [run.history["seconds"].tolist() for run in (runs[0], runs[1], runs[3])]
-    assert [line.get_ydata().tolist() for line in plot.figure.axes[0].lines[1:4]] == seconds
-    assert "that of the first seed, 0 (" in plot.caption
-    alone = plots.epoch_seconds([], reported.epoch_seconds(), SOURCE)
-    assert len(alone.figure.legends[0].get_texts()) == 1 and "seed" not in alone.caption
-
-
-def test_captions_say_where_seeds_have_lines_of_their_own(runs):
-    said = "Where a recipe has several seeds, each has a line."
-    assert said in plots.training_curves(runs[:3], SOURCE).caption
-    assert said not in plots.training_curves(runs[:2], SOURCE).caption
+def test_epoch_seconds_compare_the_phases_without_their_first_epochs(tmp_path):
+    run = write_run(tmp_path, "mobilenetv2", "as_reported", validation=(0.1,) * 4, training=(0.1,) * 4)
+    run.history["phase"] = [1, 1, 2, 2]
+    run.history["seconds"] = [99.0, 10.0, 99.0, 30.0]
+    plot = plots.epoch_seconds([run], LOG, SOURCE)
+    assert "where the base is released (MobileNetV2, as reported), 3.00 times" in plot.alt
+    assert {"3.00 (10 s to 30 s)", "1.13 (194 s to 219 s)"} == set(words_of(plot.figure.axes[0]))
+    assert "released" not in plots.epoch_seconds([], LOG, SOURCE).alt
 
 
 @pytest.mark.parametrize("name", ["brightness_spread", "box_summary", "correlation_spread"])
@@ -368,55 +396,30 @@ def test_learning_rates_clip_the_loss_and_name_the_best(runs):
     assert all(axis.get_xscale() == "log" for axis in plot.figure.axes)
 
 
-def test_comparison_signs_each_pair_as_row_minus_column(runs):
-    plot = CASES["comparison"](runs)
-    words = [text.get_text() for text in plot.figure.axes[0].texts]
-    assert [word.split("\n")[0] for word in words] == ["-50.0", "-49.0", "+1.0"]
-    assert plot.alt == "2 of 3 pairs differ by more than chance."
-    grey = [text.get_color() == style.FAINT for text in plot.figure.axes[0].texts]
-    assert grey == [False, False, True]
-
-
-def test_penalties_show_the_objective_above_the_cross_entropy(runs):
-    axis = CASES["penalties"](runs).figure.axes[0]
-    np.testing.assert_allclose(axis.lines[0].get_ydata() - axis.lines[1].get_ydata(), 3)
-
-
-def test_penalties_have_ticks_as_high_as_the_curves_go(tmp_path):
-    run = write_run(tmp_path, "deep_cnn_l2", "as_reported", penalty=12.0)
-    axis = plots.penalties([run], NUM_CLASSES, SOURCE).figure.axes[0]
-    assert any(10 < tick < axis.get_ylim()[1] for tick in axis.get_yticks())
-
-
-def test_confusion_shows_shares_of_each_true_class(runs):
+def test_confusion_counts_on_white_and_names_pairs_and_groups(runs):
     plot = CASES["confusion"](runs)
-    image = plot.figure.axes[0].images[0]
-    np.testing.assert_allclose(image.get_array(), [[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
-    assert image.get_clim() == (0, 1) and plot.alt.startswith("75.0%")
-
-
-def test_confusion_names_groups_of_classes_and_counts_the_mistakes_within_them():
-    plot = plots.confusion(np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]]), GROUPS, "Deep CNN", SOURCE)
-    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["animal (2)", "reel (1)"]
-    assert plot.alt.endswith(
-        "Of the mistakes, 75% stay within one of 2 groups of related classes; of mistakes at random it would be 50%."
-    )
-    assert "groups" not in plots.confusion(COUNTS, [], "Deep CNN", SOURCE).alt
-
-
-def test_class_accuracies_show_both_ends(runs):
-    plot = CASES["class_accuracies"](runs)
-    assert [label.get_text() for label in plot.figure.axes[0].get_yticklabels()] == ["owl", "cat"]
-    assert plot.alt == "Best: cat at 100%. Worst: owl at 50%."
+    matrix, listed, groups = (axis for axis in plot.figure.axes if axis.get_label() != "<colorbar>")
+    shown = matrix.images[0].get_array()
+    assert shown.filled(0).tolist() == COUNTS.tolist() and shown.mask.tolist() == (COUNTS == 0).tolist()
+    assert words_of(listed) == ["Most confused pairs", "1  cat / dog: 3", "2  dog / reel: 1"]
+    assert words_of(groups) == ["92", "8", "0", "100"]
+    assert "75% of the mistakes stay within one of 2 groups of related classes; at random it would be 50%" in plot.alt
+    alone = plots.confusion(RelatedConfusion(COUNTS, ["cat", "dog", "reel"], []), "Deep CNN", SOURCE)
+    assert "group" not in alone.alt + alone.caption
 
 
 def test_class_accuracies_count_the_classes_on_either_side_of_all_images():
     ends = {"accuracy": [1.0, 0.5, 0.1], "low": [0.8, 0.3, 0.0], "high": [1.0, 0.7, 0.4]}
     per_class = pd.DataFrame({"class_name": ["cat", "dog", "owl"], "n": [10, 10, 20], **ends})
     plot = plots.class_accuracies(per_class, "Deep CNN", SOURCE, shown=1)
-    (line,) = [line for line in plot.figure.axes[0].lines if line.get_linestyle() == "--"]
-    assert set(line.get_xdata()) == {0.425} and line.get_label() == "over all images: 42.5%"
-    assert plot.caption.endswith("Of all 3 classes, 1 have their interval above the dashed line and 1 below it.")
+    axis = plot.figure.axes[0]
+    (line,) = [line for line in axis.lines if line.get_linestyle() == "--"]
+    assert set(line.get_xdata()) == {0.425} and words_of(axis) == [" all images: 42.5%"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["owl", "cat"]
+    assert plot.alt == (
+        "Deep CNN: of 3 classes, 1 lie clearly above the accuracy on all images and 1 clearly below. Best: cat at 100%. "
+        "Worst: owl at 10%."
+    )
 
 
 def test_scaling_shows_every_step_and_a_line_of_slope_one(runs):
@@ -438,7 +441,25 @@ def test_a_step_that_was_not_measured_is_said_so(runs):
 def test_input_sweep_ticks_are_the_sizes(runs):
     plot = CASES["input_sweep"](runs)
     assert plot.figure.axes[0].get_xticks().tolist() == [32, 96]
-    assert plot.alt == "From 30.0% at 32 px (0 to 1) to 50.0% at 96 px (-1 to 1)."
+    assert plot.alt == (
+        "The range of pixel values is worth 10.0 points at 32 px, enlarging to 96 px another 10.0. From 30.0% at 32 px (0 to 1) to "
+        "50.0% at 96 px (-1 to 1)."
+    )
+    assert "+10.0" in words_of(plot.figure.axes[0])
+
+
+def test_steps_of_the_waterfall_are_differences_of_the_numbers_that_stand_there():
+    frame = pd.DataFrame(
+        {"lever": ["a", "b"], "n": 99, "accuracy": [0.7564, 0.7676], "low": 0.7, "high": 0.8, "gain": [np.nan, 0.0112]}
+    )
+    assert words_of(plots.levers(frame, SOURCE).figure.axes[0]) == ["75.6%", "+1.2 to 76.8%"]
+
+
+def test_folds_say_whether_they_spread_as_chance_would():
+    frame = pd.DataFrame({"fold": [1, 2], "n": 100, "accuracy": [0.45, 0.55], "low": 0.4, "high": 0.6})
+    assert plots.folds(frame, SOURCE).alt.startswith(
+        "2 folds have 50.0% on average; they spread by 7.1 points, and chance alone by 5.0."
+    )
 
 
 def test_logged_weights_count_what_changed(runs):
@@ -448,14 +469,28 @@ def test_logged_weights_count_what_changed(runs):
         assert f"{part}: {group['changed'].sum()} of {len(group)} tensors changed" in plot.alt
 
 
-def test_embedding_map_colours_the_closest_classes():
-    labels = np.repeat([0, 1, 2], 4)
-    places = RNG.normal(size=(12, 2)) * np.array([9, 0.1, 1])[labels][:, None]
-    plot = plots.embedding_map(places, labels, ["cat", "dog", "owl"], SOURCE, shown=2)
-    assert plot.alt.endswith("dog, owl.") and len(plot.figure.axes[0].collections) == 3
-
-
 def test_the_dotted_line_of_noise_falls_with_the_root_of_the_batch_size():
     axis = plots.gradient_noise(NOISE, SOURCE).figure.axes[0]
     assert axis.lines[1].get_ydata().tolist() == pytest.approx([8, 4, 2])
     assert axis.get_xticks().tolist() == [4, 16, 64]
+
+
+def test_the_map_names_groups_where_their_images_lie():
+    plot = plots.embedding_map(PLACES, np.arange(12) // 4, TREE, SOURCE)
+    places = {text.get_text(): text.get_position() for text in plot.figure.axes[0].texts}
+    assert set(places) <= {"cat", "dog", "car", "animal"} and np.allclose(
+        places["car"], PLACES[8:].mean(axis=0), atol=0.5
+    )
+    assert "of the same group" in plot.alt
+    assert not plots.embedding_map(PLACES, np.arange(12) // 4, None, SOURCE).figure.axes[0].texts
+
+
+def test_architectures_have_a_bar_for_the_parameters_of_each_layer(runs):
+    network = architecture.build(find_recipe("shallow_cnn", "as_reported"), NUM_CLASSES)
+    plot = plots.architectures({"shallow_cnn": network}, SOURCE)
+    boxes, bars = plot.figure.axes
+    assert sum(bar.get_height() for bar in bars.patches) == pytest.approx(1)
+    assert words_of(boxes)[2:4] == ["64 x 64\nx 32", "conv\n3 x 3"] and "4.19M" in words_of(bars)
+    heights = [box.get_height() for box in boxes.patches]
+    assert heights[0] / heights[2] == pytest.approx(2)  # the first pooling halves the side
+    assert plot.alt.startswith("One layer holds most parameters: 100% in Shallow CNN.")

@@ -439,12 +439,22 @@ def test_costs_join_what_was_measured(folder):
         write_run(folder, "deep_cnn", "improved", seed, right=right, seconds=seconds, threads=threads)
         for seed, (right, seconds, threads) in enumerate([(30, 2.0, 2), (40, 1.0, 1), (50, 90.0, 2)])
     ]
-    measured = pd.DataFrame({"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]})
+    measured = pd.DataFrame(
+        {"model": ["deep_cnn"], "recipe": ["improved"], "parameters": [7], "multiply_adds": [9]}
+    ).assign(images_per_second=10.0)
     (row,) = tables.costs(runs, measured).to_dict("records")
     low, high = comparison.mean_interval([0.3, 0.4, 0.5], 100)
     known = {"model": "deep_cnn", "recipe": "improved", "train_seconds": 6.0, "threads": 1}
-    measured_too = {"parameters": 7, "multiply_adds": 9}
+    measured_too = {"parameters": 7, "multiply_adds": 9, "images_per_second": 10.0, "feature_seconds": 0.0}
     assert row == pytest.approx(known | measured_too | {"accuracy": 0.4, "low": low, "high": high})
+
+
+def test_costs_hold_the_seconds_of_frozen_features(folder):
+    run = write_run(folder, "mobilenetv2", "improved")
+    measured = pd.DataFrame({"model": [run.model], "recipe": [run.recipe], "images_per_second": [50.0]})
+    assert run.settings.flip_at_test and not run.settings.views
+    # 800 training images and 200 others, each with its mirror image, as in the measured speed.
+    assert tables.costs([run], measured)["feature_seconds"].tolist() == [20.0]
 
 
 def test_without_leaves_images_out(folder):
