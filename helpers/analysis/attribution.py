@@ -223,12 +223,21 @@ def views_of_telling_images(
         class_names: of the labels.
 
     Returns:
-        The images of `telling_images`, the names of their classes, and the maps and answers of `views`.
+        The images of `telling_images`, their classes in words, and the maps and answers of `views`.
     """
     chosen = telling_images(runs)
     probabilities = {run.title: run.probabilities()[chosen] for run in runs}
     maps, answers = views(networks, probabilities, images[chosen], class_names)
-    return images[chosen], [class_names[label] for label in labels[chosen]], maps, answers
+    return images[chosen], [f"true: {class_names[label]}" for label in labels[chosen]], maps, answers
+
+
+def views_of_photographs(
+    runs: Sequence[Run], networks: dict[str, keras.Model], images: np.ndarray, class_names: Sequence[str]
+) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
+    """The maps and answers of `views` for images that are not of the data set, uint8 (n, height, width, 3)."""
+    flips = {run.title: run.settings.flip_at_test for run in runs}
+    probabilities = {name: np.exp(fit.predict(network, images, flips[name])) for name, network in networks.items()}
+    return views(networks, probabilities, images, class_names)
 
 
 def neighbours_of_mistakes(

@@ -207,7 +207,7 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
     """What each transform does to one image.
 
     Args:
-        rows: by name of the transform, float (n, height, width, 3), 0 to 255: the image, then variants.
+        rows: by name of the transform, float (n, height, width, 3), 0 to 255: the image, which anybody may see, then variants.
         source: what the image is.
     """
     n = max(len(images) for images in rows.values())
@@ -224,5 +224,4 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
         f"One image (first column) under each transform alone at its limits, then under all together, drawn at random "
         f"({source}).",
         f"Rows for {'; '.join(rows)}. Shear at 0.3 degrees cannot be told from the image itself.",
-        has_photographs=True,
     )

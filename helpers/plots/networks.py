@@ -79,20 +79,26 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
 
 
 def grad_cam(
-    images: np.ndarray, names: Sequence[str], maps: dict[str, np.ndarray], answers: dict[str, list[str]], source: str
+    images: np.ndarray,
+    names: Sequence[str],
+    maps: dict[str, np.ndarray],
+    answers: dict[str, list[str]],
+    source: str,
+    are_free: bool = False,
 ) -> Plot:
     """Images, and for each network what in them speaks for its answer.
 
     Args:
         images: uint8 (n, height, width, 3).
-        names: their true classes.
+        names: what is on them.
         maps: for each network, float (n, height, width) of `attribution.grad_cam`.
         answers: for each network, its answer to each image, in words.
         source: what the images are.
+        are_free: anybody may see these images.
     """
     columns = 1 + len(maps)
     width = int(PAGE / columns * 17)
-    titles = [[wrapped(f"true: {name}", width, 3) for name in names]]
+    titles = [[wrapped(name, width, 3) for name in names]]
     titles += [[wrapped(answer, width, 3) for answer in answers[name]] for name in maps]
     for column, name in zip(titles[1:], maps, strict=True):
         column[0] = f"{name}:\n{column[0]}"
@@ -111,7 +117,7 @@ def grad_cam(
         f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Each column is one "
         "network; the first has the image.",
         f"{len(images)} images in rows; beside each the same image in grey under a coloured map for {' and '.join(maps)}.",
-        has_photographs=True,
+        has_photographs=not are_free,
     )
 
 
@@ -153,7 +159,7 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
 
     Args:
         maps: for each layer, float (height, width, channels).
-        image: uint8 (height, width, 3).
+        image: uint8 (height, width, 3), one that anybody may see.
         source: what the image is.
     """
     shown = 8
@@ -178,5 +184,4 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
         figure,
         f"What some layers make of one image: the {shown} maps of each that vary most over it ({source}); light is high.",
         f"One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
-        has_photographs=True,
     )

@@ -124,8 +124,15 @@ def test_views_of_telling_images_belong_to_these_images(tmp_path, bright_or_not)
             runs, networks, images, runs[0].labels(), names
         )
     assert shown[:, 0, 0, 0].tolist() == attribution.telling_images(runs).tolist()
-    assert classes == [names[label] for label in runs[0].labels()[attribution.telling_images(runs)]]
+    assert classes == [f"true: {names[label]}" for label in runs[0].labels()[attribution.telling_images(runs)]]
     assert set(maps) == set(answers) == {"Deep CNN, improved", "MobileNetV2, improved"}
+
+
+def test_images_from_elsewhere_get_maps_and_answers(tmp_path, bright_or_not):
+    run = write_run(tmp_path, "deep_cnn", "improved")
+    maps, answers = attribution.views_of_photographs([run], {run.title: bright_or_not}, IMAGES, ["white", "black"])
+    assert maps[run.title].shape == IMAGES.shape[:3]
+    assert [answer.split(",")[0] for answer in answers[run.title]] == ["white"] * 3
 
 
 def test_mistakes_have_their_answers_and_neighbours(tmp_path, tiny):

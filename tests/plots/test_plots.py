@@ -132,7 +132,7 @@ CASES = {
     "scaling": lambda runs: plots.scaling(GROWN, SOURCE),
     "levers": lambda runs: plots.levers(LEVERS, SOURCE),
 }
-PHOTOGRAPHS = {"feature_maps", "grad_cam", "image_grid", "nearest_pairs", "neighbours", "augmentation_grid"}
+PHOTOGRAPHS = {"grad_cam", "image_grid", "nearest_pairs", "neighbours"}
 # How many images there were is in the source that these are given: what they draw does not tell.
 COUNTED_BY_THE_CALLER = {
     "cost",
@@ -142,7 +142,13 @@ COUNTED_BY_THE_CALLER = {
     "learning_rates",
     "penalty_course",
 }
-OF_NO_IMAGES = {"architectures", "filters", "logged_weights"}
+OF_NO_IMAGES = {
+    "architectures",
+    "augmentation_grid",
+    "feature_maps",
+    "filters",
+    "logged_weights",
+}  # of none of the data
 NUMBER_OF_IMAGES = re.compile(r"\d (training |validation |test )?(images|boxes)\b")
 
 
