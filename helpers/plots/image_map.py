@@ -59,11 +59,11 @@ def _name_groups(axis: Axes, places: np.ndarray, labels: np.ndarray, tree: Seque
     radius, everywhere, found = _AROUND * np.ptp(places, axis=0).mean(), cKDTree(places), []
     for name in dict.fromkeys(fine):
         members = [label for label, group in enumerate(fine) if group == name]
-        mine = places[np.isin(labels, members)]
-        if not len(mine):
+        members_places = places[np.isin(labels, members)]
+        if not len(members_places):
             continue
-        near = max(cKDTree(mine).query_ball_point(mine, radius), key=len)
-        centre = mine[near].mean(axis=0)
+        near = max(cKDTree(members_places).query_ball_point(members_places, radius), key=len)
+        centre = members_places[near].mean(axis=0)
         share = len(near) / max(len(everywhere.query_ball_point(centre, radius)), 1)
         if share > _LEAST_SHARE:
             found.append((len(near), name, centre, colours[coarse[members[0]]]))

@@ -70,17 +70,17 @@ def _missing(what: str) -> Answer:
 
 
 def _best(runs_by_recipe: RunsByRecipe) -> Answer:
-    mine = selection.best(run for run in runs_by_recipe.values() if run.model == "mobilenetv2")
+    transfer = selection.best(run for run in runs_by_recipe.values() if run.model == "mobilenetv2")
     rival = selection.best(run for run in runs_by_recipe.values() if run.model != "mobilenetv2")
-    if mine is None or rival is None:
+    if transfer is None or rival is None:
         return _missing("a run of MobileNetV2 and one of another network")
-    p_value = comparison.mcnemar(mine.is_right(), rival.is_right())
-    ahead = mine.result()["accuracy"] > rival.result()["accuracy"]
+    p_value = comparison.mcnemar(transfer.is_right(), rival.is_right())
+    ahead = transfer.result()["accuracy"] > rival.result()["accuracy"]
     verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
-        f"{mine.title} {_test(mine)} against {rival.title} {_test(rival)} on the same {mine.result()['n']:,} test images "
+        f"{transfer.title} {_test(transfer)} against {rival.title} {_test(rival)} on the same {transfer.result()['n']:,} test images "
         f"(McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
-        f"({mine.weights_origin}), the other from random numbers."
+        f"({transfer.weights_origin}), the other from random numbers."
     )
 
 

@@ -132,7 +132,7 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         runs: what `runs_on_the_same_data` gives.
         folder: of the results, where evaluations are logged.
     """
-    test = results.rows(runs).query("split == 'test'")
+    test = results.by_split(runs).query("split == 'test'")
     threads = [run.threads for run in runs]
     fewer = [f"{run.title}, seed {run.seed} ({n})" for run, n in zip(runs, threads, strict=True) if n < max(threads)]
     evaluated = {f"{run.title}, seed {run.seed}": evaluations.count_test_evaluations(folder, run) for run in runs}

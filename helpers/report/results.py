@@ -62,14 +62,14 @@ MAIN_FIGURES = (
 )
 
 
-def rows(runs: Sequence[Run]) -> pd.DataFrame:
+def by_split(runs: Sequence[Run]) -> pd.DataFrame:
     """The results table: one row for each run and split, with the columns of `results.csv`."""
-    made = []
+    rows = []
     for run in runs:
         reported = REPORTED[run.model]
         for split in ("validation", "test"):
             result = run.result(split)
-            made.append(
+            rows.append(
                 {
                     "model": run.model,
                     "recipe": run.recipe,
@@ -88,7 +88,7 @@ def rows(runs: Sequence[Run]) -> pd.DataFrame:
                     "code_version": run.code_version,
                 }
             )
-    return pd.DataFrame(made, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFrame:
@@ -103,13 +103,13 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
         `Seeds`, `Parameters`, `Training`, as text. The interval is that of `comparison.mean_interval`; `Range over seeds` has the
         lowest and the highest accuracy, and `Training` is a median.
     """
-    table = rows(runs)
+    table = by_split(runs)
     table = table[table["split"] == "test"]
-    made = []
+    rows = []
     for (model, recipe), group in table.groupby(["model", "recipe"], sort=False):
         reported = REPORTED[model].accuracy
         low, high = comparison.mean_interval(group["accuracy"].tolist(), int(group["n"].iloc[0]))
-        made.append(
+        rows.append(
             {
                 "Model": MODEL_NAMES[model],
                 "Recipe": RECIPE_NAMES[recipe],
@@ -128,8 +128,8 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
     for failure in failures:
         recipe = failure.config["recipe"]
         names = {"Model": MODEL_NAMES[recipe["model"]], "Recipe": RECIPE_NAMES[recipe["name"]]}
-        made.append({**names, "Accuracy": "failed", "Seeds": f"seed {failure.config['seed']}"})
-    return pd.DataFrame(made).fillna("")
+        rows.append({**names, "Accuracy": "failed", "Seeds": f"seed {failure.config['seed']}"})
+    return pd.DataFrame(rows).fillna("")
 
 
 def _range(values: pd.Series) -> str:
@@ -144,9 +144,9 @@ def table_1(runs: Sequence[Run]) -> pd.DataFrame:
         Columns `Model`, `Reported`, `Reproduced: as reported`, `Reproduced: as coded`, `Improved`, each with accuracy and
         loss, means where there are several seeds; "not run" where a run is missing.
     """
-    table = rows(runs)
+    table = by_split(runs)
     means = table[table["split"] == "test"].groupby(["model", "recipe"])[["accuracy", "loss"]].mean()
-    made = []
+    rows = []
     for model in FAMILIES:
         reported = REPORTED[model]
         row = {"Model": MODEL_NAMES[model], "Reported": f"{reported.accuracy:.1%} / {reported.loss:g}"}
@@ -159,8 +159,8 @@ def table_1(runs: Sequence[Run]) -> pd.DataFrame:
             if (model, recipe) in means.index:
                 accuracy, loss = means.loc[(model, recipe)]
                 row[column] = f"{accuracy:.1%} / {loss:.2f}"
-        made.append(row)
-    return pd.DataFrame(made)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def write_tables(
@@ -176,7 +176,7 @@ def write_tables(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with storage.replacing(folder / "results.csv") as partial:
-        rows(runs).to_csv(partial, index=False)
+        by_split(runs).to_csv(partial, index=False)
     with storage.replacing(folder / "results.md") as partial:
         partial.write_text(_results_markdown(runs, others, failures))
 

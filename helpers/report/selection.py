@@ -110,16 +110,16 @@ def inventory(runs: Sequence[Run]) -> pd.DataFrame:
     """
     made = []
     for model, recipe in RECIPE_ORDER:
-        mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+        runs_of_recipe = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
         made.append(
             {
                 "Model": MODEL_NAMES[model],
                 "Recipe": RECIPE_NAMES[recipe],
-                "Seeds": ", ".join(str(run.seed) for run in mine) or "not run",
-                "Read from": joined(_origin(run) for run in mine),
-                "Recipe of today": joined("yes" if has_current_recipe(run) else "no" for run in mine),
-                "Code": joined(run.code_version for run in mine),
-                "Pretrained weights": joined(run.weights_origin for run in mine),
+                "Seeds": ", ".join(str(run.seed) for run in runs_of_recipe) or "not run",
+                "Read from": joined(_origin(run) for run in runs_of_recipe),
+                "Recipe of today": joined("yes" if has_current_recipe(run) else "no" for run in runs_of_recipe),
+                "Code": joined(run.code_version for run in runs_of_recipe),
+                "Pretrained weights": joined(run.weights_origin for run in runs_of_recipe),
             }
         )
     return pd.DataFrame(made)

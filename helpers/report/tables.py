@@ -44,11 +44,11 @@ def mistakes(runs: Sequence[Run], distance: np.ndarray) -> pd.DataFrame:
     Returns:
         Columns `Model`, `Recipe`, `seed`, `mistakes`, `mean_distance`, `low`, `high`, `blind_distance`; see `wordnet.severity`.
     """
-    made = []
+    rows = []
     for run in runs:
         predicted = run.predicted()
-        made.append(_named(run) | wordnet.severity(predicted, run.labels(), distance))
-    return pd.DataFrame(made)
+        rows.append(_named(run) | wordnet.severity(predicted, run.labels(), distance))
+    return pd.DataFrame(rows)
 
 
 def leader_board(runs: Sequence[Run]) -> pd.DataFrame:
@@ -64,11 +64,11 @@ def leader_board(runs: Sequence[Run]) -> pd.DataFrame:
     ranked = sorted(runs, key=lambda run: -run.result()["accuracy"])
     pairs = comparison.compare({str(place): run.is_right() for place, run in enumerate(ranked, start=1)})
     alike = pairs[pairs["p_holm"] >= comparison.SIGNIFICANCE]
-    made = []
+    rows = []
     for place, run in enumerate(ranked, start=1):
         result, name = run.result(), str(place)
         others = [*alike.loc[alike["second"] == name, "first"], *alike.loc[alike["first"] == name, "second"]]
-        made.append(
+        rows.append(
             {
                 "place": place,
                 "Model": MODEL_NAMES[run.model],
@@ -82,7 +82,7 @@ def leader_board(runs: Sequence[Run]) -> pd.DataFrame:
                 "like": ", ".join(others),
             }
         )
-    return pd.DataFrame(made)
+    return pd.DataFrame(rows)
 
 
 def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
@@ -97,23 +97,23 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
         `train_seconds` (median over seeds: a busy machine makes single ones long), `threads` (fewest), `parameters`,
         `multiply_adds`, `images_per_second`, `feature_seconds` (to compute frozen features once at that speed; 0 without).
     """
-    made = []
+    rows = []
     for model, recipe in by_recipe(runs):
-        mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
-        accuracies = [run.result()["accuracy"] for run in mine]
-        low, high = comparison.mean_interval(accuracies, mine[0].result()["n"])
-        made.append(
+        runs_of_recipe = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+        accuracies = [run.result()["accuracy"] for run in runs_of_recipe]
+        low, high = comparison.mean_interval(accuracies, runs_of_recipe[0].result()["n"])
+        rows.append(
             {
                 "model": model,
                 "recipe": recipe,
                 "accuracy": float(np.mean(accuracies)),
                 "low": low,
                 "high": high,
-                "train_seconds": float(np.median([run.train_seconds for run in mine])),
-                "threads": min(run.threads for run in mine),
+                "train_seconds": float(np.median([run.train_seconds for run in runs_of_recipe])),
+                "threads": min(run.threads for run in runs_of_recipe),
             }
         )
-    table = pd.DataFrame(made).merge(measured, on=["model", "recipe"])
+    table = pd.DataFrame(rows).merge(measured, on=["model", "recipe"])
     passes = [_feature_passes(by_recipe(runs)[row.model, row.recipe]) for row in table.itertuples()]
     return table.assign(feature_seconds=np.array(passes) / table["images_per_second"])
 
@@ -142,10 +142,10 @@ def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
     Returns:
         Columns `Model`, `Recipe`, `seed`, `n`, `accuracy`, `n_left`, `accuracy_left`, `accuracy_left_out`.
     """
-    made = []
+    rows = []
     for run in runs:
         right, is_out = run.is_right(), np.isin(run.indices(), left_out)
-        made.append(
+        rows.append(
             _named(run)
             | {
                 "n": len(right),
@@ -155,7 +155,7 @@ def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
                 "accuracy_left_out": right[is_out].mean() if is_out.any() else np.nan,
             }
         )
-    return pd.DataFrame(made)
+    return pd.DataFrame(rows)
 
 
 def losses(runs: Sequence[Run]) -> pd.DataFrame:
@@ -164,13 +164,13 @@ def losses(runs: Sequence[Run]) -> pd.DataFrame:
     Returns:
         Columns `Model`, `Recipe`, `seed`, `objective`, `cross_entropy`, `rest` (nats), `rest_is`.
     """
-    made = []
+    rows = []
     for run in runs:
         last = run.history.iloc[-1]
         objective, loss = last["validation_objective"], last["validation_loss"]
         row = {"objective": objective, "cross_entropy": loss, "rest": objective - loss, "rest_is": _added(run)}
-        made.append(_named(run) | row)
-    return pd.DataFrame(made, columns=["Model", "Recipe", "seed", "objective", "cross_entropy", "rest", "rest_is"])
+        rows.append(_named(run) | row)
+    return pd.DataFrame(rows, columns=["Model", "Recipe", "seed", "objective", "cross_entropy", "rest", "rest_is"])
 
 
 def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame:
@@ -184,13 +184,13 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
         Columns `Model`, `Recipe`, `seed`, `mean_loss`, `median_loss` (nats), `share_of_images` whose true class gets less than
         one in a million, `share_of_loss` that these have.
     """
-    made = []
+    rows = []
     for run in runs:
         probabilities, labels = run.probabilities(split), run.labels(split)
         of_truth = probabilities[np.arange(len(labels)), labels].astype(float)
         confident, mean = of_truth < 1e-6, run.result(split)["loss"]
         others = -np.log(of_truth[~confident]).sum() / len(labels)
-        made.append(
+        rows.append(
             _named(run)
             | {
                 "mean_loss": mean,
@@ -200,7 +200,7 @@ def confident_mistakes(runs: Sequence[Run], split: str = "test") -> pd.DataFrame
             }
         )
     columns = ["Model", "Recipe", "seed", "mean_loss", "median_loss", "share_of_images", "share_of_loss"]
-    return pd.DataFrame(made, columns=columns)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def concentrated_losses_note(runs: Sequence[Run]) -> str:
@@ -230,17 +230,17 @@ def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
         Columns `model`, `step`, `accuracy` (on validation), the ends of its 95 % interval over images, `low` and `high`, and
         `gain` (over the step before it in its family).
     """
-    made = []
+    rows = []
     for model in FAMILIES:
         for recipe in RECIPE_NAMES:
-            mine = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
+            runs_of_recipe = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
             if (model, recipe) == ("mobilenetv2", "improved"):
-                made += [
+                rows += [
                     (model, f"linear classifier, {row.input_size} px, {row.input_range}", row.accuracy)
-                    for row in _on_the_way(sweep, mine).itertuples()
+                    for row in _on_the_way(sweep, runs_of_recipe).itertuples()
                 ]
-            made += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in mine]
-    frame = pd.DataFrame(made, columns=["model", "step", "accuracy"])
+            rows += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in runs_of_recipe]
+    frame = pd.DataFrame(rows, columns=["model", "step", "accuracy"])
     intervals = [metrics.accuracy_interval(value, runs[0].result("validation")["n"]) for value in frame["accuracy"]]
     frame[["low", "high"]] = np.reshape(intervals, (-1, 2))
     return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
@@ -257,7 +257,7 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
         Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
     """
     recipe, n = run.config["recipe"], run.result("validation")["n"]
-    made = [
+    rows = [
         (f"linear classifier on a frozen base, {row.input_size} px, pixels {row.input_range}", row.accuracy)
         for row in _on_the_way(sweep, [run]).itertuples()
     ]
@@ -266,10 +266,10 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
         what = "head on all training images and their mirror images"
         if phase["trainable"] != "head":
             what = f"tuned from {phase['trainable']} upwards" if phase["trainable"] else "tuned as a whole"
-        made.append((what, accuracy))
+        rows.append((what, accuracy))
     if recipe["flip_at_test"]:
-        made.append(("averaged over both sides of an image", run.result("validation")["accuracy"]))
-    frame = pd.DataFrame(made, columns=["lever", "accuracy"]).assign(n=n)
+        rows.append(("averaged over both sides of an image", run.result("validation")["accuracy"]))
+    frame = pd.DataFrame(rows, columns=["lever", "accuracy"]).assign(n=n)
     intervals = [metrics.accuracy_interval(value, n) for value in frame["accuracy"]]
     frame[["low", "high"]] = intervals
     return frame.assign(gain=frame["accuracy"].diff())[["lever", "n", "accuracy", "low", "high", "gain"]]

@@ -58,7 +58,7 @@ def names(runs):
 
 
 def test_rows_have_the_columns_that_are_fixed_and_one_row_a_run_and_split(some):
-    table = results.rows(some)
+    table = results.by_split(some)
     assert list(table.columns) == COLUMNS == results.COLUMNS
     assert len(table) == 2 * len(some)
     row = table[(table["model"] == "deep_cnn") & (table["split"] == "test")].iloc[0]
@@ -73,13 +73,13 @@ def test_rows_have_the_columns_that_are_fixed_and_one_row_a_run_and_split(some):
 
 
 def test_no_run_gives_the_columns_and_no_row():
-    assert list(results.rows([]).columns) == COLUMNS
-    assert results.rows([]).empty
+    assert list(results.by_split([]).columns) == COLUMNS
+    assert results.by_split([]).empty
     assert results.summary([]).empty
 
 
 def test_what_the_report_does_not_give_stays_empty(some):
-    table = results.rows(some)
+    table = results.by_split(some)
     assert table.loc[table["model"] == "shallow_cnn_l2", ["reported_accuracy", "reported_loss"]].isna().all(axis=None)
 
 
@@ -115,11 +115,12 @@ def test_permuted_labels_give_chance_in_every_number_that_is_read_from_a_run(fol
     """200 of 500 answers would be right; with the labels permuted a fifth is, one in five classes."""
     runs = [write_run(folder, "deep_cnn", "improved", seed, right=200, n=500, permuted=True) for seed in range(10)]
     assert (
-        results.rows([write_run(folder, "deep_cnn", "as_reported", right=200, n=500)])["accuracy"].tolist() == [0.4] * 2
+        results.by_split([write_run(folder, "deep_cnn", "as_reported", right=200, n=500)])["accuracy"].tolist()
+        == [0.4] * 2
     )
     places, rng = np.arange(500), np.random.default_rng(0)
     found = {
-        "rows": results.rows(runs)["accuracy"].mean(),
+        "rows": results.by_split(runs)["accuracy"].mean(),
         "summary": float(results.summary(runs)["Accuracy"].iloc[0].rstrip("%")) / 100,
         "leader board": tables.leader_board(runs)["accuracy"].mean(),
         "training beside validation": tables.training_and_validation(runs)["validation"].mean(),
@@ -222,7 +223,7 @@ def test_tables_are_written_for_readers_and_programs(some, tmp_path):
     results.write_tables(tmp_path / "out", some, others)
     table = pd.read_csv(tmp_path / "out" / "results.csv")
     assert list(table.columns) == COLUMNS
-    pd.testing.assert_frame_equal(table, results.rows(some), check_dtype=False)
+    pd.testing.assert_frame_equal(table, results.by_split(some), check_dtype=False)
     text = (tmp_path / "out" / "results.md").read_text()
     for part in (
         "demo data",
