@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from IPython.display import Markdown, display
+from IPython.display import HTML, Markdown, display
 
 from helpers.config import choices, profiles, recipes
 from helpers.config.profiles import Profile
@@ -21,6 +21,7 @@ from helpers.core import checksums, keys, paths, provenance, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.data.dataset import Dataset, Split, open_demo, open_source
 from helpers.data.splits import make_split
+from helpers.explore import controls
 from helpers.explore.widgets import Explorer
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights, find_weights
@@ -234,14 +235,19 @@ class Experiment:
     def explore(self, explorer: Explorer, name: str) -> None:
         """Display an explorer: alive, or as one figure where TINYIMAGE_HEADLESS says that nobody is there to use it.
 
-        Such a figure becomes a page for others, so it has no photographs of real data.
+        Such a figure becomes a page for others, so it has no photographs of real data. It stands behind the living explorer as
+        well, for when the notebook is opened again without its kernel.
         """
-        if not os.environ.get("TINYIMAGE_HEADLESS"):
-            display(explorer.widget())
-            return
+        is_headless = bool(os.environ.get("TINYIMAGE_HEADLESS"))
+        if not is_headless:
+            display(explorer.live(), raw=True)
         plot = explorer.page(self.dataset.is_demo)
-        if plot.has_photographs and not self.dataset.is_demo:
-            print(f"Not on this page: photographs of {self.dataset.description}. In JupyterLab: {explorer.hint}")
+        is_withheld = plot.has_photographs and not self.dataset.is_demo
+        sentence = f"Not on this page: photographs of {self.dataset.description}. In JupyterLab: {explorer.hint}"
+        if not is_headless:
+            display(HTML(controls.stand_in(sentence if is_withheld else plot)))
+        elif is_withheld:
+            print(sentence)
         else:
             self.show(plot, name)
 

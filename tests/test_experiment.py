@@ -2,7 +2,6 @@ import json
 import shutil
 from dataclasses import replace
 
-import ipywidgets
 import numpy as np
 import pandas as pd
 import pytest
@@ -286,11 +285,14 @@ def test_an_explorer_is_alive_where_somebody_is_there_and_a_figure_elsewhere(tmp
     lab = open_smoke(tmp_path)
     monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
     lab.explore(browser(lab), "class_browser")
-    assert isinstance(displayed[0], ipywidgets.Widget)
+    living, stand_in = displayed
+    assert "application/vnd.jupyter.widget-view+json" in living
+    assert living["text/plain"] == f"In JupyterLab: {browser(lab).hint}"
+    assert 'class="stand-in"' in stand_in.data and "<img" in stand_in.data
     assert not lab.output.exists()
     monkeypatch.setenv("TINYIMAGE_HEADLESS", "1")
     lab.explore(browser(lab), "class_browser")
-    assert isinstance(displayed[1], Plot)
+    assert isinstance(displayed[2], Plot)
     assert (lab.output / "class_browser.png").exists()
 
 
@@ -298,6 +300,12 @@ def test_pages_get_no_photographs_of_real_data(small, displayed, headless, capsy
     small.explore(browser(small), "class_browser")
     assert not displayed and not small.output.exists()
     assert capsys.readouterr().out.startswith("Not on this page: photographs of TinyImage. In JupyterLab: choose")
+
+
+def test_neither_has_a_notebook_that_is_opened_again(small, displayed, monkeypatch):
+    monkeypatch.delenv("TINYIMAGE_HEADLESS", raising=False)
+    small.explore(browser(small), "class_browser")
+    assert "Not on this page: photographs of TinyImage." in displayed[1].data and "<img" not in displayed[1].data
 
 
 def test_equal_plots_give_equal_files_on_opaque_white(tmp_path):

@@ -2,13 +2,14 @@
 
 import nbformat
 import pytest
-from lab_server import lab, open_and_run
+from lab_server import TOKEN, lab, open_and_run
 from playwright.sync_api import expect
 
 CELLS = (
     """
 import numpy as np
-from helpers.explore import widgets
+from IPython.display import HTML, display
+from helpers.explore import controls, widgets
 from helpers.config.demo_data import DEMO
 from helpers.data.demo import object_classes, render
 kinds, rng = object_classes(6, 1), np.random.default_rng(0)
@@ -18,7 +19,9 @@ names, labels = ["ant", "bee", "cat", "dog", "eel", "fox"], np.repeat(range(6), 
     'widgets.augmentation_lab(images[::10], names, "demo data").widget()',
     """
 places = np.stack([np.arange(60) % 10, labels], axis=1)
-widgets.image_map(places, labels, labels[::-1], images, names, "answer", "demo data").widget()
+walk = widgets.image_map(places, labels, np.arange(60)[::-1], images, names, "demo data")
+display(walk.live(), raw=True)
+display(HTML(controls.stand_in(walk.page(True))))
 """,
 )
 
@@ -82,10 +85,40 @@ def test_the_image_under_the_pointer_shows_itself_on_the_map(page, tmp_path):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
     expect(page.locator(".js-plotly-plot .hoverlayer .hovertext")).to_contain_text("cat")
     expect(page.locator("img[alt='cat']")).to_be_visible()
+    expect(page.locator("img[alt='dog']")).to_be_visible()  # its nearest neighbour, by the arrays above
     page.screenshot(path=tmp_path / "map.png")
+
+
+def test_the_map_is_walked_by_keyboard(page):
+    page.get_by_label("highlight class").select_option("eel")
+    page.get_by_title("next image").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("figcaption", has_text="image 42")).to_be_visible()
+
+
+def test_nothing_is_cut_off_on_a_narrow_page(page):
+    page.set_viewport_size({"width": 1000, "height": 1300})
+    outputs = page.locator(".jp-OutputArea-output")
+    expect(page.locator(".js-plotly-plot")).to_be_visible()
+    excess = [output.evaluate("e => e.scrollWidth - e.clientWidth") for output in outputs.all()]
+    page.set_viewport_size({"width": 1400, "height": 1300})
+    assert len(excess) == 3 and max(excess) <= 1
 
 
 def test_no_script_failed_and_nothing_was_asked_of_another_host(page, server):
     assert page.errors == []
     others = [url for url in page.requested if not url.startswith((server, "data:", "blob:"))]
     assert others == []
+
+
+def test_a_saved_notebook_shows_the_still_figure_when_it_is_opened_without_its_kernel(page, server):
+    figure = page.get_by_alt_text("images of the class")
+    expect(figure).to_be_hidden()  # beside the living widget
+    page.keyboard.press("Control+s")
+    page.locator(".jp-mod-dirty").wait_for(state="detached")
+    for session in page.request.get(f"{server}/api/sessions?token={TOKEN}").json():
+        page.request.delete(f"{server}/api/sessions/{session['id']}?token={TOKEN}")
+    page.goto(f"{server}/lab/tree/explore.ipynb?token={TOKEN}&reset")
+    page.get_by_text("model not found").last.wait_for(state="attached")
+    expect(figure).to_be_visible()
+    expect(page.get_by_text("model not found").last).to_be_hidden()

@@ -102,6 +102,26 @@ def channel_statistics(images: np.ndarray) -> pd.DataFrame:
     )
 
 
+def channel_densities(images: np.ndarray, n_bins: int = 64) -> pd.DataFrame:
+    """How often pixel values occur in each channel, over all pixels of all images.
+
+    Args:
+        images: uint8 (n, height, width, 3).
+        n_bins: of equal width, a divisor of 256.
+
+    Returns:
+        Index: the middles of the bins, 0 to 1; columns red, green, blue, which integrate to 1.
+    """
+    counts = np.zeros((3, 256), np.int64)
+    for chunk in _chunks(images):
+        counts += [np.bincount(chunk[..., channel].ravel(), minlength=256) for channel in range(3)]
+    binned = counts.reshape(3, n_bins, -1).sum(2)
+    middles = (np.arange(n_bins) + 0.5) / n_bins
+    return pd.DataFrame(
+        (n_bins * binned / binned.sum(1, keepdims=True)).T, index=middles, columns=["red", "green", "blue"]
+    )
+
+
 def mean_image(images: np.ndarray) -> np.ndarray:
     """Average of all images, float64 (height, width, 3), 0 to 1."""
     return sum(chunk.sum(0, dtype=np.float64) for chunk in _chunks(images)) / len(images) / 255

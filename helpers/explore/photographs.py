@@ -17,6 +17,9 @@ if importlib.util.find_spec("pillow_heif"):  # not among the dependencies: it br
     importlib.import_module("pillow_heif").register_heif_opener()
     _FORMATS.append("HEIF")
 
+# Of ISO 14496-12: a file begins with a box of the type "ftyp", whose brand says what it is.
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
 
 def read_photograph(content: bytes, name: str) -> np.ndarray:
     """The middle square of a photograph, upright, in the size of the data set.
@@ -34,6 +37,10 @@ def read_photograph(content: bytes, name: str) -> np.ndarray:
     try:
         photograph = ImageOps.exif_transpose(Image.open(io.BytesIO(content), formats=_FORMATS)).convert("RGB")
     except Exception as error:  # decoders raise many kinds for broken content
+        if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS and "HEIF" not in _FORMATS:
+            raise InputError(
+                f"{name} is an HEIC image; they are read once pillow-heif is there: .venv/bin/pip install pillow-heif."
+            ) from error
         raise InputError(f"{name} cannot be read as an image; try a JPEG or PNG file.") from error
     return np.asarray(ImageOps.fit(photograph, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS))
 

@@ -11,7 +11,7 @@ from helpers.config.labels import name_of
 from helpers.core.tensorflow import tf
 from helpers.data import augment
 from helpers.plots.layout import short
-from helpers.plots.style import INK, PAGE, Plot, new_figure, note, run_colour, theme
+from helpers.plots.style import BLUE, FAINT, INK, ORANGE, PAGE, Plot, new_figure, note, run_colour, theme
 
 # What changes nothing; the terms and their units for `augmentation`.
 UNCHANGED = {
@@ -27,6 +27,8 @@ UNCHANGED = {
 }
 N_ANSWERS = 5
 _GREY = "#B5B5B5"
+_ON_ANY_PAGE = "#949494"  # a grey that shows on white and on near-black
+_MAP_PIXELS = 500  # fits beside its panel, and on half a laptop's screen
 _COLUMNS = 8  # of a page of images
 _GAP = 4  # white pixels between its images
 
@@ -132,10 +134,12 @@ def answers(
         label: its true class; None where that is not known.
         image: uint8 (height, width, 3); None where it must not be shown.
     """
-    rows = -(-len(probabilities) // 2)
+    rows = _answer_rows(len(probabilities))
     widths = [1, 1] if image is None else [0.5, 1, 1]
     with theme():
-        figure, axes = new_figure(PAGE, 1.1 * rows + 0.6, rows, len(widths), squeeze=False, width_ratios=widths)
+        figure, axes = new_figure(
+            PAGE, answers_height(len(probabilities)), rows, len(widths), squeeze=False, width_ratios=widths
+        )
         for axis in axes.flat:
             axis.axis("off")
         if image is not None:
@@ -159,6 +163,15 @@ def answers(
         f"{said}.",
         has_photographs=image is not None,
     )
+
+
+def answers_height(n_networks: int) -> float:
+    """Inches of a figure of `answers`."""
+    return 1.1 * _answer_rows(n_networks) + 0.6
+
+
+def _answer_rows(n_networks: int) -> int:
+    return -(-n_networks // 2)
 
 
 def class_on_map(
@@ -215,7 +228,8 @@ def hover_map(
         predictor: what `predicted` comes from.
 
     Returns:
-        A plotly figure with one trace of n markers.
+        A plotly figure: a trace of n markers, and one for the ring around the image that is looked at. It has no background, so
+        it stands on a light page and on a dark one.
     """
     words = [
         f"<b>{class_names[true]}</b><br>{predictor}: {class_names[other]}"
@@ -225,18 +239,41 @@ def hover_map(
         x=places[:, 0], y=places[:, 1], mode="markers", text=words, hovertemplate="%{text}<extra></extra>",
         marker=markers(labels, predicted),
     )  # fmt: skip
-    hidden = {"visible": False}
+    ring = go.Scatter(
+        x=[], y=[], mode="markers", hoverinfo="skip",
+        marker={"symbol": "circle-open", "size": 18, "color": BLUE, "line": {"width": 3}},
+    )  # fmt: skip
+    hidden, clear = {"visible": False}, "rgba(0,0,0,0)"
     return go.Figure(
-        points,
+        [points, ring],
         {
-            "width": 620, "height": 520, "margin": {"l": 5, "r": 5, "t": 5, "b": 5}, "template": "plotly_white",
-            "xaxis": hidden, "yaxis": hidden, "dragmode": "pan", "hoverlabel": {"bgcolor": "white"},
+            "width": _MAP_PIXELS, "height": _MAP_PIXELS, "margin": dict.fromkeys("lrtb", 5), "showlegend": False,
+            "paper_bgcolor": clear, "plot_bgcolor": clear, "xaxis": hidden, "yaxis": hidden, "dragmode": "pan",
+            "hoverlabel": {"bgcolor": "white", "font": {"color": INK}},
+            "modebar": {"bgcolor": clear, "color": FAINT, "activecolor": BLUE},
         },
     )  # fmt: skip
 
 
+def map_legend(is_highlighted: bool, n: int, n_wrong: int, predictor: str) -> str:
+    """What the marks on the map mean, as HTML.
+
+    Args:
+        is_highlighted: a class stands out.
+        n: images that are looked through.
+        n_wrong: those of them whose prediction is another class.
+        predictor: what predictions come from.
+    """
+    if not is_highlighted:
+        return f'<span style="color:{_ON_ANY_PAGE}">●</span> an image ({n:,})'
+    return (
+        f'<span style="color:{ORANGE}">●</span> {predictor}: same class ({n - n_wrong})<br>'
+        f'<span style="color:{ORANGE}">✕</span> {predictor}: another class ({n_wrong})'
+    )
+
+
 def markers(labels: np.ndarray, predicted: np.ndarray, label: int | None = None) -> dict[str, list]:
-    """Colour, symbol and size of each point of `hover_map`, with one class in black, crosses where the prediction is wrong.
+    """Colour, symbol and size of each point of `hover_map`, with crosses where the prediction for a class that stands out is wrong.
 
     Args:
         labels: integer (n,).
@@ -245,7 +282,7 @@ def markers(labels: np.ndarray, predicted: np.ndarray, label: int | None = None)
     """
     mine = labels == label
     return {
-        "color": np.where(mine, INK, _GREY).tolist(),
+        "color": np.where(mine, ORANGE, _ON_ANY_PAGE).tolist(),
         "symbol": np.where(mine & (predicted != labels), "x", "circle").tolist(),
         "size": np.where(mine, 10, 7).tolist(),
     }

@@ -6,9 +6,11 @@ Where no front end is alive, each stands on the page as one figure; see `Experim
 import base64
 import html
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
@@ -17,9 +19,11 @@ from PIL import Image
 from plotly.callbacks import Points
 
 from helpers.config.labels import name_of
-from helpers.config.recipes import AUGMENTATIONS
+from helpers.config.profiles import find_recipe
+from helpers.config.recipes import AUGMENTATIONS, Augmentation
 from helpers.core.errors import InputError
-from helpers.explore import asking, photographs, views
+from helpers.explore import asking, controls, photographs, views
+from helpers.explore.controls import Picture, Turner
 from helpers.explore.matching import matching
 from helpers.plots import illustrations
 from helpers.plots.style import Plot
@@ -29,6 +33,7 @@ from helpers.training.runs import Run
 
 PER_PAGE = 40
 _REPORT = AUGMENTATIONS["report"]
+_IMPROVED = AUGMENTATIONS[find_recipe("deep_cnn", "improved").augmentation]
 # The report's limits, all at once.
 _START = {
     "rotation": _REPORT.rotation_degrees,
@@ -38,6 +43,12 @@ _START = {
     "zoom": 1 - _REPORT.zoom,
     "flip_horizontal": _REPORT.flip_horizontal,
     "flip_vertical": _REPORT.flip_vertical,
+}
+# What the buttons set. The report's text calls its shear "up to 30 %"; its code has 0.3 degrees.
+_PRESETS = {
+    "Report": views.UNCHANGED | _START,
+    "30 % shear": views.UNCHANGED | _START | {"shear": round(math.degrees(math.atan(0.3)), 1)},
+    "None": views.UNCHANGED,
 }
 # Lowest, highest, step.
 _SLIDERS = {
@@ -50,7 +61,6 @@ _SLIDERS = {
     "brightness": (0.2, 1.8, 0.01),
 }
 _UNITS = {"rotation": "°", "shear": "°"}
-_WIDE = {"description_width": "7.5em"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,10 @@ class Explorer:
         plot = self.still(photographs)
         return replace(plot, caption=f"{plot.caption} In JupyterLab: {self.hint}")
 
+    def live(self) -> dict[str, Any]:
+        """Its widget as IPython displays it, with words where a page cannot show widgets."""
+        return self.widget()._repr_mimebundle_() | {"text/plain": f"In JupyterLab: {self.hint}"}
+
 
 def class_browser(images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], source: str) -> Explorer:
     """All images of any class, a page at a time.
@@ -90,17 +104,16 @@ def class_browser(images: np.ndarray, labels: np.ndarray, class_names: Sequence[
         return views.class_page(shown, class_names[label], first + 1, len(mine), source)
 
     def widget() -> widgets.Widget:
-        label = widgets.Dropdown(options=_by_name(class_names, np.unique(labels)), description="class")
-        page = widgets.IntSlider(1, 1, 1, description="page")
+        label = controls.menu(controls.by_name(class_names, np.unique(labels)), "class")
+        pages = Turner("page")
 
         def turn_back(_: object = None) -> None:
-            page.max = _pages(int((labels == label.value).sum()))
-            page.value = 1
+            pages.restart(_pages(int((labels == label.value).sum())))
 
         turn_back()
         label.observe(turn_back, "value")
-        picture = _picture(lambda: view(label.value, page.value), (label, page))
-        return widgets.VBox([widgets.HBox([label, page]), picture])
+        picture = Picture(lambda: view(label.value, pages.place.value), (label, pages.place))
+        return widgets.VBox([controls.row(label, pages), picture])
 
     return Explorer(widget, lambda _: view(int(labels[0]), 1), "choose any class by its name, and turn its pages.")
 
@@ -115,23 +128,21 @@ def augmentation_lab(images: np.ndarray, titles: Sequence[str], source: str) -> 
     """
 
     def widget() -> widgets.Widget:
-        which = widgets.Dropdown(options=_by_name(titles, range(len(images))), description="image", style=_WIDE)
-        controls = {name: _transform_control(name) for name in views.UNCHANGED}
-        reset = widgets.Button(description="Undo all")
-        picture = _picture(
-            lambda: views.augmentation(images[which.value], {name: c.value for name, c in controls.items()}, source),
-            (which, *controls.values()),
+        which = controls.menu(controls.by_name(titles, range(len(images))), "image")
+        sliders = {name: _transform_control(name) for name in views.UNCHANGED}
+        picture = Picture(
+            lambda: views.augmentation(images[which.value], {name: c.value for name, c in sliders.items()}, source),
+            (which, *sliders.values()),
         )
 
-        def undo(_: object) -> None:
-            for name, control in controls.items():
-                control.value = views.UNCHANGED[name]
+        def preset(name: str) -> widgets.Button:
+            button = widgets.Button(description=name, layout={"width": "auto"})
+            button.on_click(lambda _: picture.set_values({sliders[key]: v for key, v in _PRESETS[name].items()}))
+            return button
 
-        reset.on_click(undo)
-        left = widgets.VBox(
-            [which, *controls.values(), reset], layout={"flex": "0 0 auto"}
-        )  # else the picture takes its room
-        return widgets.HBox([left, picture])
+        rows = [widgets.HBox([slider, widgets.HTML(_ranges(name))]) for name, slider in sliders.items()]
+        left = widgets.VBox([which, widgets.HBox([*map(preset, _PRESETS)]), *rows], layout={"flex": "0 1 auto"})
+        return controls.row(left, picture)
 
     return Explorer(
         widget,
@@ -165,7 +176,7 @@ def answer_browser(
 
     def widget() -> widgets.Widget:
         filters = _filters(list(probabilities), best, labels, class_names)
-        place = widgets.IntSlider(1, 1, 1, description="image", style=_WIDE)
+        turner = Turner("image")
         count = widgets.Label()
 
         def matches() -> np.ndarray:
@@ -173,20 +184,25 @@ def answer_browser(
 
         def start_again(_: object = None) -> None:
             n = len(matches())
-            place.max, place.value, place.disabled = max(1, n), 1, n == 0
+            turner.restart(n)
             count.value = f"{n:,} of {len(labels):,} images"
 
         def draw() -> Plot | str:
             chosen = matches()
-            return view(chosen[place.value - 1]) if len(chosen) else "No image meets all of these conditions."
+            return view(chosen[turner.place.value - 1]) if len(chosen) else "No image meets all of these conditions."
 
         start_again()
         for control in filters.values():
             control.observe(start_again, "value")
-        picture = _picture(draw, (*filters.values(), place))
+        picture = Picture(draw, (*filters.values(), turner.place))
         f = filters
-        rows = (f["network"], f["answer"], f["confidence"]), (f["other"], f["other_answer"], f["label"]), (place, count)
-        return widgets.VBox([*(widgets.HBox(row) for row in rows), picture])
+        rows = (
+            (f["network"], f["answer"], f["confidence"]),
+            (f["other"], f["other_answer"]),
+            (f["label"],),
+            (turner, count),
+        )
+        return widgets.VBox([*(controls.row(*row) for row in rows), picture])
 
     def still(photographs: bool) -> Plot:
         mistakes = matching(probabilities, labels, best, "wrong")
@@ -206,44 +222,57 @@ def answer_browser(
 def image_map(
     places: np.ndarray,
     labels: np.ndarray,
-    predicted: np.ndarray,
+    neighbours: np.ndarray,
     images: np.ndarray,
     class_names: Sequence[str],
-    predictor: str,
     source: str,
 ) -> Explorer:
-    """A map of images that names and shows the image under the pointer.
+    """A map of images that names and shows the image under the pointer, and the image nearest to it.
 
     Args:
         places: float (n, 2).
         labels: integer (n,).
-        predicted: integer (n,), the predicted class of each image.
+        neighbours: integer (n,), index of the nearest other image of each.
         images: uint8 (n, height, width, 3), or anything that gives an image for an index.
         class_names: of the labels.
-        predictor: what `predicted` comes from, within a sentence, such as "nearest other image".
         source: what the images are.
     """
+    predicted, predictor = labels[neighbours], "nearest other image"
 
     def widget() -> widgets.Widget:
         figure = go.FigureWidget(views.hover_map(places, labels, predicted, class_names, predictor))
-        label = widgets.Dropdown(
-            options=[("none", None), *_by_name(class_names, np.unique(labels))],
-            description="highlight class",
-            style=_WIDE,
-        )
-        pointed_at = widgets.HTML("Point at an image.", layout={"width": "200px"})
+        options = [("none", None), *controls.by_name(class_names, np.unique(labels))]
+        label = controls.menu(options, "highlight class")
+        turner, legend = Turner("image"), widgets.HTML()
+        shown = widgets.HTML("Point at an image on the map, or step through them with the slider.")
+        controls.keep_room(shown, 3)
+        in_turn = np.arange(len(labels))
 
-        def stand_out(change: dict) -> None:
-            figure.data[0].marker.update(views.markers(labels, predicted, change["new"]))
+        def show(index: int) -> None:
+            figure.data[1].update(x=[places[index, 0]], y=[places[index, 1]])
+            pictures = (index, f"image {index + 1}"), (neighbours[index], predictor)
+            shown.value = "".join(_thumbnail(np.asarray(images[i]), class_names[labels[i]], is_) for i, is_ in pictures)
+
+        def stand_out(_: object = None) -> None:
+            nonlocal in_turn
+            in_turn = np.arange(len(labels)) if label.value is None else np.flatnonzero(labels == label.value)
+            turner.restart(len(in_turn))
+            figure.data[0].marker.update(views.markers(labels, predicted, label.value))
+            n_wrong = int((predicted[in_turn] != labels[in_turn]).sum())
+            legend.value = views.map_legend(label.value is not None, len(in_turn), n_wrong, predictor)
+            if label.value is not None:
+                show(int(in_turn[0]))
 
         def point_at(_: object, points: Points, __: object) -> None:
             for index in points.point_inds[:1]:
-                other = f"{predictor}: {class_names[predicted[index]]}"
-                pointed_at.value = _thumbnail(np.asarray(images[index]), class_names[labels[index]], other)
+                show(index)
 
+        stand_out()
         label.observe(stand_out, "value")
+        turner.place.observe(lambda change: show(int(in_turn[change["new"] - 1])), "value")
         figure.data[0].on_hover(point_at)
-        return widgets.HBox([figure, widgets.VBox([label, pointed_at])])
+        side = widgets.VBox([label, legend, turner, shown], layout={"flex": "1 1 340px"})
+        return controls.row(widgets.Box([figure], layout={"flex": "0 1 auto"}), side)
 
     def still(_: bool) -> Plot:
         n_wrong = np.bincount(labels[predicted != labels], minlength=len(class_names))
@@ -251,7 +280,9 @@ def image_map(
         plot = views.class_on_map(places, labels, predicted, label, class_names, predictor, source)
         return replace(plot, caption=f"{plot.caption} No class has more crosses.")
 
-    return Explorer(widget, still, "point at an image to see it with its class, zoom in, and highlight any class.")
+    return Explorer(
+        widget, still, "point at an image to see it beside its neighbour, zoom in, and highlight any class."
+    )
 
 
 def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
@@ -269,18 +300,21 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
         return views.answers(said, class_names, source, image=image)
 
     def widget() -> widgets.Widget:
-        upload = widgets.FileUpload(accept="image/*", description="A photograph", layout={"width": "200px"})
+        upload = widgets.FileUpload(accept="image/*", description="Choose a photograph", layout={"width": "200px"})
         picture = widgets.HTML()
+        controls.keep_room(picture, views.answers_height(len(there)))
 
         def answer(change: dict) -> None:
             for file in change["new"]:
-                picture.value = f"Asking {len(there)} networks; the first time takes some seconds."
                 try:
                     image = photographs.read_photograph(bytes(file["content"]), file["name"])
                 except InputError as error:
                     picture.value = html.escape(str(error))
-                else:
-                    picture.value = _as_html(view(image, there, file["name"]))
+                    continue
+                for place, run in enumerate(there, 1):
+                    picture.value = f"Asking {run.title} ({place} of {len(there)}); the first photograph takes longest."
+                    network(run)(image)
+                picture.value = controls.as_html(view(image, there, file["name"]))
 
         upload.observe(answer, "value")
         return widgets.VBox([upload, widgets.HTML(asking.which_networks(runs)), picture])
@@ -296,11 +330,6 @@ def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
     )
 
 
-def _by_name(names: Sequence[str], numbers: Iterable[int]) -> list[tuple[str, int]]:
-    """Options of a menu, in alphabetical order."""
-    return sorted((names[number], int(number)) for number in numbers)
-
-
 def _pages(n_images: int) -> int:
     return max(1, -(-n_images // PER_PAGE))
 
@@ -309,13 +338,37 @@ def _transform_control(name: str) -> widgets.ValueWidget:
     label = name.replace("_", " ")
     value = _START.get(name, views.UNCHANGED[name])
     if name not in _SLIDERS:
-        return widgets.Checkbox(value, description=label, style=_WIDE)
+        return widgets.Checkbox(value, description=label, style=controls.STYLE)
     low, high, step = _SLIDERS[name]
     unit = _UNITS.get(name, "")
     layout = "d" if step == 1 else ".1f" if step == 0.1 else ".2f"
     return widgets.FloatSlider(
-        value, min=low, max=high, step=step, description=f"{label} {unit}", readout_format=layout, style=_WIDE
+        value,
+        min=low,
+        max=high,
+        step=step,
+        description=f"{label} {unit}".strip(),
+        readout_format=layout,
+        style=controls.STYLE,
     )
+
+
+def _ranges(name: str) -> str:
+    """Between which values the recipes draw a parameter."""
+
+    def drawn(augmentation: Augmentation) -> str:
+        if name.startswith("flip"):
+            return "on or off" if getattr(augmentation, name) else "off"
+        a = augmentation
+        spread = {"rotation": a.rotation_degrees, "shear": a.shear_degrees, "zoom": a.zoom} | dict.fromkeys(
+            ("shift_right", "shift_down"), a.shift
+        )
+        value, middle = spread.get(name, a.contrast), views.UNCHANGED[name]
+        if not value:
+            return f"{middle:g}"
+        return f"{middle - value:g} to {middle + value:g}" if middle else f"±{value:g}"
+
+    return f"<small>report {drawn(_REPORT)}, improved {drawn(_IMPROVED)}</small>"
 
 
 def _filters(
@@ -324,45 +377,25 @@ def _filters(
     """Controls by the names of the arguments of `matching`."""
     named = [(name_of(*key), key) for key in networks]
     right_or_wrong = [("right or wrong", ""), ("right", "right"), ("wrong", "wrong")]
-    menus = {
-        "network": (named, networks.index(first), "network"),
-        "answer": (right_or_wrong, 2, "its answer is"),
-        "other": ([("none", None), *named], 0, "other network"),
-        "other_answer": (right_or_wrong, 1, "its answer is"),
-        "label": ([("any", None), *_by_name(class_names, np.unique(labels))], 0, "true class"),
-    }
-    controls = {
-        # By index, since a value of None would select nothing.
-        name: widgets.Dropdown(options=options, index=index, description=description, style=_WIDE)
-        for name, (options, index, description) in menus.items()
-    }
     confidence = widgets.FloatRangeSlider(
-        value=(0, 1), min=0, max=1, step=0.01, description="its confidence", readout_format=".0%", style=_WIDE
+        value=(0, 1), min=0, max=1, step=0.01, description="its confidence", readout_format=".0%", style=controls.STYLE
     )
-    return controls | {"confidence": confidence}
+    return {
+        "network": controls.menu(named, "network", networks.index(first)),
+        "answer": controls.menu(right_or_wrong, "its answer is", 2, "16em"),
+        "confidence": confidence,
+        "other": controls.menu([("none", None), *named], "other network"),
+        "other_answer": controls.menu(right_or_wrong, "other's answer is", 1, "16em"),
+        "label": controls.menu([("any", None), *controls.by_name(class_names, np.unique(labels))], "true class"),
+    }
 
 
-def _picture(draw: Callable[[], Plot | str], controls: Iterable[widgets.ValueWidget]) -> widgets.HTML:
-    """What `draw` gives, drawn again whenever a control changes."""
-    picture = widgets.HTML(_as_html(draw()))
-
-    def redraw(_: object) -> None:
-        picture.value = _as_html(draw())
-
-    for control in controls:
-        control.observe(redraw, "value")
-    return picture
-
-
-def _as_html(shown: Plot | str) -> str:
-    return html.escape(shown) if isinstance(shown, str) else shown._repr_mimebundle_()["text/html"]
-
-
-def _thumbnail(image: np.ndarray, name: str, caption: str) -> str:
+def _thumbnail(image: np.ndarray, name: str, what: str) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="png")
     picture = base64.b64encode(buffer.getvalue()).decode()
     return (
-        f'<img src="data:image/png;base64,{picture}" alt="{html.escape(name)}" style="width:192px;image-rendering:pixelated"/>'
-        f"<br><b>{html.escape(name)}</b><br>{html.escape(caption)}"
+        '<figure style="display:inline-block;vertical-align:top;width:160px;margin:0 8px 0 0">'
+        f'<img src="data:image/png;base64,{picture}" alt="{html.escape(name)}" style="width:160px;image-rendering:pixelated"/>'
+        f'<figcaption style="line-height:1.3">{html.escape(what)}:<br><b>{html.escape(name)}</b></figcaption></figure>'
     )

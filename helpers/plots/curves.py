@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from helpers.config.labels import MODEL_NAMES
-from helpers.plots.layout import label_places
+from helpers.plots.labels import label_places
 from helpers.plots.style import (
     FAINT,
     INK,
@@ -135,9 +135,9 @@ def _finish_axes(
 
 
 def _short(run: Run) -> str:
-    """A run's name within its family: "improved", "as reported with L2"."""
+    """A run's name within its family: "improved", "as reported + L2"."""
     *variant, recipe = run.title.split(", ")[1:]
-    return " with ".join([recipe, *variant])
+    return " + ".join([recipe, *variant])
 
 
 def _finding(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame]) -> str:

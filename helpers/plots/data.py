@@ -1,15 +1,16 @@
 """Figures of the images themselves."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullFormatter
 
+from helpers.plots.labels import label_places
 from helpers.plots.layout import span, tiles, wrapped
 from helpers.plots.style import (
     BLUE,
-    COLUMN,
     GREEN,
     GREY,
     INK,
@@ -17,6 +18,7 @@ from helpers.plots.style import (
     PAGE,
     SEQUENTIAL,
     Plot,
+    headline,
     new_figure,
     note,
     theme,
@@ -50,29 +52,44 @@ def image_grid(images: np.ndarray, titles: Sequence[str], what: str, source: str
     )
 
 
-def channel_summary(mean_image: np.ndarray, statistics: pd.DataFrame, n_images: int, source: str) -> Plot:
-    """The average of all training images, and mean and spread of each channel.
+def channel_summary(mean_image: np.ndarray, densities: pd.DataFrame, n_images: int, source: str) -> Plot:
+    """The average of all training images, its contrast stretched, and the density of pixel values in each channel.
 
     Args:
         mean_image: float (height, width, 3), 0 to 1.
-        statistics: of `exploration.channel_statistics`.
+        densities: of `exploration.channel_densities`.
         n_images: how many went into both.
         source: what the images are.
     """
+    low, high = mean_image.min(), mean_image.max()
+    values = densities.index.to_numpy()
+    means = {name: float(np.average(values, weights=densities[name])) for name in densities}
+    finding = f"Channel means are {', '.join(f'{name} {value:.2f}' for name, value in means.items())} of 1"
     with theme():
-        figure, (left, right) = new_figure(PAGE, 2.4, 1, 2, width_ratios=[1, 1.6])
-        left.imshow(mean_image, interpolation="nearest")
-        left.set_title("Mean training image")
+        figure, (left, right) = new_figure(PAGE, 2.6, 1, 2, width_ratios=[1, 1.8])
+        left.imshow((mean_image - low) / max(high - low, 1e-9), interpolation="nearest")
+        left.set_title(f"mean image, stretched from\n{low:.2f} to {high:.2f}", fontsize=8)
         left.axis("off")
-        colours = [ORANGE, GREEN, BLUE]
-        right.bar(statistics.index, statistics["mean"], yerr=statistics["std"], color=colours, capsize=3, width=0.6)
-        right.set(ylim=(0, 1), ylabel="pixel value, 0 to 1", title="Mean and standard deviation")
-        note(figure, f"{source}, n = {n_images:,} images")
-    means = ", ".join(f"{name} {value:.2f}" for name, value in statistics["mean"].items())
+        for name, colour, line in zip(densities, (ORANGE, GREEN, BLUE), ("-", "--", ":"), strict=True):
+            right.plot(values, densities[name], color=colour, linestyle=line)
+            right.axvline(means[name], color=colour, linestyle=line, linewidth=0.8)
+        right.set(
+            xlabel="pixel value, 0 to 1 (upright: the mean)",
+            ylabel="density",
+            xlim=(0, 1),
+            ylim=(0, 1.15 * densities.to_numpy().max()),
+        )
+        headline(figure, finding)
+        note(figure, f"{source}, {n_images:,} training images")
+        places = [
+            (values[len(values) // 5 * (place + 1)], densities[name].iloc[len(values) // 5 * (place + 1)])
+            for place, name in enumerate(densities)
+        ]
+        label_places(right, places, list(densities), [ORANGE, GREEN, BLUE])
     return Plot(
         figure,
-        f"The mean of all training images, and mean (bar) and standard deviation (line) of each channel ({source}).",
-        f"The mean image is a soft blur without a recognisable object; channel means are {means}.",
+        f"Left: the mean of all training images, its contrast stretched. Right: how often each pixel value occurs, by channel ({source}).",
+        f"{finding}. The mean image is a soft blur without a recognisable object.",
     )
 
 
@@ -91,11 +108,16 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
             for edge in (low, high):
                 axis.axvline(edge, color=INK, linestyle="--", linewidth=1)
             axis.locator_params(axis="x", nbins=6)
-            axis.set(
-                xlim=(0, None), xlabel=f"{name} of an image, 0 to 1", title=f"90 % lie between {low:.2f} and {high:.2f}"
-            )
+            axis.set(xlim=(0, None), xlabel=f"{name} of an image, 0 to 1")
         axes[0].set_ylabel("images")
-        note(figure, f"{source}, n = {len(statistics):,} training images")
+        both = (statistics[name].quantile([0.05, 0.95]) for name in ("brightness", "contrast"))
+        headline(
+            figure,
+            "Nine images in ten have a brightness of {:.2f} to {:.2f} and a contrast of {:.2f} to {:.2f}".format(
+                *chain(*both)
+            ),
+        )
+        note(figure, f"{source}, {len(statistics):,} training images")
     return Plot(
         figure,
         f"Brightness (mean grey value) and contrast (its standard deviation) of the training images ({source}); dashed "
@@ -119,13 +141,15 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
         figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
         left.hist(boxes["area"], bins=40, range=(0, 1), color=GREY)
         left.axvline(boxes["area"].median(), color=INK, linestyle="--", linewidth=1)
-        left.set(
-            xlabel="share of the image inside the box", ylabel="images", title=f"Median {boxes['area'].median():.0%}"
-        )
+        left.set(xlabel="share of the image inside the box (dashed: the median)", ylabel="images")
         picture = right.imshow(coverage, cmap=SEQUENTIAL, vmin=0, vmax=1)
-        right.set(title="Share of boxes over each pixel", xticks=[], yticks=[])
+        right.set(title="share of boxes over each pixel", xticks=[], yticks=[])
         figure.colorbar(picture, ax=right, format=lambda value, _: f"{value:.0%}")
-        note(figure, f"{source}, n = {len(boxes):,} boxes")
+        headline(
+            figure,
+            f"The median box covers {boxes['area'].median():.0%} of its image, and {middle:.0%} of the boxes hold the centre",
+        )
+        note(figure, f"{source}, {len(boxes):,} training images")
     return Plot(
         figure,
         f"Size of the objects by their bounding boxes, and how often each pixel lies inside one ({source}).",
@@ -185,7 +209,7 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
     first, last = (np.floor((value - threshold) / _BAR) for value in (correlation.min(), correlation.max()))
     edges = threshold + _BAR * np.arange(first, last + 2)  # no bar stands on both sides of the line
     with theme():
-        figure, axis = new_figure(COLUMN, 2.2)
+        figure, axis = new_figure(PAGE * 0.6, 2.6)
         axis.hist(correlation, bins=edges, color=GREY)
         axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
         axis.set(
@@ -193,7 +217,10 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         )
         axis.yaxis.set_major_formatter("{x:,.0f}")
         axis.yaxis.set_minor_formatter(NullFormatter())
-        note(figure, f"{source}, n = {len(correlation):,} images")
+        headline(
+            figure, f"{above} of {len(correlation):,} test images correlate above {threshold} with a training image"
+        )
+        note(figure, f"{source}, {len(correlation):,} test images")
     return Plot(
         figure,
         f"Correlation of each test image with the training image most like it, at 16 x 16 grey values ({source}). "

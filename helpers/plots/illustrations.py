@@ -10,7 +10,6 @@ from helpers.config.recipes import Recipe
 from helpers.data.demo import object_classes, render
 from helpers.plots.style import (
     BLUE,
-    COLUMN,
     GREEN,
     INK,
     LIGHT,
@@ -18,67 +17,16 @@ from helpers.plots.style import (
     ORANGE,
     PAGE,
     Plot,
+    headline,
     new_figure,
     note,
     theme,
 )
 
-EDGES = {
-    "vertical edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
-    "horizontal edges": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], np.float32),
-    "blur": np.full((3, 3), 1 / 9, np.float32),
-}
-
 
 def example_image() -> np.ndarray:
     """A procedural image, uint8 (64, 64, 3): the same everywhere, and no photograph."""
     return render(object_classes(8, DEMO.seed)[7], 1, DEMO.nuisance, np.random.default_rng(4))[0][0]
-
-
-def convolution() -> Plot:
-    """An image and what three 3 x 3 filters make of it."""
-    grey = example_image().mean(axis=2)[None, :, :, None].astype(np.float32)
-    with theme():
-        figure, axes = new_figure(PAGE, 2.1, 1, 1 + len(EDGES))
-        axes[0].imshow(grey[0, :, :, 0], cmap="gray")
-        axes[0].set_title("image, 64 x 64")
-        for axis, (name, kernel) in zip(axes[1:], EDGES.items(), strict=True):
-            response = np.asarray(keras.ops.conv(grey, kernel[:, :, None, None], padding="valid"))[0, :, :, 0]
-            bound = np.abs(response).max()
-            low = -bound if kernel.min() < 0 else response.min()
-            axis.imshow(response, cmap="gray", vmin=low, vmax=bound)
-            axis.set_title(f"{name}, {response.shape[0]} x {response.shape[1]}")
-        for axis in axes:
-            axis.axis("off")
-        note(figure, "a drawing by the demo's generator")
-    return Plot(
-        figure,
-        "A convolution slides one small filter over the image: each output is a weighted sum of nine neighbours, with the "
-        "same nine weights everywhere. Without padding the result is two pixels smaller.",
-        "A drawn object and three versions of it: one with bright and dark vertical edges, one with horizontal, one blurred.",
-    )
-
-
-def max_pooling() -> Plot:
-    """A map of edges before and after two poolings."""
-    grey = example_image().mean(axis=2)[None, :, :, None].astype(np.float32)
-    kernel = EDGES["vertical edges"][:, :, None, None]
-    maps = [np.maximum(np.asarray(keras.ops.conv(grey, kernel, padding="valid")), 0)]
-    for _ in range(2):
-        maps.append(np.asarray(keras.ops.max_pool(maps[-1], 2)))
-    with theme():
-        figure, axes = new_figure(PAGE * 0.8, 2.1, 1, 3)
-        for axis, values in zip(axes, maps, strict=True):
-            axis.imshow(values[0, :, :, 0], cmap="gray")
-            axis.set_title(f"{values.shape[1]} x {values.shape[2]}")
-            axis.axis("off")
-        note(figure, "a drawing by the demo's generator")
-    return Plot(
-        figure,
-        "Max pooling keeps the largest of each 2 x 2 values: a quarter of the numbers, the strong edges still there, their "
-        "place known less exactly. It comes after a convolution, and it has no parameters.",
-        "Three pictures of the same edges, each with half the side of the one before.",
-    )
 
 
 def batch_normalisation() -> Plot:
@@ -92,6 +40,9 @@ def batch_normalisation() -> Plot:
             for channel, colour in enumerate((BLUE, ORANGE, GREEN)):
                 axis.hist(values[:, channel], bins=50, range=(-10, 10), histtype="step", color=colour, linewidth=1.4)
             axis.set(title=title, xlabel="activation", ylabel="count")
+        headline(
+            figure, "Batch normalisation gives three channels that differ the same mean, 0, and the same spread, 1"
+        )
         note(figure, f"random numbers, {len(before):,} a channel")
     return Plot(
         figure,
@@ -183,7 +134,7 @@ def cross_entropy(num_classes: int = 100) -> Plot:
     """The loss of one image by the probability that its true class was given."""
     p = np.geomspace(0.001, 1, 200)
     with theme():
-        figure, axis = new_figure(COLUMN * 1.2, 2.4)
+        figure, axis = new_figure(PAGE * 0.65, 2.7)
         axis.plot(p, -np.log(p), color=MODEL_COLOURS["shallow_cnn"])
         for value, words in ((1 / num_classes, "chance level"), (0.5, "an even bet"), (0.95, "near certainty")):
             axis.plot(value, -np.log(value), "o", color=INK)
@@ -196,6 +147,8 @@ def cross_entropy(num_classes: int = 100) -> Plot:
             xlim=(0.001, 1.1),
             ylim=(-0.7, 7),
         )
+        finding = f"A uniform guess over {num_classes} classes costs {np.log(num_classes):.2f} nats, an even bet {np.log(2):.2f}"
+        headline(figure, finding)
         note(figure, "computed, no data")
     return Plot(
         figure,
@@ -210,6 +163,7 @@ def optimizers(steps: int = 40) -> Plot:
     scales = np.array([1.0, 30.0], np.float32)
     with theme():
         figure, axis = new_figure(PAGE * 0.75, 2.4)
+        names: list[str] = []
         xs, ys = np.meshgrid(np.linspace(-4.5, 1, 120), np.linspace(-1.2, 1.2, 80))
         axis.contour(xs, ys, scales[0] * xs**2 + scales[1] * ys**2, levels=12, colors=LIGHT, linewidths=0.7)
         for optimizer, colour, marker in (
@@ -218,11 +172,14 @@ def optimizers(steps: int = 40) -> Plot:
         ):
             path = _descend(optimizer, scales, steps)
             name = f"{type(optimizer).__name__}, learning rate {float(optimizer.learning_rate):g}"
-            axis.plot(*path.T, color=colour, marker=marker, markersize=3, linewidth=1, label=name)
+            names.append(name)
+            axis.plot(*path.T, color=colour, marker=marker, markersize=3, linewidth=1)
         axis.plot(0, 0, "k+", markersize=9)
         axis.set(xlabel="first weight", ylabel="second weight", xlim=(-4.5, 1), ylim=(-1.2, 1.2))
-        figure.legend(loc="outside right center")
+        headline(figure, f"In {steps} steps Adam passes along the valley; plain gradient descent zigzags across it")
         note(figure, "computed, no data")
+        for place, name, colour in zip(((-3.4, 0.72), (-1.9, -0.72)), names, (BLUE, ORANGE), strict=True):
+            axis.text(*place, name, color=colour)
     return Plot(
         figure,
         f"{steps} steps towards the cross. Plain gradient descent moves in proportion to the slope, so one rate must serve the "

@@ -8,7 +8,7 @@ from matplotlib.transforms import Bbox
 from scipy.spatial import cKDTree
 
 from helpers.data import wordnet
-from helpers.plots.layout import lay_out
+from helpers.plots.labels import lay_out
 from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, headline, new_figure, note, theme
 
 _COARSE, _FINE = 6, 40  # groups that share a colour, and groups that may be named

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from helpers.plots.labels import label_places
 from helpers.plots.layout import tiles, wrapped
 from helpers.plots.style import (
     PAGE,
@@ -12,6 +13,7 @@ from helpers.plots.style import (
     RUN_MARKERS,
     SEQUENTIAL,
     Plot,
+    headline,
     new_figure,
     note,
     percent_axis,
@@ -47,35 +49,51 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
 
 
 def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
-    """Share of dead units, and how much a layer's output differs between images.
+    """Share of dead units, and how much a layer's output differs between images, by the depth of the layer.
 
     Args:
         tables: by name of the run ("Deep CNN, improved"), of `network_probes.layer_activity`.
         source: what they were trained on.
     """
+    worst, table = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
+    layer = table.loc[table["dead_share"].idxmax()]
+    finding = f"Most dead units: {worst}, {layer['dead_share']:.0%} in {layer['layer']}"
     with theme():
-        figure, (left, right) = new_figure(PAGE, 2.7, 1, 2)
-        for name, table in tables.items():
-            options = {"marker": RUN_MARKERS[name], "color": RUN_COLOURS[name], "label": name}
-            places = np.arange(1, len(table) + 1)
-            left.plot(places, table["dead_share"], **options)
-            right.plot(places, table["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
-        left.set(ylim=(-0.03, 1.03), title="Units that never fire")
-        percent_axis(left)
-        right.set(yscale="log", title="Spread of a unit over images")
+        figure, (left, right) = new_figure(PAGE, 3.1, 1, 2)
+        for name, activity in tables.items():
+            options = {"marker": RUN_MARKERS[name], "color": RUN_COLOURS[name]}
+            left.plot(_depths(activity), activity["dead_share"], **options)
+            right.plot(_depths(activity), activity["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
+        deepest = max(tables.values(), key=len)
+        left.set(ylim=(-0.12, 1.12), title="units that never fire")
+        percent_axis(left, decimals=0)
+        right.set(yscale="log", title="spread of a unit over images")
         for axis in (left, right):
-            axis.set_xlabel("rectified layer, counted from the image")
-            axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+            axis.set_xticks(
+                _depths(deepest), deepest["layer"], rotation=30, ha="right", rotation_mode="anchor", fontsize=7
+            )
+            axis.set(xlim=(-0.05, 1.6), xlabel="depth: first to last rectified layer")
+        headline(figure, finding)
         note(figure, source)
-    worst = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
+        colours = [RUN_COLOURS[name] for name in tables]
+        names = [name.split(", ", 1)[1] for name in tables]
+        label_places(left, [(1.0, activity["dead_share"].iloc[-1]) for activity in tables.values()], names, colours)
+        ends = [max(activity["spread_over_images"].iloc[-1], _LEAST_SPREAD) for activity in tables.values()]
+        label_places(right, [(1.0, end) for end in ends], names, colours)
     return Plot(
         figure,
-        f"What comes out of each rectified layer on images of the validation set ({source}): left, units that are zero for "
-        "every image; right, how much a unit's mean differs from image to image (logarithmic; "
-        f"what lies below {_LEAST_SPREAD:g} is drawn there).",
-        f"{'Most dead units' if len(tables) > 1 else 'Dead units'}: {worst[0]}, up to {worst[1]['dead_share'].max():.0%} of a layer.",
+        f"What comes out of each rectified layer on images of the validation set ({source}), by relative depth; the names are those of the "
+        "deepest network. Left, units that are zero for every image; right, how much a unit's mean differs from image to image "
+        f"(logarithmic; what lies below {_LEAST_SPREAD:g} is drawn there).",
+        f"{finding}. At the last layer: "
+        + "; ".join(f"{name} {activity['dead_share'].iloc[-1]:.0%}" for name, activity in tables.items())
+        + ".",
     )
+
+
+def _depths(activity: pd.DataFrame) -> np.ndarray:
+    """Places of the layers from 0, the first, to 1, the last."""
+    return np.linspace(0, 1, len(activity)) if len(activity) > 1 else np.ones(1)
 
 
 def grad_cam(

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 
 from helpers.analysis import calibration
 from helpers.config.labels import MODEL_NAMES
-from helpers.plots.layout import counted, label_places, short
+from helpers.plots.labels import label_places
+from helpers.plots.layout import counted, short
 from helpers.plots.style import (
     FAINT,
     INK,

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from helpers.analysis.comparison import SIGNIFICANCE, mean_interval, p_value_text
 from helpers.config.labels import MODEL_NAMES, name_of
 from helpers.config.report_facts import REPORTED
-from helpers.plots.layout import label_places
+from helpers.plots.labels import label_places
 from helpers.plots.style import (
     FAINT,
     INK,

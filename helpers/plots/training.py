@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.ticker import LogLocator
 
 from helpers.config.labels import MODEL_NAMES
-from helpers.plots.layout import label_places
+from helpers.plots.labels import label_places
 from helpers.plots.style import (
     FAINT,
     INK,

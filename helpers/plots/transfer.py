@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import NullFormatter
 
-from helpers.plots.layout import counted, label_places, wrapped
+from helpers.plots.labels import label_places
+from helpers.plots.layout import counted, wrapped
 from helpers.plots.style import (
     FAINT,
     GREY,
@@ -130,7 +131,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
         sizes = sorted(sweep["input_size"].unique())
         axis.set_xticks(sizes)
         axis.set(xlabel="input size, pixels (the images have 64)", ylabel="validation accuracy")
-        axis.set(ylim=(0, 1.25 * sweep["high"].max()), xlim=(sizes[0] - 12, sizes[-1] + 12))
+        axis.set(ylim=(0, 1.25 * sweep["high"].max()), xlim=(sizes[0] - 35, sizes[-1] + 15))
         percent_axis(axis, decimals=0)
         headline(figure, finding)
         note(figure, f"{source}, {sweep['n'].iloc[0]:,} validation images")

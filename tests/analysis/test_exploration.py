@@ -62,6 +62,13 @@ def test_examples_are_one_a_class_and_in_colour_where_there_is_one(tiny, split):
     assert set(chosen) <= set(split.train)
 
 
+def test_channel_densities_integrate_to_one_and_have_the_means(small_chunks):
+    densities = exploration.channel_densities(IMAGES)
+    assert densities.sum().tolist() == pytest.approx([64] * 3)
+    means = (densities.mul(densities.index, axis=0)).sum() / 64
+    assert means.tolist() == pytest.approx(exploration.channel_statistics(IMAGES)["mean"].tolist(), abs=0.01)
+
+
 def test_channel_statistics_are_those_of_all_pixels(small_chunks):
     table = exploration.channel_statistics(IMAGES)
     pixels = IMAGES.reshape(-1, 3) / 255

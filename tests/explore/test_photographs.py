@@ -1,3 +1,5 @@
+import importlib.util
+
 import numpy as np
 import pytest
 from fake_runs import encoded
@@ -60,3 +62,10 @@ def test_a_name_without_files_is_refused(pattern, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"^There is no file .*; IMAGE names a file, a folder or a pattern"):
         find_photographs(str(tmp_path / pattern))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pillow_heif") is not None, reason="pillow-heif is installed")
+@pytest.mark.parametrize("brand", [b"heic", b"mif1"])
+def test_an_heic_file_says_what_would_read_it(brand):
+    with pytest.raises(InputError, match=r"^IMG_1.HEIC is an HEIC image; .* \.venv/bin/pip install pillow-heif\.$"):
+        read_photograph(b"\x00\x00\x00\x1cftyp" + brand + bytes(40), "IMG_1.HEIC")

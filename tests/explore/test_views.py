@@ -1,9 +1,11 @@
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 
 from helpers.explore import views
-from helpers.plots.style import INK, run_colour
+from helpers.plots.style import INK, ORANGE, run_colour
 
 NAMES = ["reel", "goldfish", "bullfrog", "a class whose name has very many words in it, far too many for one bar"]
 PROBABILITIES = {
@@ -118,14 +120,43 @@ def test_the_map_counts_what_stands_out():
 
 def test_points_under_the_pointer_say_their_class_and_what_they_were_taken_for():
     figure = views.hover_map(PLACES, LABELS, PREDICTED, NAMES, "answer")
-    assert len(figure.data) == 1
+    assert len(figure.data[1].x) == 0  # the ring
     assert figure.data[0].text[3] == "<b>bullfrog</b><br>answer: reel"
     assert set(figure.data[0].marker.symbol) == {"circle"}
 
 
-def test_the_class_that_stands_out_is_black_with_crosses_for_mistakes():
+def test_the_map_has_no_background_of_its_own():
+    layout = views.hover_map(PLACES, LABELS, PREDICTED, NAMES, "answer").layout
+    assert {layout.paper_bgcolor, layout.plot_bgcolor, layout.modebar.bgcolor} == {"rgba(0,0,0,0)"}
+
+
+def luminance(colour):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in mpl.colors.to_rgb(colour)]
+    return np.dot(linear, [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("page", ["white", "#111111"])
+def test_every_colour_of_the_map_shows_on_light_and_dark_pages(page):
+    """At least 3:1, as WCAG asks of graphics."""
+    colours = {
+        *views.markers(LABELS, PREDICTED, 0)["color"],
+        *re.findall("#......", views.map_legend(True, 4, 2, "answer")),
+    }
+    assert len(colours) == 2
+    for colour in colours:
+        bright, dark = sorted([luminance(page), luminance(colour)], reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 2.95, colour
+
+
+def test_the_class_that_stands_out_has_a_colour_with_crosses_for_mistakes():
     shown = views.markers(LABELS, PREDICTED, 0)
-    assert [colour == INK for colour in shown["color"]] == [True, True, False, False]
+    assert [colour == ORANGE for colour in shown["color"]] == [True, True, False, False]
     assert shown["symbol"] == ["circle", "x", "circle", "circle"]
     assert shown["size"][0] > shown["size"][2]
-    assert INK not in views.markers(LABELS, PREDICTED)["color"]
+    assert ORANGE not in views.markers(LABELS, PREDICTED)["color"]
+
+
+def test_the_legend_of_the_map_counts_both_kinds():
+    assert "answer: same class (3)" in views.map_legend(True, 5, 2, "answer")
+    assert "answer: another class (2)" in views.map_legend(True, 5, 2, "answer")
+    assert "1,500" in views.map_legend(False, 1500, 20, "answer")

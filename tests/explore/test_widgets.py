@@ -7,7 +7,8 @@ from fake_runs import encoded, write_run
 from PIL import Image
 
 from helpers.config import profiles, recipes
-from helpers.explore import asking, widgets
+from helpers.explore import asking, views, widgets
+from helpers.explore.controls import Turner
 from helpers.explore.matching import matching
 from helpers.explore.widgets import PER_PAGE
 from helpers.models import architecture
@@ -72,7 +73,7 @@ def answers():
 @pytest.fixture
 def image_map():
     places = np.random.default_rng(0).normal(size=(N, 2))
-    return widgets.image_map(places, LABELS, ANSWERS[DEEP].argmax(1), IMAGES, NAMES, "answer", "demo data")
+    return widgets.image_map(places, LABELS, np.arange(N)[::-1], IMAGES, NAMES, "demo data")
 
 
 def test_every_explorer_has_a_page_that_says_what_could_be_done(browser, answers, image_map):
@@ -97,10 +98,39 @@ def test_pages_of_a_class_are_turned_and_start_again_with_another(browser):
     assert "goldfish, images 1 to 20 of 20" in caption(widget)
 
 
+def test_one_page_has_nothing_to_turn_and_buttons_stop_at_the_ends(browser):
+    widget = browser.widget()
+    menu, page = (controls(widget)[name] for name in ("class", "page"))
+    turner = next(part for part in widget.children[0].children if isinstance(part, Turner))
+    menu.value = 0
+    _, back, on = turner.children
+    assert turner.layout.display == "flex" and back.disabled and not on.disabled
+    on.click()
+    assert page.value == 2 and on.disabled and not back.disabled
+    menu.value = 1
+    assert turner.layout.display == "none"
+
+
+def drawings(monkeypatch, name):
+    """Every drawing of one of the views, as its arguments."""
+    drawn, view = [], getattr(views, name)
+    monkeypatch.setattr(views, name, lambda *arguments: drawn.append(arguments) or view(*arguments))
+    return drawn
+
+
+def test_another_class_draws_once_also_where_the_page_changes_with_it(browser, monkeypatch):
+    found = controls(browser.widget())
+    found["class"].value = 0
+    found["page"].value = 2
+    drawn = drawings(monkeypatch, "class_page")
+    found["class"].value = 1
+    assert len(drawn) == 1
+
+
 def test_a_slider_of_the_augmentation_changes_the_picture():
     widget = widgets.augmentation_lab(IMAGES[:3], NAMES, "demo data").widget()
     found = controls(widget)
-    found["Undo all"].click()
+    found["None"].click()
     assert "by nothing" in caption(widget)
     before = picture(widget).value
     found["rotation °"].value = 15
@@ -118,6 +148,33 @@ def test_the_augmentation_starts_at_the_limits_of_the_report():
     assert found["shift right"].value == report.shift
     assert found["zoom"].value == 1 - report.zoom
     assert found["contrast"].value == 1
+
+
+def test_a_button_sets_every_slider_and_draws_once(monkeypatch):
+    found = controls(widgets.augmentation_lab(IMAGES[:1], NAMES, "demo data").widget())
+    drawn = drawings(monkeypatch, "augmentation")
+    found["None"].click()
+    assert found["rotation °"].value == 0 and not found["flip vertical"].value
+    found["30 % shear"].click()
+    assert found["shear °"].value == 16.7 and found["rotation °"].value == 8
+    found["Report"].click()
+    assert found["shear °"].value == 0.3
+    assert len(drawn) == 3
+    found["Report"].click()
+    assert len(drawn) == 3
+
+
+def test_each_slider_says_what_the_recipes_draw():
+    widget = widgets.augmentation_lab(IMAGES[:1], NAMES, "demo data").widget()
+    rows = {row.children[0].description: row.children[1].value for row in widget.children[0].children[2:]}
+    assert rows["rotation °"] == "<small>report ±8, improved ±10</small>"
+    assert rows["shear °"] == "<small>report ±0.3, improved 0</small>"
+    assert rows["contrast"] == "<small>report 1, improved 0.7 to 1.3</small>"
+    assert rows["flip vertical"] == "<small>report on or off, improved off</small>"
+
+
+def test_menus_have_room_for_the_longest_class(browser):
+    assert controls(browser.widget())["class"].layout.width == "30em"
 
 
 @pytest.mark.parametrize(
@@ -165,9 +222,8 @@ def test_filters_change_which_images_there_are_to_see(answers):
     assert picture(widget).value != first
     found["its confidence"].value = (0.99, 1)
     assert picture(widget).value == "No image meets all of these conditions."
-    assert found["image"].disabled
     found["its confidence"].value = (0, 1)
-    assert found["image"].value == 1 and not found["image"].disabled
+    assert found["image"].value == 1
     assert picture(widget).value == first
 
 
@@ -179,16 +235,29 @@ def hover(figure, index):
     }  # fmt: skip
 
 
-def test_the_map_shows_the_image_under_the_pointer_and_puts_a_class_in_black(image_map):
+def test_the_map_shows_the_image_under_the_pointer_its_neighbour_and_a_class(image_map):
     widget = image_map.widget()
-    figure = widget.children[0]
-    assert "Point at an image" in picture(widget).value
+    [figure] = widget.children[0].children
+    legend, shown = (part for part in widget.children[1].children if isinstance(part, ipywidgets.HTML))
+    assert "Point at an image" in shown.value
     hover(figure, 61)
-    assert '<img src="data:image/png' in picture(widget).value
-    assert "<b>goldfish</b><br>answer: bullfrog" in picture(widget).value
+    assert shown.value.count('<img src="data:image/png') == 2
+    assert "image 62:<br><b>goldfish</b>" in shown.value and "nearest other image:<br><b>reel</b>" in shown.value
+    assert len(figure.data[1].x) == 1
     assert set(figure.data[0].marker.symbol) == {"circle"}
     controls(widget)["highlight class"].value = 1
-    assert list(figure.data[0].marker.symbol).count("x") == 10
+    assert list(figure.data[0].marker.symbol).count("x") == 20
+    assert "another class (20)" in legend.value
+    assert "image 61:<br><b>goldfish</b>" in shown.value
+
+
+def test_the_map_can_be_walked_without_a_pointer(image_map):
+    widget = image_map.widget()
+    found, shown = controls(widget), widget.children[1].children[-1]
+    found["highlight class"].value = 2
+    assert found["image"].max == 10
+    found["image"].value = 3
+    assert "image 83:<br><b>bullfrog</b>" in shown.value
 
 
 @pytest.fixture
@@ -202,7 +271,7 @@ def networks(tmp_path):
 def drop(widget, name, content):
     """What the front end sends when a file was chosen."""
     file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": 0}
-    controls(widget)["A photograph"].set_state({"value": [file]})
+    controls(widget)["Choose a photograph"].set_state({"value": [file]})
 
 
 def test_a_file_of_ones_own_is_answered_by_every_network_that_is_there(networks):

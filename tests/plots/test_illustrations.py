@@ -6,7 +6,7 @@ import pytest
 
 from helpers.config.profiles import find_recipe
 from helpers.models import architecture
-from helpers.plots import illustrations
+from helpers.plots import illustrations, windows
 from helpers.plots.style import Plot
 
 SHALLOW = find_recipe("shallow_cnn", "as_reported")
@@ -19,8 +19,8 @@ def texts(plot):
 @pytest.mark.parametrize(
     ("draw", "panels", "source"),
     [
-        (illustrations.convolution, 4, "a drawing by the demo's generator"),
-        (illustrations.max_pooling, 3, "a drawing by the demo's generator"),
+        (windows.convolution, 8, "photograph: danielbuechele, CC BY 2.0, from scikit-learn"),
+        (windows.max_pooling, 6, "photograph: danielbuechele, CC BY 2.0, from scikit-learn"),
         (illustrations.batch_normalisation, 2, "random numbers, 2,000 a channel"),
         (illustrations.cross_entropy, 1, "computed, no data"),
         (illustrations.optimizers, 1, "computed, no data"),
@@ -43,15 +43,22 @@ def test_the_example_image_is_always_the_same():
 
 
 def test_filters_and_poolings_give_the_sizes_in_their_titles():
-    assert "vertical edges, 62 x 62" in texts(illustrations.convolution())
-    axes = illustrations.max_pooling().figure.axes
-    assert [axis.get_title() for axis in axes] == ["62 x 62", "31 x 31", "15 x 15"]
+    assert "vertical edges, 126 x 126" in texts(windows.convolution())
+    axes = windows.max_pooling().figure.axes[3:]
+    assert [axis.get_title() for axis in axes] == ["126 x 126", "63 x 63", "31 x 31"]
     fine, coarse, _ = (np.asarray(axis.images[0].get_array()) for axis in axes)
-    assert np.array_equal(coarse, fine.reshape(31, 2, 31, 2).max((1, 3)))
+    assert np.array_equal(coarse, fine.reshape(63, 2, 63, 2).max((1, 3)))
+
+
+def test_the_numbers_of_the_drawn_windows_are_right():
+    patch, kernel, result = (np.asarray(axis.images[0].get_array()) for axis in windows.convolution().figure.axes[:3])
+    assert result[0, 2] == (patch[:3, 2:] * kernel).sum() == 25
+    numbers, pooled = (np.asarray(axis.images[0].get_array()) for axis in windows.max_pooling().figure.axes[:2])
+    assert pooled[1, 1] == numbers[2:, 2:].max() == 7
 
 
 def test_the_edge_filters_see_no_edge_in_an_even_surface():
-    sums = {name: kernel.sum() for name, kernel in illustrations.EDGES.items()}
+    sums = {name: kernel.sum() for name, kernel in windows.EDGES.items()}
     assert sums == pytest.approx({"vertical edges": 0, "horizontal edges": 0, "blur": 1})
 
 

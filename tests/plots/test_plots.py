@@ -9,12 +9,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 
 from helpers import plots
-from helpers.analysis import comparison, reported
+from helpers.analysis import comparison, exploration, reported
 from helpers.analysis.comparison import RelatedConfusion
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import RECIPES
 from helpers.models import architecture
-from helpers.plots import layout, style
+from helpers.plots import labels, style
 from helpers.plots.style import Plot
 from helpers.report import tables
 from helpers.training import metrics
@@ -31,7 +31,7 @@ LEVERS = pd.DataFrame(
 )
 COUNTS = np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]])
 RELATED = RelatedConfusion(COUNTS, ["cat", "dog", "reel"], [("animal", 2), ("reel", 1)])
-ACTIVITY = pd.DataFrame({"dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
+ACTIVITY = pd.DataFrame({"layer": ["conv_1", "dense_1"], "dead_share": [0.1, 0.9], "spread_over_images": [0.3, 0.0]})
 RATES = pd.DataFrame(
     {
         "learning_rate": [1e-3, 1e-2, 1e-1],
@@ -41,7 +41,6 @@ RATES = pd.DataFrame(
     }
 )
 COURSE = pd.DataFrame({"step": [1, 2, 3], "penalty": [2.0, 3.0, 1.0], "cross_entropy": [1.7, 1.6, 1.5]})
-CHANNELS = pd.DataFrame({"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.3]}, index=["red", "green", "blue"])
 BRIGHTNESS = pd.DataFrame({"brightness": RNG.random(50), "contrast": RNG.random(50) / 2})
 BOXES = pd.DataFrame({"area": [0.1, 0.4, 0.9]})
 BY = pd.DataFrame({"value": [0.1, 0.5], "n": 40, "accuracy": [0.3, 0.4], "low": 0.2, "high": 0.5})
@@ -85,7 +84,9 @@ CASES = {
     "image_grid": lambda runs: plots.image_grid(
         IMAGES, ["cat", "a dog with a very long name", "owl"], "One image of each of 3 classes", SOURCE, 2
     ),
-    "channel_summary": lambda runs: plots.channel_summary(IMAGES[0] / 255, CHANNELS, 3, SOURCE),
+    "channel_summary": lambda runs: plots.channel_summary(
+        IMAGES[0] / 255, exploration.channel_densities(IMAGES), 3, SOURCE
+    ),
     "brightness_spread": lambda runs: plots.brightness_spread(BRIGHTNESS, SOURCE),
     "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
     "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
@@ -97,7 +98,7 @@ CASES = {
     ),
     "filters": lambda runs: plots.filters({"one": RNG.random((3, 3, 3, 40)), "flat": np.zeros((3, 3, 3, 8))}, SOURCE),
     "layer_activity": lambda runs: plots.layer_activity(
-        {"Deep CNN, improved": ACTIVITY, "Shallow CNN, as coded": ACTIVITY / 2}, SOURCE
+        {"Deep CNN, improved": ACTIVITY, "Shallow CNN, as coded": ACTIVITY.assign(dead_share=[0.0, 0.4])}, SOURCE
     ),
     "training_curves": lambda runs: plots.training_curves(runs[:3], SOURCE),
     "learning_rates": lambda runs: plots.learning_rates(RATES, 0.01, NUM_CLASSES, "deep_cnn", SOURCE),
@@ -231,7 +232,7 @@ def test_many_labels_at_one_place_find_room_without_covering_each_other():
     with style.theme():
         figure, axis = style.new_figure(4, 3)
         axis.plot([0, 1], [0.5, 0.5])
-    layout.label_places(axis, [(0.5, 0.5)] * 6, [f"label {i}" for i in range(6)], [style.INK] * 6)
+    labels.label_places(axis, [(0.5, 0.5)] * 6, [f"label {i}" for i in range(6)], [style.INK] * 6)
     assert len(axis.texts) == 6 and not overlapping(axis)
 
 
@@ -270,7 +271,7 @@ def test_the_title_of_curves_has_where_each_recipe_ends(tmp_path):
     plot = plots.training_curves(runs, SOURCE, {"report": reported.figure_curves("deep_cnn")})
     assert (
         plot.alt
-        == "Deep CNN, validation accuracy at the end: 30.0% as reported; 25.6% report; 1.0% to 1.2% as reported with L2."
+        == "Deep CNN, validation accuracy at the end: 30.0% as reported; 25.6% report; 1.0% to 1.2% as reported + L2."
     )
 
 
