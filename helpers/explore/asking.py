@@ -1,11 +1,22 @@
 """Ask the networks of runs and records about a photograph."""
 
-from collections.abc import Callable, Sequence
+import html
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cache
 
+import ipywidgets as widgets
 import numpy as np
 
 from helpers.config.labels import name_of
 from helpers.config.recipes import RECIPES
+from helpers.core.errors import InputError
+from helpers.data import sample_photographs
+from helpers.explore import controls, photographs, views
+from helpers.explore.widgets import Explorer
+from helpers.plots import illustrations
+from helpers.plots.style import Plot
+from helpers.report import selection
 from helpers.training import fit
 from helpers.training.runs import Run
 
@@ -47,3 +58,48 @@ def which_networks(runs: Sequence[Run]) -> str:
         f"Networks that cannot be asked: {', '.join(missing)}." if missing else "",
     ]
     return " ".join(filter(None, sentences))
+
+
+def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
+    """What every network says of a file that the reader gives.
+
+    Args:
+        runs: at least one has its network. Of a recipe with several, the first seed is asked.
+        class_names: of the labels.
+    """
+    there = list(selection.by_recipe([run for run in runs if run.has_model()]).values())
+    ask = cache(network)  # a network is loaded when it is first asked
+
+    def view(image: np.ndarray, asked: Iterable[Run], source: str) -> Plot:
+        said = {(run.model, run.recipe): ask(run)(image) for run in asked}
+        return views.answers(said, class_names, source, image=image)
+
+    def widget() -> widgets.Widget:
+        upload = widgets.FileUpload(accept="image/*", description="Choose a photograph", layout={"width": "200px"})
+        picture = widgets.HTML()
+        controls.keep_room(picture, views.answers_height(len(there)))
+
+        def answer(change: dict) -> None:
+            for file in change["new"]:
+                try:
+                    image = photographs.read_photograph(bytes(file["content"]), file["name"])
+                except InputError as error:
+                    picture.value = html.escape(str(error))
+                    continue
+                for place, run in enumerate(there, 1):
+                    picture.value = f"Asking {run.title} ({place} of {len(there)}); the first photograph takes longest."
+                    ask(run)(image)
+                picture.value = controls.as_html(view(image, there, file["name"]))
+
+        upload.observe(answer, "value")
+        return widgets.VBox([upload, widgets.HTML(which_networks(runs)), picture])
+
+    def still(is_demo: bool) -> Plot:
+        image, source = illustrations.example_image(), "a drawing by the demo's generator"
+        if not is_demo:
+            image, source = sample_photographs.load()["a flower"], sample_photographs.CREDIT
+        return replace(view(image, selection.best_of_each_family(there), source), has_photographs=False)
+
+    return Explorer(
+        widget, still, "give a photograph of your own, and see what every network says of its middle square."
+    )

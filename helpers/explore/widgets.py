@@ -7,9 +7,8 @@ import base64
 import html
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import ipywidgets as widgets
@@ -21,15 +20,12 @@ from plotly.callbacks import Points
 from helpers.config.labels import name_of
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import AUGMENTATIONS, Augmentation
-from helpers.core.errors import InputError
-from helpers.explore import asking, controls, photographs, views
+from helpers.data import sample_photographs
+from helpers.explore import controls, views
 from helpers.explore.controls import Picture, Turner
 from helpers.explore.matching import matching
-from helpers.plots import illustrations
 from helpers.plots.style import Plot
-from helpers.report import selection
 from helpers.training import metrics
-from helpers.training.runs import Run
 
 PER_PAGE = 40
 _REPORT = AUGMENTATIONS["report"]
@@ -144,11 +140,13 @@ def augmentation_lab(images: np.ndarray, titles: Sequence[str], source: str) -> 
         left = widgets.VBox([which, widgets.HBox([*map(preset, _PRESETS)]), *rows], layout={"flex": "0 1 auto"})
         return controls.row(left, picture)
 
-    return Explorer(
-        widget,
-        lambda _: views.augmentation(images[0], _START, source),
-        "move each parameter by a slider, on an image of any class.",
-    )
+    def still(photographs: bool) -> Plot:
+        if photographs:
+            return views.augmentation(images[0], _START, source)
+        flower = sample_photographs.load()["a flower"]
+        return replace(views.augmentation(flower, _START, sample_photographs.CREDIT), has_photographs=False)
+
+    return Explorer(widget, still, "move each parameter by a slider, on an image of any class.")
 
 
 def answer_browser(
@@ -282,51 +280,6 @@ def image_map(
 
     return Explorer(
         widget, still, "point at an image to see it beside its neighbour, zoom in, and highlight any class."
-    )
-
-
-def own_photograph(runs: Sequence[Run], class_names: Sequence[str]) -> Explorer:
-    """What every network says of a file that the reader gives.
-
-    Args:
-        runs: at least one has its network. Of a recipe with several, the first seed is asked.
-        class_names: of the labels.
-    """
-    there = list(selection.by_recipe([run for run in runs if run.has_model()]).values())
-    network = cache(asking.network)  # a network is loaded when it is first asked
-
-    def view(image: np.ndarray, asked: Iterable[Run], source: str) -> Plot:
-        said = {(run.model, run.recipe): network(run)(image) for run in asked}
-        return views.answers(said, class_names, source, image=image)
-
-    def widget() -> widgets.Widget:
-        upload = widgets.FileUpload(accept="image/*", description="Choose a photograph", layout={"width": "200px"})
-        picture = widgets.HTML()
-        controls.keep_room(picture, views.answers_height(len(there)))
-
-        def answer(change: dict) -> None:
-            for file in change["new"]:
-                try:
-                    image = photographs.read_photograph(bytes(file["content"]), file["name"])
-                except InputError as error:
-                    picture.value = html.escape(str(error))
-                    continue
-                for place, run in enumerate(there, 1):
-                    picture.value = f"Asking {run.title} ({place} of {len(there)}); the first photograph takes longest."
-                    network(run)(image)
-                picture.value = controls.as_html(view(image, there, file["name"]))
-
-        upload.observe(answer, "value")
-        return widgets.VBox([upload, widgets.HTML(asking.which_networks(runs)), picture])
-
-    def still(_: bool) -> Plot:
-        drawing = view(
-            illustrations.example_image(), selection.best_of_each_family(there), "a drawing by the demo's generator"
-        )
-        return replace(drawing, has_photographs=False)
-
-    return Explorer(
-        widget, still, "give a photograph of your own, and see what every network says of its middle square."
     )
 
 

@@ -275,7 +275,7 @@ def drop(widget, name, content):
 
 
 def test_a_file_of_ones_own_is_answered_by_every_network_that_is_there(networks):
-    widget = widgets.own_photograph(networks, NAMES).widget()
+    widget = asking.own_photograph(networks, NAMES).widget()
     _, missing, shown = widget.children
     assert "MobileNetV2, improved (its record has no network)" in missing.value
     drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
@@ -292,12 +292,19 @@ def test_of_a_recipe_the_first_seed_with_a_network_is_asked(networks, tmp_path, 
     asked = []
     uniform = np.full(len(NAMES), 1 / len(NAMES))
     monkeypatch.setattr(asking, "network", lambda run: asked.append(run) or (lambda image: uniform))
-    widget = widgets.own_photograph([shallow, record, *others], NAMES).widget()
+    widget = asking.own_photograph([shallow, record, *others], NAMES).widget()
     drop(widget, "me.png", encoded(Image.new("RGB", (100, 80), "green")))
     assert asked == [shallow, others[0]]
 
 
-def test_the_page_of_the_own_photograph_is_a_drawing(networks):
-    plot = widgets.own_photograph(networks, NAMES).page(False)
+@pytest.mark.parametrize(("is_demo", "source"), [(True, "a drawing by the demo"), (False, "CC BY 2.0")])
+def test_the_page_of_the_own_photograph_has_an_image_that_anybody_may_see(networks, is_demo, source):
+    plot = asking.own_photograph(networks, NAMES).page(is_demo)
     assert not plot.has_photographs
-    assert "a drawing by the demo" in plot.caption
+    assert source in plot.caption
+
+
+@pytest.mark.parametrize("is_demo", [True, False])
+def test_the_page_of_the_augmentation_has_no_photograph_of_the_real_data(is_demo):
+    plot = widgets.augmentation_lab(np.zeros((2, 64, 64, 3), np.uint8), ["cat", "dog"], "source").page(is_demo)
+    assert plot.has_photographs == is_demo
