@@ -15,7 +15,7 @@ from helpers.config.report_facts import (
     REPORTED_SPLIT_SHARE,
 )
 from helpers.core import paths
-from helpers.core.tensorflow import tf
+from helpers.training import tensorboard
 
 
 def curves() -> pd.DataFrame:
@@ -110,13 +110,9 @@ def write_tensorboard(folder: Path) -> Path:
         The folder.
     """
     frame = curves()
-    for side in ("train", "validation"):
-        for old in (folder / side).glob("events*"):
-            old.unlink()
-        writer = tf.summary.create_file_writer(str(folder / side))
-        with writer.as_default():
-            for step, row in enumerate(frame.to_dict("records")):
-                tf.summary.scalar("epoch_accuracy", row[f"{side}_accuracy"], step)
-                tf.summary.scalar("epoch_loss", row[f"{side}_loss"], step)
-        writer.close()
+    columns = {"accuracy": "epoch_accuracy", "loss": "epoch_loss"}
+    sides = ("train", "validation")
+    tensorboard.write_logs(
+        folder, {side: pd.DataFrame({tag: frame[f"{side}_{name}"] for name, tag in columns.items()}) for side in sides}
+    )
     return folder

@@ -21,7 +21,7 @@ from helpers.data import batches
 from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
-from helpers.training import checkpoints, metrics, runs
+from helpers.training import checkpoints, metrics, runs, tensorboard
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
@@ -248,14 +248,26 @@ class _Training:
 
     def _restore(self) -> dict[str, np.ndarray]:
         state = checkpoints.load(self.folder, self.progress)
+        if state:
+            self.history = json.loads(str(state.pop("history")))
+            self.starts = json.loads(str(state.pop("starts"))) + self.starts
+        # An interruption may leave TensorBoard an epoch behind the checkpoint, or ahead of it.
+        tensorboard.write_logs(self.folder / "logs", self._curves())
         if not state:
             return {}
-        self.history = json.loads(str(state.pop("history")))
-        self.starts = json.loads(str(state.pop("starts"))) + self.starts
         for index, variable in enumerate(self.model.variables):
             variable.assign(state[f"model_{index}"])
         self.progress(f"{self.name}: resuming after epoch {len(self.history)}")
         return state
+
+    def _curves(self) -> dict[str, pd.DataFrame]:
+        """The history in the words of Keras' TensorBoard callback."""
+        history = pd.DataFrame(self.history)
+        tags = {"accuracy": "epoch_accuracy", "loss": "epoch_cross_entropy", "objective": "epoch_loss"}
+        return {
+            side: pd.DataFrame({tag: history[f"{prefix}{name}"] for name, tag in tags.items() if len(history)})
+            for side, prefix in (("train", ""), ("validation", "validation_"))
+        }
 
     def _finish(self) -> None:
         dataset, split, recipe = self.plan.dataset, self.plan.split, self.recipe

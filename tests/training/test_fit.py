@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 from processes import full_disk
+from tensorflow.python.summary.summary_iterator import summary_iterator
 
 from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
@@ -92,6 +93,14 @@ def assert_same(run, other):
         assert np.array_equal(array, other.predictions[name]), name
 
 
+def logged_epochs(run):
+    """Epochs that TensorBoard shows, from 0."""
+    events = [
+        event for file in (run.folder / "logs" / "train").glob("events*") for event in summary_iterator(str(file))
+    ]
+    return sorted(event.step for event in events for value in event.summary.value if value.tag == "epoch_loss")
+
+
 def test_a_finished_run_has_everything(finished, plan, tiny, split):
     run, _ = finished
     assert checksums.is_complete(run.folder) and run.folder.name == plan.folder.name
@@ -154,8 +163,10 @@ def test_an_interrupted_run_resumes_to_the_same_result(epoch, finished, plan):
     with pytest.raises(KeyboardInterrupt):
         train(plan, interrupt_at(epoch))
     assert not checksums.is_complete(plan.folder)
+    shutil.rmtree(plan.folder / "logs")  # a kill may lose what was not yet on disk
     lines = []
     run = train(plan, lines.append)
+    assert logged_epochs(run) == [0, 1, 2]
     assert f"resuming after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
     assert_same(run, finished[0])
     assert run.record["resumed"] == 1 and finished[0].record["resumed"] == 0
