@@ -50,6 +50,7 @@ def write_run(
     folder = parent / f"{model}_{recipe}_{seed}_{key[:10]}"
     folder.mkdir(parents=True)
     config = {
+        "packages": {"tensorflow": "2.0", "keras": "3.0"},
         "recipe": find_recipe(model, recipe).as_dict(),
         "seed": seed,
         "key": key,

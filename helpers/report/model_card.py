@@ -157,4 +157,5 @@ def _origin(run: Run) -> list[str]:
         f"run {run.key}, code {run.code_version}, {run.finished}",
         f"data {config['data_fingerprint']}, split {config['split_fingerprint']}",
         *([versions] if versions else []),
+        f"its `model.keras` needs Keras {run.config['packages']['keras']} or later",
     ]

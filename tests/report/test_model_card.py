@@ -21,6 +21,7 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
         "seed 3",
         run.key,
         "abc123",
+        f"its `model.keras` needs Keras {run.config['packages']['keras']} or later",
         "split off the labelled training images",
         "each image or its mirror image",
         "weight decay 0.05, batch normalisation frozen",
