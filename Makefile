@@ -127,7 +127,7 @@ sweep: setup ## make the runs of many seeds that are missing, on many workers
 
 tensorboard: setup ## browse the logs of all runs, the report's own curves among them
 	@$(BIN)/python -m helpers.cli logs
-	@$(BIN)/tensorboard --logdir "$${TINYIMAGE_RUNS:-runs}"
+	@TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/tensorboard --logdir "$${TINYIMAGE_RUNS:-runs}"
 
 bench: setup ## measure speed against the report's way (not a test)
 	@$(BIN)/python -m benchmarks.run $(call option,data,DATA) $(call option,weights,WEIGHTS) $(call option,profile,PROFILE)

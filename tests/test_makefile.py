@@ -9,6 +9,7 @@ from helpers.core import paths
 # Stands in for the Python of .venv: writes its arguments and the folders it was given, one a line.
 PRINT_COMMAND = """#!/bin/sh
 printf '%s\\n' "$@" "runs=$TINYIMAGE_RUNS" "cache=$TINYIMAGE_CACHE" "weights hash=$TINYIMAGE_WEIGHTS_SHA256"
+[ "${0##*/}" = python ] || echo "log level=$TF_CPP_MIN_LOG_LEVEL"
 """
 ODD_VALUES = ["it's data", 'a "quoted" name', "$HOME", "$(shell touch pwned)", "`touch pwned`", "a  b, (c); #d", "x\\"]
 
@@ -53,6 +54,10 @@ def test_folders_of_any_name_are_the_ones_that_were_named(target, value, checkou
     assert f"runs=/{value}" in lines
     assert f"cache={checkout}/{value}" in lines
     assert f"weights hash={value}" in lines
+
+
+def test_tensorboard_is_silent_about_gpus_that_are_not_there(checkout):
+    assert "log level=3" in make(checkout, "tensorboard").stdout.splitlines()
 
 
 def test_options_that_are_not_given_are_left_to_the_command_line(checkout):
