@@ -14,6 +14,7 @@ from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot
 _COARSE, _FINE = 6, 40  # groups that share a colour, and groups that may be named
 _AROUND = 0.05  # of the map's width: what is around an image
 _LEAST_SHARE = 0.5  # of the images around, which a group that is named has there
+_GROUPS = "Colours and marks are groups of related classes in the tree of concepts, names stand where the images of smaller groups lie densest. "
 _LOOKS = tuple(zip((BLUE, ORANGE, GREEN, PINK, INK, GREY), "o^sDvP", strict=True))
 
 
@@ -44,11 +45,12 @@ def embedding_map(
         figure.legend(loc="outside lower left", ncols=5, markerscale=2, handletextpad=0.1)
         headline(figure, finding)
         note(figure, f"{source}, {len(places):,} training images")
+    listed = f"The groups are {', '.join(sorted(set(groups)))}." if tree else ""
     return Plot(
         figure,
-        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}). Colours and marks are groups of related classes in the tree of "
-        "concepts, names stand where the images of smaller groups lie densest. Distances between far groups mean little.",
-        f"{finding}. The groups are {', '.join(dict.fromkeys(sorted(groups)))}.",
+        f"Map of images by t-SNE of frozen MobileNetV2 features ({source}). {_GROUPS if tree else ''}Distances between far places mean "
+        "little.",
+        f"{finding}. {listed}".strip(),
     )
 
 

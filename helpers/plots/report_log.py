@@ -37,7 +37,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.DataFrame, source: str) -> P
         source: what was trained on.
     """
     drawn = {_LOG: (INK, "x", costs.epoch_seconds_by_phase(reported))}
-    first = [run for run in selection.by_recipe(runs).values() if len(run.settings.phases) > 1]
+    first = [run for run in selection.by_recipe(runs).values() if run.history["phase"].max() > 1]
     drawn |= {
         run.title: (
             run_colour(run.model, run.recipe),

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
-from sklearn.datasets import load_sample_image
 
+from helpers.data import sample_photographs
 from helpers.plots.style import INK, ORANGE, PAGE, Plot, headline, new_figure, note, theme
 
 EDGES = {
@@ -17,13 +16,12 @@ EDGES = {
 _PATCH = np.array([[1, 1, 2, 8, 9], [1, 2, 2, 9, 8], [2, 1, 3, 8, 9], [1, 1, 2, 9, 9], [2, 1, 1, 8, 8]], np.float32)
 _MAP = np.array([[1, 5, 0, 2], [3, 2, 1, 0], [0, 1, 7, 4], [2, 0, 6, 5]], np.float32)
 _SIDE = 128  # pixels of the photograph
-_ATTRIBUTION = "photograph: danielbuechele, CC BY 2.0, from scikit-learn"
+_CREDIT = "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"
 
 
 def photograph() -> np.ndarray:
     """A photograph that may be shown, its middle square in grey, float32 (128, 128), 0 to 255."""
-    picture = ImageOps.fit(Image.fromarray(load_sample_image("china.jpg")), (_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(picture.convert("L"), np.float32)
+    return sample_photographs.load(_SIDE)["a temple in China"].mean(axis=2, dtype=np.float32)
 
 
 def convolution() -> Plot:
@@ -54,7 +52,7 @@ def convolution() -> Plot:
             figure,
             f"One filter of nine weights turns 5 x 5 numbers into 3 x 3: up to {result.max():.0f} where the numbers rise to the right",
         )
-        note(figure, _ATTRIBUTION)
+        note(figure, _CREDIT)
     return Plot(
         figure,
         "A convolution slides one small filter over its input: each output is a weighted sum of nine neighbours, with the same nine "
@@ -87,7 +85,7 @@ def max_pooling() -> Plot:
             axis.set_title(f"{values.shape[0]} x {values.shape[1]}")
             axis.axis("off")
         headline(figure, "Max pooling keeps a quarter of the numbers, and the strong edges with them")
-        note(figure, _ATTRIBUTION)
+        note(figure, _CREDIT)
     return Plot(
         figure,
         "Max pooling keeps the largest of each 2 x 2 values: a quarter of the numbers, the strong edges still there, their place known "

@@ -19,8 +19,8 @@ def texts(plot):
 @pytest.mark.parametrize(
     ("draw", "panels", "source"),
     [
-        (windows.convolution, 8, "photograph: danielbuechele, CC BY 2.0, from scikit-learn"),
-        (windows.max_pooling, 6, "photograph: danielbuechele, CC BY 2.0, from scikit-learn"),
+        (windows.convolution, 8, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
+        (windows.max_pooling, 6, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
         (illustrations.batch_normalisation, 2, "random numbers, 2,000 a channel"),
         (illustrations.cross_entropy, 1, "computed, no data"),
         (illustrations.optimizers, 1, "computed, no data"),
