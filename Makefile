@@ -96,7 +96,7 @@ predict: setup ## name what is on IMAGE=<photograph, folder or pattern>, by a tr
 	@$(BIN)/python -m helpers.cli predict $(call option,image,IMAGE) $(call option,model,MODEL) $(call option,csv,CSV) \
 	    $(call option,profile,PROFILE) $${TRACEBACK:+--traceback}
 
-export: setup ## write the network of MODEL=<name> as SavedModel and LiteRT, checked against Keras
+export: setup ## write the network of MODEL=<name> as SavedModel, LiteRT and ONNX, checked against Keras
 	@$(BIN)/python -m helpers.cli export $(call option,model,MODEL) $(call option,recipe,RECIPE) $(call option,data,DATA) \
 	    $(call option,profile,PROFILE) $(call option,seed,SEED) $(call option,output,OUTPUT) \
 	    $${SKIP_UNREADABLE:+--skip-unreadable} $${TRACEBACK:+--traceback}

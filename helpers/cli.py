@@ -187,7 +187,7 @@ def export(
     skip_unreadable: SkipUnreadable = False,
     show_traceback: ShowTraceback = False,
 ) -> None:
-    """Write a trained network as SavedModel and LiteRT, each checked against Keras on the validation images."""
+    """Write a trained network as SavedModel, LiteRT and ONNX, each checked against Keras on the validation images."""
     options = check_options(data, "", profile, model, recipe, seed, output, skip_unreadable)
     from helpers.experiment import open_experiment
     from helpers.report import export as exporting

@@ -92,6 +92,7 @@ ASKED_FOR_BY_NAME = {
     "ruff": ("Makefile", "ruff check"),
     "setuptools": ("pyproject.toml", 'build-backend = "setuptools'),
     "tensorboard": ("Makefile", "tensorboard --logdir"),
+    "tf2onnx": ("helpers/models/conversion.py", 'format="onnx"'),  # Keras calls it
 }
 
 

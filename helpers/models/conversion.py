@@ -1,4 +1,4 @@
-"""Networks in other forms: compact weights, LiteRT files."""
+"""Networks in other forms: compact weights, LiteRT and ONNX files."""
 
 import tempfile
 from collections.abc import Iterable
@@ -61,6 +61,18 @@ def to_litert(network: keras.Model, precision: str = "float32", examples: Iterab
             converter.representative_dataset = lambda: ([np.asarray(image, np.float32)] for image in examples)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         return converter.convert()
+
+
+def to_onnx(network: keras.Model, file: Path) -> None:
+    """Write an ONNX file that computes what a network computes, on a batch of any size.
+
+    Args:
+        network: a functional model with one input and one output.
+        file: where to write.
+    """
+    with silenced(), storage.replacing(file) as partial:
+        network(np.zeros((1, *network.input.shape[1:]), np.float32))  # Keras refuses a network that was never called
+        network.export(partial, format="onnx", verbose=False)
 
 
 def without_resizing(network: keras.Model) -> keras.Model:

@@ -1,9 +1,11 @@
 """A trained network in the formats of other runtimes, each checked against Keras."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnxruntime
 import pandas as pd
 
 from helpers.core import litert, storage
@@ -20,7 +22,7 @@ _N_EXAMPLES = 200  # training images that decide the ranges of int8
 def export(
     network: keras.Model, images: np.ndarray, labels: np.ndarray, examples: np.ndarray | Rows, folder: Path
 ) -> pd.DataFrame:
-    """Write a network as SavedModel and as LiteRT in three precisions, and `formats.csv`.
+    """Write a network as SavedModel, as LiteRT in three precisions and as ONNX, and `formats.csv`.
 
     Every file takes pixels, 0 to 255, float32 (n, 64, 64, 3), and gives logits, without test-time augmentation.
 
@@ -52,15 +54,26 @@ def export(
         with storage.replacing(file) as partial:
             partial.write_bytes(content)
         outputs[f"LiteRT {precision}"] = (file, litert.forward_pass(content, runtime.threads())(images))
+    file = folder / "network.onnx"
+    conversion.to_onnx(portable, file)
+    outputs["ONNX"] = (file, _in_batches(_with_onnx_runtime(file), images))
     reference = tf.nn.softmax(outputs["Keras"][1]).numpy()
     table = pd.DataFrame([_row(name, *output, reference, labels) for name, output in outputs.items()])
     table.to_csv(folder / "formats.csv", index=False)
     return table
 
 
-def _in_batches(serve: tf.types.experimental.GenericFunction, images: np.ndarray) -> np.ndarray:
+def _with_onnx_runtime(file: Path) -> Callable[[np.ndarray], np.ndarray]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = runtime.threads()
+    session = onnxruntime.InferenceSession(file, options)
+    [pixels] = session.get_inputs()
+    return lambda images: session.run(None, {pixels.name: images})[0]
+
+
+def _in_batches(compute: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
     starts = range(0, len(images), N_CHECKED)
-    return np.concatenate([serve(tf.cast(images[i : i + N_CHECKED], tf.float32)).numpy() for i in starts])
+    return np.concatenate([np.asarray(compute(images[i : i + N_CHECKED].astype(np.float32))) for i in starts])
 
 
 def _spread(rows: np.ndarray | Rows, n: int) -> np.ndarray:
