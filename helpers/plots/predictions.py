@@ -155,12 +155,12 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
             middle, end = halves[run.title]
             axis.plot(0.5, middle, look["marker"], color=colour)
             places.append((1.0, end))
-            words.append(f"{MODEL_NAMES[run.model]}: {middle:.0%} right on the more\nconfident half, {end:.0%} on all")
+            words.append(f"{MODEL_NAMES[run.model]}: {middle:.0%} on the\nmore confident half,\n{end:.0%} on all")
         axis.axvline(0.5, color=FAINT, linestyle=":", linewidth=1)
         axis.set(
             xlabel="share of images answered, the most confident first",
             ylabel="accuracy of the answers",
-            xlim=(0, 1.5),
+            xlim=(0, 1.6),
             ylim=(0, 1.02),
         )
         axis.set_xticks(np.linspace(0, 1, 6))
