@@ -99,22 +99,22 @@ def find_predictor(profile: str, model: str) -> Predictor:
         InputError: there is no such network, or its record is damaged.
     """
     folder = paths.FIGURES / profile / "records"
-    cards = {file: json.loads(file.read_text()) for file in sorted(folder.glob(f"[!.]*/{NETWORK_CARD}"))}
-    matching = [(card["seed"], file) for file, card in cards.items() if card["model"] == model]
+    records = sorted(file.parent for file in folder.glob(f"[!.]*/{NETWORK_CARD}"))
+    matching = [record for record in records if record.name.startswith(f"{model}_improved_")]
     if not matching:
-        models = ", ".join(sorted({card["model"] for card in cards.values()})) or "none"
+        models = ", ".join(dict.fromkeys(record.name.split("_improved_")[0] for record in records)) or "none"
         earlier = sorted(folder.glob(f"{model}_improved_*"))
         removal = f"remove {paths.shown(earlier[0])}, which holds predictions only, and " if earlier else ""
         raise InputError(
             f"There is no trained network of {model!r} in {paths.shown(folder)}, only of: {models}; choose one with MODEL= or "
             f"PROFILE=, or {removal}train it with `make report PROFILE={profile} RECIPES=improved`."
         )
-    card_file = min(matching)[1]
-    record = card_file.parent
+    record = min(matching, key=lambda folder: int(folder.name.rsplit("_", 1)[1]))
     if damage := checksums.damage(record):
         raise InputError(f"{record} is damaged ({damage}); restore it with `git checkout -- {paths.shown(record)}`.")
     threads = provenance.wanted_threads() or provenance.cores()
-    return Predictor(cards[card_file], record, litert.forward_pass(_litert_file(record).read_bytes(), threads))
+    card = json.loads((record / NETWORK_CARD).read_text())
+    return Predictor(card, record, litert.forward_pass(_litert_file(record).read_bytes(), threads))
 
 
 def predict(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction | InputError]:

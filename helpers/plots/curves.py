@@ -1,5 +1,6 @@
 """Curves of training: one panel a measure, one above the other, with the names of the lines at their ends."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ def training_curves(
             if panel != "loss" or not with_objective:
                 lines += [
                     _draw_reported(axis, *item, panel, marker)
-                    for item, marker in zip(reported.items(), "x+*", strict=False)
+                    for item, marker in zip(reported.items(), itertools.cycle("x+*"), strict=False)
                 ]
             places.append(list({(text, colour): (text, colour, x, y) for text, colour, x, y in lines}.values()))
             axis.set_ylabel(_PANELS[panel])

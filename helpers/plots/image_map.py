@@ -14,7 +14,7 @@ from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot
 _COARSE, _FINE = 6, 40  # groups that share a colour, and groups that may be named
 _AROUND = 0.05  # of the map's width: what is around an image
 _LEAST_SHARE = 0.5  # of the images around, which a group that is named has there
-_GROUPS = "Colours and marks are groups of related classes in the tree of concepts, names stand where the images of smaller groups lie densest. "
+_GROUPS = "Colours and marks are groups of related classes in the tree of concepts; names stand where the images of smaller groups lie densest. "
 _LOOKS = tuple(zip((BLUE, ORANGE, GREEN, PINK, INK, GREY), "o^sDvP", strict=True))
 
 

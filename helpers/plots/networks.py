@@ -58,6 +58,8 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     worst, table = max(tables.items(), key=lambda item: item[1]["dead_share"].max())
     layer = table.loc[table["dead_share"].idxmax()]
     finding = f"Most dead units: {worst}, {layer['dead_share']:.0%} in {layer['layer']}"
+    if not layer["dead_share"]:
+        finding = "No unit is dead"
     with theme():
         figure, (left, right) = new_figure(PAGE, 3.1, 1, 2)
         for name, activity in tables.items():

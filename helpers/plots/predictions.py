@@ -121,8 +121,10 @@ def _draw_reliability(upper: Axes, lower: Axes, run: Run, probabilities: np.ndar
 
 
 def _middle(line: Line2D) -> tuple[float, float]:
-    """The point in the middle of a line."""
+    """The point in the middle of a line; the middle of its panel where all bins are too small for one."""
     points = np.asarray(line.get_xydata())
+    if not len(points):
+        return 0.5, 0.5
     x, y = points[len(points) // 2]
     return float(x), float(y)
 

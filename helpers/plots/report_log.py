@@ -31,8 +31,8 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.DataFrame, source: str) -> P
     """How much longer an epoch of the second phase takes than one of the first, in the report's log and in runs.
 
     Args:
-        runs: of MobileNetV2; one of each recipe is drawn, since seeds differ by what else the machine did. Those of one phase, or of
-            phases too short to leave out their first epoch, are left out. May be empty.
+        runs: of MobileNetV2; one of each recipe is drawn, since seeds differ by what else the machine did. Those of one
+            phase are left out. May be empty.
         reported: columns `phase` and `seconds` of the report's log, one row an epoch.
         source: what was trained on.
     """

@@ -143,9 +143,9 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
             [name_of(row.model, row.recipe) for row in table.itertuples()],
             [run_colour(row.model, row.recipe) for row in table.itertuples()],
         )
-    fewest = table["threads"].max()
+    most_threads = table["threads"].max()
     alone = ", ".join(
-        f"{name_of(row.model, row.recipe)} ({row.threads})" for row in table.itertuples() if row.threads < fewest
+        f"{name_of(row.model, row.recipe)} ({row.threads})" for row in table.itertuples() if row.threads < most_threads
     )
     computed = ", ".join(
         f"{name_of(row.model, row.recipe)} ({row.feature_seconds:.0f} s)"
@@ -176,10 +176,8 @@ def _cheapest(table: pd.DataFrame) -> pd.DataFrame:
 def _best_for_its_time(table: pd.DataFrame) -> str:
     best = table.loc[table["accuracy"].idxmax()]
     slower = int((table["seconds"] > best["seconds"]).sum())
-    return (
-        f"{name_of(best['model'], best['recipe'])}, is the most accurate, in less time than {slower} of the "
-        f"{len(table) - 1} others"
-    )
+    place = f"in less time than {slower} of the {len(table) - 1} others" if slower else "and takes longest"
+    return f"{name_of(best['model'], best['recipe'])}, is the most accurate, {place}"
 
 
 def differences(gaps: pd.DataFrame, source: str) -> Plot:

@@ -242,13 +242,10 @@ def _first_pair(
 def _main(runs_by_recipe: RunsByRecipe) -> Answer:
     value, log = REPORTED["mobilenetv2"].accuracy, reported.curves()
     assert value is not None
-    agreement = reported.submission_agreement().set_index("submission")["agreement"]
     evidence = (
         f"The log of the run ends at {log['validation_accuracy'].iloc[-1]:.1%} on validation, and table 1 says {value:.1%}. The code saves the "
         f"network with the lowest validation loss and predicts with the last weights; in the log these are the same, epoch "
-        f"{log['validation_loss'].argmin() + 1} of {len(log)}. The {_UNLABELLED:,} answers in its repository are those of our network as coded on "
-        f"{agreement['mobilenetv2_as_coded']:.1%} of the images, and as reported on {agreement['mobilenetv2_as_reported']:.1%}: the code, not "
-        "the text, made them."
+        f"{log['validation_loss'].argmin() + 1} of {len(log)}. {forensic_findings.submission(reported.submission_agreement())}"
     )
     run = runs_by_recipe.get(("mobilenetv2", "as_coded"))
     if run is None:

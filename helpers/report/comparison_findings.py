@@ -9,6 +9,7 @@ from helpers.config.labels import MODEL_NAMES
 from helpers.config.report_facts import REPORTED
 from helpers.report import claims
 from helpers.report.findings import bullets
+from helpers.report.selection import FAMILIES
 from helpers.training.runs import Run
 
 
@@ -60,24 +61,26 @@ def verdict_counts(verdicts: pd.DataFrame) -> str:
     return f"Verdicts on the report's {len(verdicts)} claims: {counts}."
 
 
-def summary(rivals: Sequence[Run], steps: pd.DataFrame, pairs: pd.DataFrame) -> str:
-    """The best runs, the way to each family's improved recipe, and how many pairs differ, as a bulleted list.
+def summary(rivals: Sequence[Run], runs: Sequence[Run], pairs: pd.DataFrame) -> str:
+    """The best runs, what the improved recipe of each family gains, and how many pairs differ, as a bulleted list.
 
     Args:
         rivals: the best run from scratch and the best of MobileNetV2.
-        steps: of `tables.steps`.
+        runs: one of each recipe.
         pairs: of `comparison.compare`.
     """
     scratch, transfer = rivals
     p_value = comparison.mcnemar(scratch.is_right(), transfer.is_right())
-    ends = steps.groupby("model", sort=False)["accuracy"].agg(["first", "last"])
+    validation = {(run.model, run.recipe): run.result("validation")["accuracy"] for run in runs}
     n_different = int((pairs["p_holm"] < comparison.SIGNIFICANCE).sum())
     return bullets(
         [
             f"{claims.sentence(transfer)}; {claims.sentence(scratch)} ({comparison.p_value_text(p_value)}).",
             *(
-                f"{MODEL_NAMES[model]}: {row['first']:.1%} at the first step shown, {row['last']:.1%} at the last (validation)."
-                for model, row in ends.iterrows()
+                f"{MODEL_NAMES[model]}: {validation[model, 'as_reported']:.1%} as reported, {validation[model, 'improved']:.1%} improved "
+                "(validation)."
+                for model in FAMILIES
+                if {(model, "as_reported"), (model, "improved")} <= validation.keys()
             ),
             f"{n_different} of {len(pairs)} pairs of these trained networks differ by more than chance on the same images.",
         ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import penalties, reported
+from helpers.analysis import costs, penalties, reported
 from helpers.config.recipes import NUM_CLASSES, Recipe
 from helpers.config.report_facts import REPORTED
 from helpers.report.findings import bullets
@@ -55,25 +55,27 @@ def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: 
     )
 
 
-def epoch_seconds(log_seconds: pd.Series, runs: Sequence[Run]) -> str:
-    """How the length of an epoch changes from phase 1 to phase 2, in the report's log and in runs here.
+def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
+    """How much longer an epoch of phase 2 takes than one of phase 1, in the report's log and in runs here.
 
     Args:
-        log_seconds: of `reported.epoch_seconds`, five epochs a phase.
+        log: columns `phase` and `seconds` of the report's log.
         runs: with two phases each.
     """
-    last, first_released = log_seconds.iloc[4], log_seconds.iloc[5]
     lines = [
-        f"The report's log: {log_seconds.sum():,.0f} s in all, {log_seconds.min():.0f} to {log_seconds.max():.0f} s an epoch; the "
-        f"second phase begins with {first_released:.0f} s after {last:.0f} s, {first_released / last:.2f} times as long."
+        f"The report's log: {log['seconds'].sum():,.0f} s in all; an epoch of phase 2 takes {_ratio(log):.2f} times as long as one of phase 1."
     ]
-    for run in runs:
-        first, second = run.history.groupby("phase")["seconds"].median()
-        lines.append(
-            f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} "
-            f"training images; an epoch of phase 2 takes {second / first:.2f} times as long as one of phase 1 (medians)."
-        )
+    lines += [
+        f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} training images; "
+        f"{_ratio(run.history):.2f} times."
+        for run in runs
+    ]
     return bullets(lines)
+
+
+def _ratio(history: pd.DataFrame) -> float:
+    seconds = costs.epoch_seconds_by_phase(history)
+    return seconds[2] / seconds[1]
 
 
 def submission(agreement: pd.DataFrame) -> str:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from helpers.analysis import comparison
-from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES, name_of
+from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
 from helpers.data import wordnet
-from helpers.report.selection import FAMILIES, by_recipe
+from helpers.report.selection import by_recipe
 from helpers.training import metrics
 from helpers.training.runs import Run
 
@@ -217,33 +217,6 @@ def seconds_to(run: Run, accuracy: float) -> float | None:
     """Seconds of training epochs until validation accuracy first reaches a value; None where it never does."""
     reached = run.history["validation_accuracy"] >= accuracy
     return float(run.history["seconds"].cumsum()[reached].iloc[0]) if reached.any() else None
-
-
-def steps(runs: Sequence[Run], sweep: pd.DataFrame) -> pd.DataFrame:
-    """What each change brought, from the report's recipe to the improved one, family by family.
-
-    Args:
-        runs: what `by_recipe` chose.
-        sweep: of `linear_probes.input_sweep` on the same validation images; may be empty.
-
-    Returns:
-        Columns `model`, `step`, `accuracy` (on validation), the ends of its 95 % interval over images, `low` and `high`, and
-        `gain` (over the step before it in its family).
-    """
-    rows = []
-    for model in FAMILIES:
-        for recipe in RECIPE_NAMES:
-            runs_of_recipe = [run for run in runs if (run.model, run.recipe) == (model, recipe)]
-            if (model, recipe) == ("mobilenetv2", "improved"):
-                rows += [
-                    (model, f"linear classifier, {row.input_size} px, {row.input_range}", row.accuracy)
-                    for row in _on_the_way(sweep, runs_of_recipe).itertuples()
-                ]
-            rows += [(model, name_of(model, recipe), run.result("validation")["accuracy"]) for run in runs_of_recipe]
-    frame = pd.DataFrame(rows, columns=["model", "step", "accuracy"])
-    intervals = [metrics.accuracy_interval(value, runs[0].result("validation")["n"]) for value in frame["accuracy"]]
-    frame[["low", "high"]] = np.reshape(intervals, (-1, 2))
-    return frame.assign(gain=frame.groupby("model", sort=False)["accuracy"].diff())
 
 
 def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:

@@ -103,12 +103,21 @@ def test_a_record_is_written_again_only_where_something_changed(figures):
     assert prediction.find_predictor("full", "shallow_cnn").card["temperature"] == 2.0
 
 
-def test_weights_that_were_changed_are_refused(figures):
+@pytest.mark.parametrize("name", ["weights.npz", "network.json"])
+def test_a_damaged_network_is_refused(figures, name):
     record, _ = write_network(figures, SHALLOW)
-    with (record.folder / "weights.npz").open("ab") as file:
-        file.write(b"x")
-    with pytest.raises(InputError, match=r"is damaged \(weights.npz is not what was written\); restore it"):
+    with (record.folder / name).open("r+b") as file:
+        file.truncate(20)
+    with pytest.raises(InputError, match=rf"is damaged \({name} is not what was written\); restore it"):
         prediction.find_predictor("full", "shallow_cnn")
+
+
+def test_a_damaged_network_of_another_model_is_no_obstacle(figures):
+    write_network(figures, SHALLOW)
+    other = figures / "full" / "records" / "deep_cnn_improved_0"
+    other.mkdir()
+    (other / "network.json").write_text("{")
+    assert prediction.find_predictor("full", "shallow_cnn").card["model"] == "shallow_cnn"
 
 
 def sure_of(*probabilities):

@@ -59,10 +59,10 @@ def test_verdicts_are_counted():
     )
 
 
-def test_the_summary_has_rivals_steps_and_pairs(rivals):
-    steps = pd.DataFrame({"model": ["deep_cnn", "deep_cnn"], "accuracy": [0.2, 0.55]})
-    first, second, third = comparison_findings.summary(rivals, steps, PAIRS).splitlines()
+def test_the_summary_has_rivals_gains_and_pairs(rivals, tmp_path):
+    runs = [*rivals, write_run(tmp_path / "reported", "deep_cnn", "as_reported", right=20)]
+    first, second, third = comparison_findings.summary(rivals, runs, PAIRS).splitlines()
     assert first.startswith("- MobileNetV2, improved: 90.0%")
     assert first.endswith("(p < 0.001).")
-    assert second == "- Deep CNN: 20.0% at the first step shown, 55.0% at the last (validation)."
+    assert second == "- Deep CNN: 20.0% as reported, 40.0% improved (validation)."
     assert third == "- 2 of 3 pairs of these trained networks differ by more than chance on the same images."

@@ -358,24 +358,6 @@ def test_seconds_are_counted_to_the_first_epoch_that_is_good_enough(folder, accu
     assert tables.seconds_to(run, accuracy) == seconds
 
 
-def test_steps_lead_through_a_family_and_the_sweep(some, folder):
-    write_run(folder, "mobilenetv2", "as_coded", right=40)
-    runs = list(selection.by_recipe(selection.gather([folder], "data0", "split0")).values())
-    sweep = pd.DataFrame({"input_size": [64, 64], "input_range": ["0 to 1", "-1 to 1"], "accuracy": [0.5, 0.7]})
-    steps = tables.steps(runs, sweep)
-    assert steps["step"].tolist() == [
-        "Shallow CNN, as reported",
-        "Deep CNN, improved",
-        "MobileNetV2, as coded",
-        "linear classifier, 64 px, 0 to 1",
-        "linear classifier, 64 px, -1 to 1",
-        "MobileNetV2, improved",
-    ]
-    assert ((steps["low"] < steps["accuracy"]) & (steps["accuracy"] < steps["high"])).all()
-    assert steps["gain"].round(6).tolist()[3:] == [0.1, 0.2, 0.1]
-    assert steps["gain"].isna().tolist() == [True, True, True, False, False, False]
-
-
 def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(folder):
     run = write_run(folder, "mobilenetv2", "improved", right=80, validation=(0.5, 0.6, 0.75))
     n_phases = len(run.config["recipe"]["phases"])
@@ -413,13 +395,6 @@ def test_mistakes_are_measured_on_the_tree(some):
     )  # the wrong answer is the next class, after 4 comes 0
     assert table["mistakes"].tolist() == [wrong.sum()]
     assert table["mean_distance"].iloc[0] == pytest.approx(far.mean())
-
-
-def test_steps_cope_with_missing_parts(some):
-    assert len(tables.steps(some[:1], pd.DataFrame())) == 1
-    nothing = tables.steps([], pd.DataFrame())
-    assert nothing.empty
-    assert list(nothing.columns) == ["model", "step", "accuracy", "low", "high", "gain"]
 
 
 def test_leader_board_says_which_differences_are_real(folder):
