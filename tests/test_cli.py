@@ -39,7 +39,7 @@ def call(monkeypatch, capsys):
         (["--profile", "huge"], ["'huge'", "smoke, demo, quick, full"]),
         (["--models", "vgg16"], ["'vgg16'", "mobilenetv2"]),
         (["--recipes", "best"], ["'best'", "improved"]),
-        (["--notebooks", "7"], ["'07'", "01 to 05"]),
+        (["--notebooks", "7"], ["'07'", "01 to 06"]),
         (["--data", "no/such.zip"], ["no/such.zip", "DATA must name"]),
         (["--data", "/nonexistent"], ["There is no /nonexistent ", "DATA must name"]),
         (["--weights", "no/such.h5"], ["no/such.h5", "WEIGHTS must name"]),

@@ -2,9 +2,11 @@ import ast
 import gc
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import nbformat
 import yaml
@@ -118,6 +120,13 @@ def packages_of(modules):
     own = {path.stem for path in (paths.ROOT / "tests").glob("*.py")} | {"helpers", "benchmarks"}
     known = packages_distributions()
     return {m: {name_of(p) for p in known[m]} for m in modules - own - sys.stdlib_module_names}
+
+
+def test_tensorboard_starts_with_the_packages_of_the_lock():
+    version = [str(Path(sys.executable).with_name("tensorboard")), "--version"]
+    assert re.fullmatch(
+        r"\d+\.\d+\.\d+", subprocess.run(version, capture_output=True, text=True, check=True).stdout.split()[-1]
+    )
 
 
 def test_every_import_is_declared():
