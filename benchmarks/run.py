@@ -16,7 +16,7 @@ from benchmarks import commands, data, inference, training
 from benchmarks.measure import SMALL_PAGES, Comparison, Way, compare, measured, row
 from helpers.cli import main
 from helpers.config import profiles
-from helpers.core import paths, provenance
+from helpers.core import paths, provenance, storage
 from helpers.core.errors import InputError
 from helpers.core.tensorflow import ONEDNN_VARIABLE
 from helpers.data import dataset
@@ -122,13 +122,14 @@ def run(
         raise InputError("The timings in figures/full are of the real data; name them with DATA=<zip or folder>.")
     path = paths.resolve(source) if source else dataset.demo_folder(profiles.find_profile(profile).demo)
     target = paths.FIGURES / profile / "benchmarks.csv"
+    target.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for values in _rows(path, find_weights(weights, is_demo=False) if source else None):
         rows.append(values)
         print(f"{values['name']}: {values['ours']:.3g} {values['unit']}", flush=True)
     table = pd.DataFrame(rows)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(target, index=False)
+    with storage.replacing(target) as partial:
+        table.to_csv(partial, index=False)
     if profile == "full":
         generated.update()
     print(pages.markdown_table(table.drop(columns="code_version").round(3).astype(object).fillna("")))
