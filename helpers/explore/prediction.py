@@ -105,9 +105,10 @@ def find_predictor(profile: str, model: str) -> Predictor:
         models = ", ".join(dict.fromkeys(record.name.split("_improved_")[0] for record in records)) or "none"
         earlier = sorted(folder.glob(f"{model}_improved_*"))
         removal = f"remove {paths.shown(earlier[0])}, which holds predictions only, and " if earlier else ""
+        data = "DATA=<zip or folder> " if profile in ("quick", "full") else ""
         raise InputError(
             f"There is no trained network of {model!r} in {paths.shown(folder)}, only of: {models}; choose one with MODEL= or "
-            f"PROFILE=, or {removal}train it with `make report PROFILE={profile} RECIPES=improved`."
+            f"PROFILE=, or {removal}train it with `make report {data}PROFILE={profile} RECIPES=improved`."
         )
     record = min(matching, key=lambda folder: int(folder.name.rsplit("_", 1)[1]))
     if damage := checksums.damage(record):

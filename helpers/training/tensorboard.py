@@ -18,6 +18,8 @@ def write_logs(folder: Path, curves: Mapping[str, pd.DataFrame]) -> None:
     for side, frame in curves.items():
         for old in (folder / side).glob("events*"):
             old.unlink()
+        if frame.empty:
+            continue
         writer = tf.summary.create_file_writer(str(folder / side))
         with writer.as_default():
             for step, row in enumerate(frame.to_dict("records")):
