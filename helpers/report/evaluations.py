@@ -87,6 +87,18 @@ def count_test_evaluations(folder: Path, run: Run) -> int:
     return max(1, int((_read_log(folder)[list(this)] == list(this.values())).all(axis=1).sum()))
 
 
+def spread_of_retraining(folder: Path) -> tuple[int, float]:
+    """How far test accuracy moves when a run of one key is trained again, on another machine or by newer code.
+
+    Returns:
+        How many keys were trained more than once, and the largest difference between two runs of one key, a fraction.
+    """
+    looks = _read_log(folder)
+    by_key = looks["accuracy"].astype(float).groupby(looks["key"])
+    differences = (by_key.max() - by_key.min())[by_key.size() > 1]
+    return len(differences), float(differences.max()) if len(differences) else 0.0
+
+
 def _read_log(folder: Path) -> pd.DataFrame:
     """The log of looks at the test set, as text; columns that an older version did not write are empty."""
     file = folder / _LOG

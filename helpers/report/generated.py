@@ -156,6 +156,7 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         "weights": "; ".join(sorted({f"{_short_hash(run)}: {run.weights_origin}" for run in runs})),
         "data": runs[0].record["data"],
         "repeated_evaluations": "; ".join(f"{name} ({n} times)" for name, n in evaluated.items() if n > 1),
+        "retrained_keys": evaluations.spread_of_retraining(folder),
         "changed_recipes": selection.changed_recipes_note(runs),
     }
 

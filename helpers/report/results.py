@@ -133,8 +133,8 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
 
 
 def _range(values: pd.Series) -> str:
-    """Lowest to highest, where there are several; else ""."""
-    return f"{values.min():.1%} to {values.max():.1%}" if len(values) > 1 else ""
+    """Lowest to highest, where there are several."""
+    return f"{values.min():.1%} to {values.max():.1%}" if len(values) > 1 else "one seed"
 
 
 def table_1(runs: Sequence[Run]) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from fake_runs import write_run
 from benchmarks.measure import row
 from helpers.config import profiles
 from helpers.core import markers, paths
-from helpers.report import generated, results, selection
+from helpers.report import evaluations, generated, results, selection
 from helpers.training import records
 
 README = (paths.ROOT / "README.md").read_text()
@@ -66,6 +66,17 @@ def test_runs_on_fewer_threads_are_named(tmp_path):
     assert run_facts(tmp_path)["fewer_threads"] == ""
     records.write_record(write_run(tmp_path, "deep_cnn", "improved", 1, threads=1), tmp_path / "records")
     assert run_facts(tmp_path)["fewer_threads"] == "Deep CNN, improved, seed 1 (1)"
+
+
+def test_the_spread_of_training_again_is_that_within_a_key(tmp_path):
+    assert spread_of_log(tmp_path, []) == (0, 0.0)
+    looks = [("a", 0.58), ("a", 0.575), ("b", 0.77), ("c", 0.48), ("c", 0.481), ("c", 0.479)]
+    assert spread_of_log(tmp_path, looks) == (2, pytest.approx(0.005))
+
+
+def spread_of_log(folder, looks):
+    pd.DataFrame(looks, columns=["key", "accuracy"]).to_csv(folder / "test_evaluations.csv", index=False)
+    return evaluations.spread_of_retraining(folder)
 
 
 def test_means_are_over_seeds_and_a_missing_recipe_is_blank(tmp_path, facts):

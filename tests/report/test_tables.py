@@ -199,7 +199,7 @@ def test_the_summary_has_the_mean_over_seeds(some):
     row = table.iloc[0]
     assert (row["Accuracy"], row["Seeds"]) == ("2.0%", "2")
     assert row["95 % interval"] == f"{low:.1%} to {high:.1%}"
-    assert table["Range over seeds"].tolist() == ["1.0% to 3.0%", "", "", ""]
+    assert table["Range over seeds"].tolist() == ["1.0% to 3.0%", "one seed", "one seed", "one seed"]
 
 
 def test_table_1_says_what_was_not_run(some):
