@@ -34,12 +34,16 @@ def forward_pass(network: keras.Model, n_images: int) -> Forward:
 def with_keras(network: keras.Model) -> Forward:
     """The forward pass by a traced Keras graph; see `forward_pass`."""
 
-    @tf.function(reduce_retracing=True)
+    # Of any number of images: a last, smaller batch would be traced once more.
+    @tf.function(input_signature=[tf.TensorSpec((None, *network.input.shape[1:]))])
     def forward(inputs: tf.Tensor) -> tf.Tensor:
-        return network(tf.cast(inputs, tf.float32), training=False)
+        return network(inputs, training=False)
 
     return lambda inputs: np.concatenate(
-        [forward(tf.constant(inputs[i : i + _KERAS_BATCH])).numpy() for i in range(0, len(inputs), _KERAS_BATCH)]
+        [
+            forward(tf.constant(inputs[start : start + _KERAS_BATCH], tf.float32)).numpy()
+            for start in range(0, len(inputs), _KERAS_BATCH)
+        ]
     )
 
 

@@ -76,6 +76,8 @@ def compiled(model: keras.Model, phase: Phase, steps: int, label_smoothing: floa
         ],
         jit_compile=False,  # XLA makes convolutions slower on a CPU
     )
+    # Without its variables an optimizer makes them in the first step, which TensorFlow then traces twice.
+    model.optimizer.build(model.trainable_variables)
     return model
 
 
@@ -158,7 +160,6 @@ class _Training:
         labels = self.plan.dataset.labels[self.plan.split.train]
         steps = batches.steps_per_epoch(len(labels), min(self.recipe.batch_size, len(labels)))
         compiled(learner, phase, steps * phase.epochs, self.recipe.label_smoothing)
-        learner.optimizer.build(learner.trainable_variables)
         done = len(self.history)
         if done > behind:
             for index, variable in enumerate(learner.optimizer.variables):
