@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 
@@ -99,3 +100,26 @@ def test_help_names_every_target_and_option(checkout):
     listed = make(checkout, "help").stdout
     assert [target for target in phony if f"make {target} " not in listed] == []
     assert [name for name in ("DATA", "PROFILE", "RUNS", "SEEDS", "TRACEBACK") if f"{name}=" not in listed] == []
+
+
+# By GNU make's NEWS, what came after 3.81, which macOS has: 3.82, 4.0, 4.3 and 4.4 in this order.
+NEWER_THAN_3_81 = (
+    r"\.(ONESHELL|SHELLFLAGS|RECIPEPREFIX)\b", r"^\s*(private|undefine)\b", r"^\s*define\b.*=",
+    r"^[^\t#]*(!|::|:::)=", r"\$\((file|guile) ", r"^-?load\b", r"--output-sync",
+    r"&:", r"\.EXTRA_PREREQS\b",
+    r"\$\((let|intcmp) ", r"\.(WAIT|NOTINTERMEDIATE)\b",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("construct", NEWER_THAN_3_81)
+def test_the_makefile_needs_no_newer_make_than_that_of_macos(construct):
+    assert not re.search(construct, (paths.ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_no_variable_has_several_lines_which_make_3_81_cannot_export():
+    assert not re.search(r"^(export |override )?define\b", (paths.ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_no_command_of_the_shell_is_substituted_over_several_lines_which_make_3_81_garbles():
+    recipes = (paths.ROOT / "Makefile").read_text().replace("$$(", "<")
+    assert not re.search(r"<[^)\n]*\\\n", recipes)
