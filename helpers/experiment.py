@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from IPython.display import HTML, Markdown, display
 
 from helpers.config import choices, profiles, recipes
@@ -110,7 +109,8 @@ class Experiment:
     def write_tables(self) -> None:
         """Write `tables.csv` and `tables.md` from all runs on these data in this profile."""
         self.output.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.output / ".tables.lock"):  # a notebook beside this one may have finished a run in between
+        # A notebook beside this one may have finished a run in between.
+        with storage.locked(self.output / ".tables.lock"):
             results.write_tables(self.output, self.finished(), self.other_versions(), self.failures())
 
     def finished(self) -> list[Run]:

@@ -1,8 +1,11 @@
+import errno
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything loads TensorFlow
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -115,3 +118,19 @@ def shared_folder(kaggle_folder, monkeypatch):
         yield folder
         for path in folder.rglob("*"):
             path.chmod(0o700)
+
+
+@pytest.fixture(scope="session")
+def no_locks(tmp_path_factory):
+    """Gives the environment of a process for which a folder is a mount without locks, which answers with a number of an error."""
+    compiler = shutil.which("cc")
+    if not compiler or sys.platform != "linux":
+        pytest.skip("needs Linux and a C compiler")
+    library = tmp_path_factory.mktemp("no_locks") / "no_locks.so"
+    source = Path(__file__).with_name("no_locks.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+
+    def environment(folder, number=errno.ENOLCK):
+        return {"LD_PRELOAD": str(library), "NO_LOCKS_BELOW": str(folder), "NO_LOCKS_ERRNO": str(number)}
+
+    return environment

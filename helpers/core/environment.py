@@ -3,6 +3,7 @@
 Runs before anything is installed, with whatever `python3` is: standard library only, and no syntax after Python 3.6.
 """
 
+import errno
 import fcntl
 import hashlib
 import importlib.util
@@ -20,6 +21,7 @@ LOCK_FILE = ROOT / "requirements.lock"
 ENVIRONMENT = ROOT / ".venv"
 READY = ENVIRONMENT / ".ready"  # holds the hash of the lock file that was installed; make compares the two files' times
 PYTHON = ENVIRONMENT / "bin" / "python"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)  # how network mounts answer that have none
 _PIP = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 _PROJECT = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
@@ -70,13 +72,17 @@ def unsupported() -> str:
 
 
 def wait_for_turn(path: Path) -> int:
-    """An open, locked file; the lock ends with the last process that has it open."""
+    """An open, locked file; the lock ends with the last process that has it open. On a mount without locks only open."""
     lock = os.open(str(path), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print("Another make sets up .venv; this one waits for it", flush=True)
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        print("Files cannot be locked in this folder: call no second make before .venv is set up", flush=True)
     return lock
 
 

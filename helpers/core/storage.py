@@ -1,16 +1,20 @@
 """Atomic writes, checksums, and locks between processes."""
 
+import errno
 import functools
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from helpers.core import provenance
+
+# How network mounts answer that have no locks.
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 @contextmanager
@@ -97,24 +101,43 @@ def clear_partial(folder: Path) -> None:
 
 
 @contextmanager
-def locked(lock: Path, holder: str, progress: Callable[[str], None] = print) -> Iterator[None]:
+def locked(lock: Path, holder: str = "", progress: Callable[[str], None] = print) -> Iterator[None]:
     """Hold a lock between processes; the system releases it when the process ends, however it ends.
 
     Args:
         lock: its file, which stays.
-        holder: who may hold it and what for, as the start of the line that is shown before waiting.
+        holder: who may hold it and what for, as the start of the line that is shown before waiting; "" for no line.
         progress: gets that line.
     """
-    file_lock = FileLock(lock)
-    try:
-        file_lock.acquire(blocking=False)
-    except Timeout:
-        progress(f"{holder}; this one waits for it")
+    file_lock = take(lock)
+    if not file_lock.is_locked:
+        marker = file_lock.lock_file if isinstance(file_lock, SoftFileLock) else ""
+        if holder:
+            progress(f"{holder}; this one waits for it" + (f" (if none runs, remove {marker})" if marker else ""))
         file_lock.acquire()
     try:
         yield
     finally:
         file_lock.release()
+
+
+def take(lock: Path) -> BaseFileLock:
+    """A lock between processes, held unless another process holds it (`is_locked`).
+
+    On a mount without locks, a marker `<lock>.held` stands in, which names its holder. What a killed process left is taken over
+    on the same machine; on another one it stays.
+    """
+    file_lock: BaseFileLock = FileLock(lock, fallback_to_soft=False)
+    try:
+        with suppress(Timeout):
+            file_lock.acquire(blocking=False)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        file_lock = SoftFileLock(lock.with_name(f"{lock.name}.held"))
+        with suppress(Timeout):
+            file_lock.acquire(blocking=False)
+    return file_lock
 
 
 def write_checksum(file: Path, digest: str) -> None:

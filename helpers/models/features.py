@@ -6,7 +6,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from filelock import FileLock
 
 from helpers.core import paths, provenance, storage
 from helpers.data.augment import View
@@ -40,7 +39,7 @@ def activations(
     folder = paths.cache() / "activations"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.npy"
-    with FileLock(file.with_suffix(".lock")):
+    with storage.locked(file.with_suffix(".lock")):
         if not storage.is_intact(file):
             if file.exists():
                 progress(f"{file} is damaged and is computed again")

@@ -6,6 +6,7 @@ that a file should have names it with WEIGHTS_SHA256.
 """
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,8 @@ def find_weights(name: str, is_demo: bool, url: str = IMAGENET_URL) -> BaseWeigh
 def load_weights(base: keras.Model, file: Path) -> None:
     """Load a file of weights into a network.
 
-    Keras chooses the format by the name of a file; here the content decides, so that a file may have any name.
+    Keras chooses the format by the name of a file; here the content decides, so that a file may have any name. Keras reads a
+    copy, since it would lock the file, which some network mounts refuse.
 
     Args:
         base: the network.
@@ -91,12 +93,22 @@ def load_weights(base: keras.Model, file: Path) -> None:
         BlockingIOError: another program has the file open for writing.
         ValueError, OSError, KeyError: the file does not fit, or cannot be read.
     """
-    with h5py.File(file) as content:
+    with _opened(file) as content:
         is_older_format = "layer_names" in content.attrs or "model_weights" in content
     with tempfile.TemporaryDirectory() as folder:
         named_by_format = Path(folder) / ("base.h5" if is_older_format else "base.weights.h5")
-        named_by_format.symlink_to(file.resolve())
+        shutil.copyfile(file, named_by_format)
         base.load_weights(named_by_format)
+
+
+def _opened(file: Path) -> h5py.File:
+    """A file in HDF5, locked against writers where its mount has locks."""
+    try:
+        return h5py.File(file)
+    except OSError as error:
+        if error.errno not in storage.NO_LOCKS:
+            raise
+        return h5py.File(file, locking=False)
 
 
 def _fetch(url: str) -> Path:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
 from helpers.core import storage
 from helpers.training.metrics import accuracy_interval
@@ -72,7 +71,7 @@ def log_test_evaluation(folder: Path, run: Run) -> None:
     look += [run.result(split)["accuracy"] for split in ("validation", "test")]
     look += [run.key, run.code_version, run.config["data_fingerprint"]]
     new = dict(zip(_LOG_COLUMNS, map(str, look), strict=True))
-    with FileLock(folder / ".evaluations.lock"):  # notebooks side by side add to one log
+    with storage.locked(folder / ".evaluations.lock"):  # notebooks side by side add to one log
         looks = _read_log(folder)
         if (looks[["utc", "key"]] == [new["utc"], new["key"]]).all(axis=1).any():
             return

@@ -7,12 +7,10 @@ that a run whose machine is lost is resumed on another one.
 
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import fsspec
 import numpy as np
-from filelock import FileLock, Timeout
 
 from helpers.core import paths, provenance, storage
 from helpers.core.errors import InputError, first_line
@@ -71,9 +69,10 @@ def remove_torn_notes() -> None:
     Without its note a computation starts again. A note that another process holds is left alone.
     """
     for note in (paths.cache() / "activations").glob("*.json"):
-        with suppress(Timeout), FileLock(note.with_suffix(".lock"), blocking=False):
-            if note.exists() and not note.read_bytes().isdigit():
-                note.unlink()
+        lock = storage.take(note.with_suffix(".lock"))
+        if lock.is_locked and note.exists() and not note.read_bytes().isdigit():
+            note.unlink()
+        lock.release()
 
 
 def check_shared() -> None:

@@ -1,9 +1,9 @@
-import subprocess
 import sys
 import time
 from collections import namedtuple
 
 import pytest
+from processes import start
 
 from helpers.core import environment, paths
 
@@ -38,11 +38,8 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def start_set_up(checkout):
-    command = [sys.executable, "-c", SLOW_SET_UP, str(checkout)]
-    return subprocess.Popen(
-        command, cwd=paths.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+def start_set_up(checkout, **environment):
+    return start("-c", SLOW_SET_UP, checkout, **environment)
 
 
 def test_of_two_set_ups_at_once_one_waits_and_nothing_is_installed_twice(checkout):
@@ -60,6 +57,12 @@ def test_a_killed_set_up_leaves_no_lock_and_is_repeated(checkout):
     first.communicate()
     output, _ = start_set_up(checkout).communicate(timeout=60)
     assert (checkout / "log").read_text() == "begin\nbegin\nend\n", output
+
+
+def test_a_checkout_on_a_mount_without_locks_is_set_up(checkout, no_locks):
+    set_up = start_set_up(checkout, **no_locks(checkout))
+    assert set_up.communicate(timeout=60)[0].splitlines()[0].startswith("Files cannot be locked in this folder:")
+    assert (checkout / ".venv" / ".ready").exists()
 
 
 def test_a_lock_file_with_the_same_packages_installs_nothing(checkout):

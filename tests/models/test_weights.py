@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
+from processes import start
 
 from helpers.config.demo_data import PRETRAINING
 from helpers.core import paths, provenance, storage
@@ -149,6 +150,12 @@ def test_a_file_that_another_program_writes_is_not_called_damaged(served, tmp_pa
             find_weights(str(file), is_demo=False)
         writer.kill()
     assert find_weights(str(file), is_demo=False).width == 1.0
+
+
+def test_weights_on_a_mount_without_locks_are_read(served, no_locks):
+    code = f"from helpers.models.weights import find_weights; print(find_weights({str(served / FILE)!r}, False).sha256)"
+    ended = start("-c", code, **no_locks(served)).communicate(timeout=300)[0]
+    assert ended.strip() == provenance.file_hash(served / FILE)
 
 
 def test_a_file_that_may_not_be_read_is_no_matter_of_space(served, monkeypatch):
