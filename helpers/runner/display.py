@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
+from rich.text import Text
 
 from helpers.core.progress import duration
 from helpers.runner.notebooks import Notebook, cell_seconds
@@ -23,30 +24,38 @@ class NotebookProgress:
         notebook: which one.
         place: of the series, for example "notebook 2/5".
         earlier_seconds: of each code cell in its last complete run; empty where there was none.
+        cell: the code cell that runs, or comes first, from 1.
+        heading: of its section.
     """
 
     notebook: Notebook
     place: str
-    earlier_seconds: list[float] = field(default_factory=list)
-    cell: int = 0
-    cells: int = 0
+    earlier_seconds: list[float]
+    cell: int = 1
     heading: str = ""
     started: float = field(default_factory=time.perf_counter)
 
     def describe(self) -> str:
         """For example "notebook 2/5, cell 14/41: Worse than chance?"."""
-        if not self.cell:
-            return f"{self.place}: starting"
-        return f"{self.place}, cell {self.cell}/{self.cells}" + (f": {self.heading}" if self.heading else "")
+        cell = f"{self.place}, cell {self.cell}/{self.notebook.n_cells}"
+        return f"{cell}: {self.heading}" if self.heading else cell
 
     def seconds_left(self) -> float | None:
         """Seconds until the notebook ends, by its last complete run and the pace of this one; None without such a run."""
         if not self.earlier_seconds:
             return None
-        done = sum(self.earlier_seconds[: max(0, self.cell - 1)])
+        done = sum(self.earlier_seconds[: self.cell - 1])
         elapsed = time.perf_counter() - self.started
         pace = elapsed / done if done > _LEAST_SECONDS else 1.0
         return max(0.0, sum(self.earlier_seconds) * pace - elapsed)
+
+
+class _TimeLeft(ProgressColumn):
+    """The estimate of a notebook's `NotebookProgress`, as of now."""
+
+    def render(self, task: Task) -> Text:
+        left = task.fields["progress"].seconds_left()
+        return Text("" if left is None else f"{duration(left)} left")
 
 
 class Display:
@@ -55,18 +64,24 @@ class Display:
     Args:
         n_notebooks: notebooks of the series.
         executed: folder of the executed copies of earlier runs, from which the time left is estimated.
+        console: where bars are drawn if it is a terminal.
     """
 
-    def __init__(self, n_notebooks: int, executed: Path) -> None:
+    def __init__(self, n_notebooks: int, executed: Path, console: Console | None = None) -> None:
         self.n_notebooks, self.executed = n_notebooks, executed
         self.progress: dict[Notebook, NotebookProgress] = {}
         self.tasks: dict[Notebook, TaskID] = {}
-        description = TextColumn(
-            "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
-        )
-        left = TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True, min_width=12))
+        whole = Column(no_wrap=True)
+        # Where a terminal is narrow, the description is what is cut.
+        rest = Column(no_wrap=True, overflow="ellipsis", ratio=1)
         self.bars = Progress(
-            BarColumn(12), TimeElapsedColumn(), left, description, console=Console(stderr=True), transient=True
+            BarColumn(12, table_column=whole),
+            TimeElapsedColumn(table_column=whole),
+            _TimeLeft(table_column=whole),
+            TextColumn("{task.description}", markup=False, table_column=rest),
+            console=console or Console(stderr=True),
+            transient=True,
+            expand=True,
         )
         self.is_live = self.bars.console.is_terminal
 
@@ -83,20 +98,21 @@ class Display:
         """A notebook starts."""
         place = f"notebook {len(self.progress) + 1}/{self.n_notebooks}"
         earlier_seconds = cell_seconds(self.executed / notebook.file.name)
-        progress = self.progress[notebook] = NotebookProgress(notebook, place, earlier_seconds)
+        progress = NotebookProgress(notebook, place, earlier_seconds, heading=notebook.heading)
+        self.progress[notebook] = progress
         if self.is_live:
-            self.tasks[notebook] = self.bars.add_task(f"{notebook.name}: {progress.describe()}", total=None, left="")
+            self.tasks[notebook] = self.bars.add_task(progress.describe(), total=notebook.n_cells, progress=progress)
             return
         left = progress.seconds_left()
-        estimate = f", about {duration(left)} by its last run" if left is not None else ""
-        self._print(notebook, f"started, {place}{estimate}")
+        estimate = f"; about {duration(left)} by its last run" if left is not None else ""
+        self._print(notebook, f"started, {progress.describe()}{estimate}")
 
     def show(self, notebook: Notebook, event: dict[str, Any]) -> None:
         """An event of a running notebook; see `execute.run_notebook`."""
         progress = self.progress[notebook]
         is_new_section = "cell" in event and event["heading"] != progress.heading
         if "cell" in event:
-            progress.cell, progress.cells, progress.heading = event["cell"], event["cells"], event["heading"]
+            progress.cell, progress.heading = event["cell"], event["heading"]
         if self.is_live:
             self._update(progress, event.get("line", ""))
         elif is_new_section:
@@ -112,14 +128,8 @@ class Display:
         self._print(notebook, f"{'failed' if failed else 'done'} after {took}")
 
     def _update(self, progress: NotebookProgress, line: str) -> None:
-        left = progress.seconds_left()
-        self.bars.update(
-            self.tasks[progress.notebook],
-            description=f"{progress.notebook.name}: {progress.describe()}" + (f" | {line}" if line else ""),
-            completed=max(0, progress.cell - 1),
-            total=progress.cells or None,
-            left="" if left is None else f"{duration(left)} left",
-        )
+        description = progress.describe() + (f" | {line}" if line else "")
+        self.bars.update(self.tasks[progress.notebook], description=description, completed=progress.cell - 1)
 
     def _print(self, notebook: Notebook, text: str) -> None:
         line = f"{notebook.name}: {text}"

@@ -23,6 +23,7 @@ from traitlets.config import Config
 
 from helpers.core import paths
 from helpers.core.errors import InputError, explain
+from helpers.runner.notebooks import headings
 
 CELL_TIMEOUT = 24 * 3600  # seconds; a full training is one cell
 _SOCKETS = f"tinyimage-kernel-{os.getuid()}-"
@@ -46,7 +47,7 @@ def run_notebook(
         folder: for the executed copy.
         parameters: values of its parameters cell; exactly its names.
         tell: gets an event `{"line": <text>}` for each line that the notebook prints, and
-            `{"cell": <number>, "cells": <of so many>, "heading": <of the section>}` when a code cell starts.
+            `{"cell": <number>, "heading": <of the section>}` when a code cell starts.
 
     Returns:
         The executed copy.
@@ -61,7 +62,7 @@ def run_notebook(
         raise InputError(f"{notebook.name} and the parameters given disagree about {names}.")
     target, copy = folder / notebook.name, folder / paths.INCOMPLETE / notebook.name
     copy.parent.mkdir(parents=True, exist_ok=True)
-    listener = _Listener(tell, n_cells=1 + sum(cell.cell_type == "code" for cell in nbformat.read(notebook, 4).cells))
+    listener = _Listener(tell)
     with _headless(), _kernel_settings() as settings:
         try:
             papermill.execute_notebook(
@@ -104,18 +105,17 @@ def run_notebook(
 class _Listener:
     """Turns what papermill and nbclient report into events."""
 
-    def __init__(self, tell: Callable[[Event], None], n_cells: int) -> None:
-        self.tell, self.n_cells = tell, n_cells
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self.tell = tell
         self.number, self.heading = 0, ""
 
     def cell_starts(self, cell: nbformat.NotebookNode, cell_index: int) -> None:
         """Called by nbclient before every cell, prose included."""
         if cell.cell_type == "code":
             self.number += 1
-            self.tell({"cell": self.number, "cells": self.n_cells, "heading": self.heading})
-        for line in cell.source.splitlines() if cell.cell_type == "markdown" else ():
-            if line.startswith("#"):
-                self.heading = line.lstrip("#").strip()
+            self.tell({"cell": self.number, "heading": self.heading})
+        elif found := headings(cell.source):
+            self.heading = found[-1]
 
     def write(self, text: str) -> None:
         """Called by papermill with what the notebook prints."""

@@ -50,12 +50,33 @@ class Notebook:
         """Whether it can run beside the notebooks before it."""
         return self._settings.get("independent", False)
 
-    @cached_property
+    @property
+    def n_cells(self) -> int:
+        """Code cells that run: its own, and the one that papermill adds with the values of the parameters."""
+        return 1 + sum(cell["cell_type"] == "code" for cell in self._content["cells"])
+
+    @property
+    def heading(self) -> str:
+        """Of its first section; "" where it has none."""
+        prose = ("".join(cell["source"]) for cell in self._content["cells"] if cell["cell_type"] == "markdown")
+        return next((heading for text in prose for heading in headings(text)), "")
+
+    @property
     def _settings(self) -> dict[str, Any]:
+        return self._content["metadata"].get("tinyimage", {})
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
         try:
-            return json.loads(self.file.read_text())["metadata"].get("tinyimage", {})
+            content = json.loads(self.file.read_text())
+            return {"metadata": content["metadata"], "cells": content["cells"]}
         except (ValueError, KeyError) as error:
             raise InputError(f"{self.file} is not a notebook; restore it or remove it.") from error
+
+
+def headings(markdown: str) -> list[str]:
+    """The headings of a text, in order."""
+    return [line.lstrip("#").strip() for line in markdown.splitlines() if line.startswith("#")]
 
 
 def find_notebooks(folder: Path = paths.NOTEBOOKS) -> list[Notebook]:

@@ -8,6 +8,7 @@ import pytest
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.runner.execute import run_notebook
+from helpers.runner.notebooks import Notebook
 
 BROKEN = Path(__file__).parents[1] / "broken"
 PARAMETERS = {"profile": "smoke", "data": "", "weights": "", "output": "", "seed": 0}
@@ -84,7 +85,7 @@ def test_cells_are_reported_with_the_heading_of_their_section(tmp_path):
     events = []
     run_notebook(tmp_path / "prints.ipynb", tmp_path / "executed", PARAMETERS, events.append)
     starts = [event for event in events if "cell" in event]
-    assert starts[-1] == {"cell": len(starts), "cells": len(starts), "heading": "Worse than chance?"}
+    assert starts[-1] == {"cell": Notebook(tmp_path / "prints.ipynb").n_cells, "heading": "Worse than chance?"}
     lines = [event["line"] for event in events if "line" in event]
     assert [line for line in lines if "epoch" in line] == [f"run: epoch {n}/3" for n in (1, 2, 3)]
 

@@ -48,7 +48,7 @@ def test_independent_notebooks_run_side_by_side(series, tmp_path, capfd):
     )
     assert {copy.name for copy in executed.glob("*.ipynb")} == {"01_one.ipynb", "02_two.ipynb"}
     lines = capfd.readouterr().out.splitlines()
-    assert lines[:2] == ["01_one: started, notebook 1/2", "02_two: started, notebook 2/2"]
+    assert lines[:2] == [f"{name}: started, notebook {n}/2, cell 1/4" for n, name in ((1, "01_one"), (2, "02_two"))]
     assert "01_one: first" in lines and "02_two: second" in lines
     assert {line.partition(" after ")[0] for line in lines if " after " in line} == {"01_one: done", "02_two: done"}
 
