@@ -12,29 +12,32 @@ from helpers.config.labels import name_of
 from helpers.config.recipes import RECIPES
 from helpers.core.errors import InputError
 from helpers.data import sample_photographs
-from helpers.explore import controls, photographs, views
+from helpers.explore import controls, photographs, prediction, views
 from helpers.explore.widgets import Explorer
+from helpers.models import inference
 from helpers.plots import illustrations
 from helpers.plots.style import Plot
 from helpers.report import selection
-from helpers.training import fit
 from helpers.training.runs import Run
 
 Network = Callable[[np.ndarray], np.ndarray]
 
 
 def network(run: Run) -> Network:
-    """The network of a run, as it predicted in the run.
+    """The network of a run, as it predicted in the run: by LiteRT, as `make predict` does, or by Keras where that cannot be.
 
     Args:
         run: with its network.
 
     Returns:
-        From an image, uint8 (64, 64, 3), to probabilities, float32 (n_classes,).
+        From an image, uint8 (64, 64, 3), to probabilities, float64 (n_classes,).
     """
-    model = run.network()
-    flip = run.settings.flip_at_test
-    return lambda image: np.exp(fit.predict(model, image[None], flip)[0])
+    try:
+        forward = prediction.forward_pass(run.folder, progress=lambda line: None)
+    except Exception:  # converters raise many kinds; a damaged network is an InputError of the next line
+        forward = inference.with_keras(run.network())
+    n_views = 1 + run.settings.flip_at_test
+    return lambda image: prediction.mean_probabilities(forward, image[None], n_views)[0]
 
 
 def which_networks(runs: Sequence[Run]) -> str:

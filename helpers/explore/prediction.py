@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,7 @@ class Predictor:
         Returns:
             float64 (n, n_classes), rows sum to 1.
         """
-        views = [images, images[:, :, ::-1]][: len(self.card["views"])]
-        mean = np.mean([softmax(np.float64(self.forward(view)), axis=1) for view in views], axis=0)
+        mean = mean_probabilities(self.forward, images, n_views=len(self.card["views"]))
         return softmax(np.log(np.maximum(mean, np.finfo(np.float64).tiny)) / self.card["temperature"], axis=1)
 
     def is_sure(self, probability: float) -> bool:
@@ -113,9 +112,33 @@ def find_predictor(profile: str, model: str) -> Predictor:
     record = min(matching, key=lambda folder: int(folder.name.rsplit("_", 1)[1]))
     if damage := checksums.damage(record):
         raise InputError(f"{record} is damaged ({damage}); restore it with `git checkout -- {paths.shown(record)}`.")
+    return Predictor(json.loads((record / NETWORK_CARD).read_text()), record, forward_pass(record))
+
+
+def forward_pass(folder: Path, progress: Callable[[str], None] = print) -> Forward:
+    """From pixels to logits by LiteRT: the network of a run folder or a record, converted when it is first asked for.
+
+    Args:
+        folder: of the run or the record.
+        progress: gets a line before a conversion.
+    """
     threads = provenance.wanted_threads() or provenance.cores()
-    card = json.loads((record / NETWORK_CARD).read_text())
-    return Predictor(card, record, litert.forward_pass(_litert_file(record).read_bytes(), threads))
+    return litert.forward_pass(_litert_file(folder, progress).read_bytes(), threads)
+
+
+def mean_probabilities(forward: Forward, images: np.ndarray, n_views: int) -> np.ndarray:
+    """Probabilities averaged over the views of an image.
+
+    Args:
+        forward: from pixels to logits.
+        images: uint8 (n, 64, 64, 3).
+        n_views: 1 for the image, 2 for the image and its mirror image.
+
+    Returns:
+        float64 (n, n_classes), rows sum to 1.
+    """
+    views = [images, images[:, :, ::-1]][:n_views]
+    return np.mean([softmax(np.float64(forward(view)), axis=1) for view in views], axis=0)
 
 
 def predict(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction | InputError]:
@@ -156,17 +179,18 @@ def _prediction(predictor: Predictor, file: Path, probabilities: np.ndarray) -> 
     return Prediction(file, answers, predictor.is_sure(answers[0][1]))
 
 
-def _litert_file(record: Path) -> Path:
-    """The network of a record as a LiteRT file in the cache, converted when it is first asked for."""
-    weights = record / WEIGHTS
-    file = paths.cache() / "networks" / f"{provenance.file_hash(weights)[:16]}_{_CONVERSION}.tflite"
+def _litert_file(folder: Path, progress: Callable[[str], None]) -> Path:
+    """The network of a run folder or a record as a LiteRT file in the cache."""
+    source = next(file for file in (folder / "model.keras", folder / WEIGHTS) if file.exists())
+    file = paths.cache() / "networks" / f"{provenance.file_hash(source)[:16]}_{_CONVERSION}.tflite"
     if not storage.is_intact(file):
-        print(f"Converting {paths.shown(weights)} for LiteRT, once", flush=True)
+        progress(f"Converting {paths.shown(source)} for LiteRT, once")
         from helpers.models import conversion
         from helpers.training.runs import Run
 
-        network = conversion.without_resizing(Run(record).network())
-        content = conversion.to_litert(network, "float16")
+        network = conversion.without_resizing(Run(folder).network())
+        # A record has kernels in half precision.
+        content = conversion.to_litert(network, "float16" if source.name == WEIGHTS else "float32")
         file.parent.mkdir(parents=True, exist_ok=True)
         with storage.replacing(file) as partial:
             partial.write_bytes(content)

@@ -5,22 +5,38 @@ from fake_runs import write_run
 
 from helpers.config import profiles
 from helpers.explore import asking
-from helpers.models import architecture
+from helpers.models import architecture, conversion, inference
 from helpers.training import fit
 
 
-def test_a_network_answers_as_it_did_in_its_run(tmp_path):
+@pytest.fixture
+def run(tmp_path):
+    """A run with a network that averages over the mirror image."""
     run = write_run(tmp_path, "shallow_cnn", "improved")
     keras.utils.set_random_seed(0)
-    model = architecture.build(profiles.find_recipe("shallow_cnn", "improved"), 5)
-    model.save(run.folder / "model.keras")
+    architecture.build(profiles.find_recipe("shallow_cnn", "improved"), 5).save(run.folder / "model.keras")
+    assert run.settings.flip_at_test
+    return run
+
+
+@pytest.mark.parametrize("runtime", ["LiteRT", "Keras"])
+def test_a_network_answers_as_it_did_in_its_run(runtime, run, monkeypatch, capsys):
+    if runtime == "Keras":
+        monkeypatch.setattr(conversion, "to_litert", refuse)
+    else:
+        monkeypatch.setattr(inference, "with_keras", refuse)
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    flip = run.config["recipe"]["flip_at_test"]
-    assert flip
     probabilities = asking.network(run)(image)
+    model = run.network()
     assert probabilities.shape == (5,) and probabilities.sum() == pytest.approx(1, abs=1e-5)
+    monkeypatch.undo()
     assert probabilities == pytest.approx(np.exp(fit.predict(model, image[None], True)[0]), abs=1e-5)
     assert probabilities != pytest.approx(np.exp(fit.predict(model, image[None])[0]), abs=1e-5)
+    assert capsys.readouterr().out == ""
+
+
+def refuse(*arguments):
+    raise RuntimeError("not here")
 
 
 def test_networks_of_records_and_missing_ones_are_named(tmp_path):
