@@ -8,7 +8,7 @@ from helpers.analysis import calibration, comparison
 from helpers.config.recipes import IMAGE_SIZE
 from helpers.core import storage
 from helpers.report import evaluations, results
-from helpers.training.runs import Run
+from helpers.training.runs import OLDEST_KERAS, Run
 
 
 def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -> Path:
@@ -157,5 +157,5 @@ def _origin(run: Run) -> list[str]:
         f"run {run.key}, code {run.code_version}, {run.finished}",
         f"data {config['data_fingerprint']}, split {config['split_fingerprint']}",
         *([versions] if versions else []),
-        f"its `model.keras` needs Keras {run.config['packages']['keras']} or later",
+        f"its `model.keras` needs Keras {OLDEST_KERAS} or later",
     ]

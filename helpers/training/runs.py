@@ -38,6 +38,10 @@ from helpers.models import architecture, conversion, runtime
 from helpers.training.metrics import Result
 from helpers.training.plans import Plan
 
+# The oldest Keras that reads a `model.keras` written here. 3.15.0 gives the same answers; 3.14.0, 3.13.2, 3.12.0 and 3.11.3
+# refuse the settings of layers that they do not know.
+OLDEST_KERAS = "3.15.0"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -1,7 +1,11 @@
+import re
+
 import pytest
 from fake_runs import NUM_CLASSES, write_run
 
+from helpers.core import paths
 from helpers.report import evaluations, model_card
+from helpers.training.runs import OLDEST_KERAS
 
 NAMES = [f"class {label}" for label in range(NUM_CLASSES)]
 
@@ -21,7 +25,7 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
         "seed 3",
         run.key,
         "abc123",
-        f"its `model.keras` needs Keras {run.config['packages']['keras']} or later",
+        f"its `model.keras` needs Keras {OLDEST_KERAS} or later",
         "split off the labelled training images",
         "each image or its mirror image",
         "weight decay 0.05, batch normalisation frozen",
@@ -30,6 +34,11 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
     for number, phase in enumerate(run.config["recipe"]["phases"], start=1):
         assert f"phase {number}: {phase['epochs']} epochs" in text
     assert "—" not in text and "nan" not in text
+
+
+def test_the_oldest_keras_is_tried_again_for_each_new_version():
+    locked = re.search(r"^keras==(\d+\.\d+)\.", (paths.ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert OLDEST_KERAS.startswith(f"{locked[1]}.")
 
 
 def test_a_network_trained_from_pixels_names_its_augmentation(tmp_path):
