@@ -109,13 +109,18 @@ def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.nd
     return log_probabilities
 
 
-def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+def _learning_rate(phase: Phase, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     rate = phase.learning_rate
-    if phase.schedule == "cosine":
-        warmup = max(1, steps // 20)
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 100, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
-        )
+    if phase.schedule != "cosine":
+        return rate
+    warmup = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        rate / 100, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+    )
+
+
+def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
+    rate = _learning_rate(phase, steps)
     if phase.optimizer == "sgd":
         return keras.optimizers.SGD(rate, momentum=phase.momentum)
     if phase.optimizer == "adam":
@@ -132,6 +137,8 @@ class _Training:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.recipe = plan.recipe
         self.name = plan.name
+        n_images = len(plan.split.train)
+        self.steps = batches.steps_per_epoch(n_images, min(self.recipe.batch_size, n_images))
         self.history: list[dict[str, float]] = []
         self.starts = [runtime.start_record()]
 
@@ -158,8 +165,7 @@ class _Training:
         architecture.set_trainable(self.model, phase)
         learner = architecture.tail(self.model, phase.frozen_below)
         labels = self.plan.dataset.labels[self.plan.split.train]
-        steps = batches.steps_per_epoch(len(labels), min(self.recipe.batch_size, len(labels)))
-        compiled(learner, phase, steps * phase.epochs, self.recipe.label_smoothing)
+        compiled(learner, phase, self.steps * phase.epochs, self.recipe.label_smoothing)
         done = len(self.history)
         if done > behind:
             for index, variable in enumerate(learner.optimizer.variables):
@@ -178,7 +184,7 @@ class _Training:
             training,
             initial_epoch=done,
             epochs=behind + phase.epochs,
-            steps_per_epoch=steps,
+            steps_per_epoch=self.steps,
             shuffle=False,
             validation_data=validation,
             verbose=0,
@@ -265,10 +271,21 @@ class _Training:
         """The history in the words of Keras' TensorBoard callback."""
         history = pd.DataFrame(self.history)
         tags = {"accuracy": "epoch_accuracy", "loss": "epoch_cross_entropy", "objective": "epoch_loss"}
-        return {
+        curves = {
             side: pd.DataFrame({tag: history[f"{prefix}{name}"] for name, tag in tags.items() if len(history)})
             for side, prefix in (("train", ""), ("validation", "validation_"))
         }
+        curves["train"]["epoch_learning_rate"] = self._learning_rates()
+        return curves
+
+    def _learning_rates(self) -> list[float]:
+        """The rate at the end of each epoch of the history."""
+        rates: list[float] = []
+        for phase in self.recipe.phases:
+            rate = _learning_rate(phase, self.steps * phase.epochs)
+            ends = [self.steps * epoch for epoch in range(1, phase.epochs + 1)]
+            rates += [float(rate(end)) if callable(rate) else rate for end in ends]
+        return rates[: len(self.history)]
 
     def _finish(self) -> None:
         dataset, split, recipe = self.plan.dataset, self.plan.split, self.recipe

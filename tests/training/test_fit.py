@@ -15,6 +15,7 @@ from helpers.config.recipes import Phase
 from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import checksums, paths, provenance, storage
 from helpers.core.errors import DivergenceError
+from helpers.core.tensorflow import tf
 from helpers.data.splits import make_split
 from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
@@ -94,12 +95,20 @@ def assert_same(run, other):
         assert np.array_equal(array, other.predictions[name]), name
 
 
-def logged_epochs(run):
-    """Epochs that TensorBoard shows, from 0."""
+def logged(run):
+    """What TensorBoard shows of training, by tag and epoch from 0."""
     events = [
         event for file in (run.folder / "logs" / "train").glob("events*") for event in summary_iterator(str(file))
     ]
-    return sorted(event.step for event in events for value in event.summary.value if value.tag == "epoch_loss")
+    return {
+        tag: {
+            event.step: float(tf.make_ndarray(value.tensor))
+            for event in events
+            for value in event.summary.value
+            if value.tag == tag
+        }
+        for tag in ("epoch_loss", "epoch_learning_rate")
+    }
 
 
 def test_a_finished_run_has_everything(finished, plan, tiny, split):
@@ -171,7 +180,8 @@ def test_an_interrupted_run_resumes_to_the_same_result(epoch, finished, plan):
         tensorboard.write_logs(plan.folder / "logs", {"train": ahead, "validation": ahead})
     lines = []
     run = train(plan, lines.append)
-    assert logged_epochs(run) == [0, 1, 2]
+    for tag, values in logged(finished[0]).items():
+        assert logged(run)[tag] == pytest.approx(values) and set(values) == {0, 1, 2}
     assert f"resuming after epoch {epoch - 1}" in lines[0] and len(lines) == 5 - epoch
     assert_same(run, finished[0])
     assert run.record["resumed"] == 1 and finished[0].record["resumed"] == 0
