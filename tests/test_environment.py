@@ -154,3 +154,23 @@ def test_nothing_is_loaded_that_can_run_code():
     assert names.isdisjoint({"eval", "exec", "read_pickle", "enable_unsafe_deserialization"})
     options = {(keyword.arg, getattr(keyword.value, "value", None)) for call in calls for keyword in call.keywords}
     assert options.isdisjoint({("safe_mode", False), ("allow_pickle", True), ("shell", True)})
+
+
+def test_photographs_are_taken_out_of_a_saved_notebook(tmp_path):
+    committed = paths.NOTEBOOKS / "02_shallow_cnn.ipynb"
+    notebook = nbformat.read(committed, 4)
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs, cell.execution_count = [nbformat.v4.new_output("display_data", {"image/png": "aGk="})], 1
+    nbformat.write(notebook, tmp_path / committed.name)
+    hooks = yaml.safe_load((paths.ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    [options] = [hook["args"] for repository in hooks for hook in repository["hooks"] if hook["id"] == "nbstripout"]
+    subprocess.run([sys.executable, "-m", "nbstripout", *options, tmp_path / committed.name], check=True)
+    assert nbformat.read(tmp_path / committed.name, 4) == nbformat.read(committed, 4)
+    assert f"nbstripout {' '.join(options)} notebooks/*.ipynb" in (paths.ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_every_test_that_the_page_on_reliability_names_is_there():
+    named = re.findall(r"`(test_\w+)`", (paths.DOCS / "reliability.md").read_text())
+    tests = "".join(file.read_text() for file in (paths.ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 40
+    assert [name for name in named if f"def {name}(" not in tests] == []
