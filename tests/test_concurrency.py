@@ -1,5 +1,6 @@
 """Real processes that want the same thing at the same time."""
 
+import errno
 import os
 import subprocess
 
@@ -43,6 +44,34 @@ def test_a_second_series_waits_and_goes_on_when_the_first_is_killed(tmp_path, fo
     kill_tree(same_runs)
 
 
+def test_series_of_two_profiles_run_at_the_same_time(tmp_path, folders):
+    both = [
+        start("-m", "helpers.cli", "report", "--profile", profile, "--notebooks", "05", "--no-html",
+              "--output", tmp_path / profile, **folders)
+        for profile in ("smoke", "demo")
+    ]  # fmt: skip
+    for process in both:
+        assert "waits" not in "".join(read_until(process, "05_result_comparison: started"))
+    for process in both:
+        kill_tree(process)
+
+
+BUILD = """
+import sys
+from helpers import cli
+from helpers.core import paths
+paths.BUILD = paths.Path(sys.argv[1])
+cli._build_html(sys.argv[2], paths.FIGURES / "full")
+"""
+
+
+def test_pages_of_two_profiles_are_built_one_after_the_other(tmp_path):
+    both = [start("-c", BUILD, tmp_path, profile) for profile in ("full", "quick")]
+    printed = [process.communicate(timeout=600)[0] for process in both]
+    assert sorted("this one waits for it" in text for text in printed) == [False, True], printed
+    assert {page.parent.name for page in tmp_path.glob("html/*/05_result_comparison.html")} == {"full", "quick"}
+
+
 def test_a_lock_is_free_when_its_owner_is_killed(tmp_path):
     lock, lines = tmp_path / "lock", []
     owner = start("-c", HOLD, lock)
@@ -54,6 +83,27 @@ def test_a_lock_is_free_when_its_owner_is_killed(tmp_path):
     kill_tree(waiting)
     with storage.locked(lock, "nobody", lines.append):
         assert lines == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_on_a_mount_without_locks_a_marker_is_held_until_its_owner_is_killed(number, no_locks, tmp_path):
+    lock = tmp_path / "lock"
+    owner = start("-c", HOLD, lock, **no_locks(tmp_path, number))
+    read_until(owner, "held")
+    waiting = start("-c", HOLD, lock, **no_locks(tmp_path, number))
+    [line] = read_until(waiting, "waits")
+    assert line == f"Another process holds it; this one waits for it (if none runs, remove {lock}.held)\n"
+    kill_tree(owner)
+    read_until(waiting, "held")
+    kill_tree(waiting)
+
+
+def test_on_a_mount_without_locks_two_processes_train_one_run_once(kaggle_folder, tmp_path, folders, no_locks):
+    both = [start("-c", TRAIN, kaggle_folder, 2, **folders, **no_locks(tmp_path)) for _ in range(2)]
+    printed = [process.communicate(timeout=600)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert sorted(text.count("epoch 2/2") for text in printed) == [0, 1]
+    assert "Warning" not in "".join(printed)
 
 
 def test_two_processes_that_open_one_source_decode_it_once(kaggle_folder, tmp_path, folders):

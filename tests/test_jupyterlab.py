@@ -4,6 +4,9 @@ import nbformat
 import pytest
 from lab_server import TOKEN, lab, open_and_run
 from playwright.sync_api import expect
+from processes import TRAIN
+
+from helpers.training import runs
 
 CELLS = (
     """
@@ -26,13 +29,24 @@ display(HTML(controls.stand_in(walk.page(True))))
 )
 
 
+def train_cell(source, folder):
+    """A cell that trains a network for some seconds."""
+    folders = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
+    return f"import os, sys\nos.environ |= {folders}\nsys.argv[1:] = [{str(source)!r}, 9]\n{TRAIN}"
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, chromium):
-    """Address of a JupyterLab with one notebook; it asks for `chromium`, since without that nothing is to start."""
-    folder = tmp_path_factory.mktemp("lab")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("lab")
+
+
+@pytest.fixture(scope="module")
+def server(folder, tmp_path_factory, kaggle_folder, chromium):
+    """Address of a JupyterLab with two notebooks; it asks for `chromium`, since without that nothing is to start."""
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / "explore.ipynb")
+    for name, sources in (("explore", CELLS), ("train", [train_cell(kaggle_folder, folder)])):
+        cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), folder / f"{name}.ipynb")
     with lab(folder, tmp_path_factory.mktemp("jupyter")) as address:
         yield address
 
@@ -98,17 +112,28 @@ def test_the_map_is_walked_by_keyboard(page):
 
 def test_nothing_is_cut_off_on_a_narrow_page(page):
     page.set_viewport_size({"width": 1000, "height": 1300})
-    outputs = page.locator(".jp-OutputArea-output")
-    expect(page.locator(".js-plotly-plot")).to_be_visible()
-    excess = [output.evaluate("e => e.scrollWidth - e.clientWidth") for output in outputs.all()]
+    outputs = "[...document.querySelectorAll('.jp-OutputArea-output')]"
+    page.wait_for_function(f"{outputs}.length == 3 && {outputs}.every(e => e.scrollWidth - e.clientWidth <= 1)")
     page.set_viewport_size({"width": 1400, "height": 1300})
-    assert len(excess) == 3 and max(excess) <= 1
 
 
 def test_no_script_failed_and_nothing_was_asked_of_another_host(page, server):
     assert page.errors == []
     others = [url for url in page.requested if not url.startswith((server, "data:", "blob:"))]
     assert others == []
+
+
+def test_a_training_outlives_its_page_and_is_not_repeated_by_run_all(server, folder, chromium):
+    page = open_and_run(chromium, server, "train.ipynb")
+    page.get_by_text("epoch 1/9").first.wait_for()
+    page.close()
+    assert not list(folder.glob("runs/*/*/run.json"))
+    page = open_and_run(chromium, server, "train.ipynb")
+    page.get_by_text(": finished before").wait_for()
+    [run] = runs.finished(next(folder.glob("runs/*")))
+    assert run.record["resumed"] == 0 and run.epochs == 9
+    assert page.get_by_text("epoch 1/9").count() == 0
+    page.close()
 
 
 def test_a_saved_notebook_shows_the_still_figure_when_it_is_opened_without_its_kernel(page, server):
