@@ -272,6 +272,48 @@ def augmentation_changes(images: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["transform", "mean_change", "sharpness"])
 
 
+def interpolated(image: np.ndarray, side: int = 24) -> tuple[dict[str, np.ndarray], list[float]]:
+    """What interpolation does to an image.
+
+    Args:
+        image: uint8 (height, width, 3).
+        side: of the crops from its middle, in pixels.
+
+    Returns:
+        Crops by what was done to the whole image, float32 (side, side, 3), 0 to 255; and the sharpness of the whole images (see
+        `image_properties`) as a share of that of the first, which is as it is stored.
+    """
+    turn = AUGMENTATIONS["report"].rotation_degrees
+    changes: dict[str, dict[str, list[float]]] = {
+        "as stored": {},
+        "moved by one pixel": {"tx": [-1.0], "ty": [-1.0]},
+        "moved by a quarter pixel": {"tx": [-0.25], "ty": [-0.25]},
+        f"turned by {turn:g} degrees": {"theta": [turn]},
+    }
+    images = np.concatenate([augment.transform(image[None], _tensors(values)).numpy() for values in changes.values()])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    sharpness = _sharpness(images)
+    crops = images[:, top : top + side, left : left + side]
+    return dict(zip(changes, crops, strict=True)), (sharpness / sharpness[0]).tolist()
+
+
+def mixed(first: np.ndarray, second: np.ndarray, seed: int, draws: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """What CutMix makes of an image when it pastes from another one.
+
+    Args:
+        first: uint8 (size, size, 3).
+        second: uint8 (size, size, 3), pasted from.
+        seed: of the rectangles.
+        draws: how many.
+
+    Returns:
+        float32 (draws, size, size, 3), 0 to 255, and the targets, float32 (draws, 2): the shares of first and second.
+    """
+    batch = tf.constant(np.stack([first, second] * draws), tf.float32)
+    images, targets = augment.cutmix(batch, tf.one_hot([0, 1] * draws, 2), tf.constant([seed, 0]))
+    return images[::2].numpy(), targets[::2].numpy()
+
+
 def nearest_others(vectors: np.ndarray) -> np.ndarray:
     """For each image the nearest other one, by the angle between their vectors.
 

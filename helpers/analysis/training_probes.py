@@ -15,7 +15,9 @@ from helpers.models import architecture
 from helpers.training import fit, metrics
 
 
-def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+def short_trainings(
+    recipes: Sequence[Recipe], steps: int, dataset: Dataset, split: Split, seed: int, layers: Sequence[str] = ()
+) -> pd.DataFrame:
     """Train recipes for the same few steps each, from the same seed.
 
     Args:
@@ -24,10 +26,12 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
         dataset: the data.
         split: its split; accuracy is measured on validation.
         seed: of every training.
+        layers: rectified layers whose dead units are counted too.
 
     Returns:
         One row a recipe: `training_loss` (cross-entropy, mean of the last fifth of the steps), `validation_loss`,
-        `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU).
+        `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU), and `dead_<layer>` for
+        each of `layers`.
     """
     images, labels = dataset.part(split, "train")
     validation, truth = dataset.part(split, "validation")
@@ -40,15 +44,15 @@ def short_trainings(recipes: Sequence[Recipe], steps: int, dataset: Dataset, spl
         stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
         losses = [step_loss(model, *next(stream)) for _ in range(steps)]
         scores = fit.predict(model, validation)
-        activity = layer_activity(model, validation[:200])
-        dead = activity.loc[activity["layer"] == "dense_1", "dead_share"]
+        dead = layer_activity(model, validation[:200]).set_index("layer")["dead_share"]
         rows.append(
             {
                 "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
                 "validation_loss": metrics.cross_entropy(scores, truth),
                 "validation_accuracy": metrics.accuracy(scores, truth),
-                "dead_share": float(dead.iloc[0]) if len(dead) else np.nan,
+                "dead_share": dead.get("dense_1", np.nan),
             }
+            | {f"dead_{layer}": dead[layer] for layer in layers}
         )
     return pd.DataFrame(rows)
 
@@ -89,15 +93,23 @@ def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: in
 
 
 def learning_rate_sweep(
-    recipe: Recipe, rates: Sequence[float], steps: int, dataset: Dataset, split: Split, seed: int
+    recipe: Recipe,
+    rates: Sequence[float],
+    steps: int,
+    dataset: Dataset,
+    split: Split,
+    seed: int,
+    layers: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train a recipe for a few steps at several constant learning rates, everything else kept.
+
+    A rate of 0 leaves the network untrained: the baseline for what training does to its units.
 
     Returns:
         Column `learning_rate`, then those of `short_trainings`, whose arguments these are.
     """
     recipes = [replace(recipe, phases=(replace(recipe.phases[0], learning_rate=rate),)) for rate in rates]
-    trained = short_trainings(recipes, steps, dataset, split, seed)
+    trained = short_trainings(recipes, steps, dataset, split, seed, layers)
     trained.insert(0, "learning_rate", list(rates))
     return trained
 

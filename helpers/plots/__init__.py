@@ -9,18 +9,20 @@ from importlib import import_module
 from helpers.plots.style import Plot
 
 _FUNCTIONS = {
+    "augmentation": ("augmentation_grid", "cutmix", "interpolation"),
     "confusion_matrix": ("confusion",),
     "curves": ("training_curves",),
     "data": (
-        "augmentation_grid",
         "box_summary",
         "brightness_spread",
         "channel_summary",
         "correlation_spread",
         "image_grid",
         "nearest_pairs",
+        "split",
     ),
     "image_map": ("embedding_map",),
+    "network_blocks": ("blocks",),
     "network_boxes": ("architectures",),
     "networks": ("feature_maps", "filters", "grad_cam", "layer_activity", "neighbours"),
     "predictions": ("accuracy_by", "class_accuracies", "reliability", "risk_coverage"),

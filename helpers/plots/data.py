@@ -230,25 +230,46 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
     )
 
 
-def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
-    """What each transform does to one image.
+def split(counts: pd.DataFrame, copies: pd.DataFrame, source: str) -> Plot:
+    """The parts of the images as boxes to scale, and the sides on which pairs of copies lie.
 
     Args:
-        rows: by name of the transform, float (n, height, width, 3), 0 to 255: the image, which anybody may see, then variants.
-        source: what the image is.
+        counts: of `exploration.split_counts`.
+        copies: of `data_findings.with_sides`.
+        source: what the images are.
     """
-    n = max(len(images) for images in rows.values())
+    jobs = {
+        "train": "set the weights",
+        "validation": "decide",
+        "test": "score",
+        "unlabelled": "predict",
+    }
+    images = counts.set_index("split")["images"]
+    used = copies[(copies[["first_side", "second_side"]] != "unused").all(axis=1)]
+    together = used[used["first_side"] == used["second_side"]]["first_side"].value_counts()
+    apart = len(used) - int(together.sum())
+    finding = (
+        f"Of {len(used)} pairs of copies, {apart or 'none'} {'lies' if apart < 2 else 'lie'} on two sides of the split"
+    )
+    gap, left = 0.02 * images.sum(), 0.0
     with theme():
-        figure, axes = tiles(len(rows), n, 0.8, left=1.9)
-        for row, (name, images) in zip(axes, rows.items(), strict=True):
-            place = row[0].get_position()
-            figure.text(0.01, (place.y0 + place.y1) / 2, name, va="center")
-            for axis, image in zip(row, images, strict=False):
-                axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
-        note(figure, source)
+        figure, axis = new_figure(PAGE, 2.1)
+        for (name, number), colour in zip(images.items(), (BLUE, ORANGE, GREEN, "white"), strict=False):
+            axis.barh(0, number, 0.8, left, color=colour, edgecolor=INK, hatch="" if name != "unlabelled" else "///")
+            middle = left + number / 2
+            axis.text(middle, 0.46, f"{name}\n{number:,}", ha="center", va="bottom", linespacing=1.1)
+            axis.text(middle, -0.46, jobs[name], ha="center", va="top")
+            pairs = together.get(name, 0)
+            if pairs:
+                axis.text(middle, 0, f"{pairs} of the\npairs", ha="center", va="center", color="white", fontsize=7)
+            left += number + gap
+        axis.set(xlim=(-gap, left), ylim=(-0.8, 0.95))
+        axis.axis("off")
+        headline(figure, finding)
+        note(figure, f"{source}, {images.sum():,} images")
     return Plot(
         figure,
-        f"One image (first column) under each transform alone at its limits, then under all together, drawn at random "
-        f"({source}).",
-        f"Rows for {'; '.join(rows)}. Shear at 0.3 degrees cannot be told from the image itself.",
+        "The images of the data, widths to scale: training images set the weights, validation images decide, test images are read when a "
+        "recipe is finished. Copies of an image always lie on the same side, whatever their labels.",
+        f"A bar in {len(images)} parts: {', '.join(f'{name} {number:,}' for name, number in images.items())}. {finding}.",
     )

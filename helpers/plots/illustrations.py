@@ -52,21 +52,6 @@ def batch_normalisation() -> Plot:
     )
 
 
-def dropout(rate: float = 0.25, seed: int = 0) -> pd.DataFrame:
-    """What a dropout layer does to ten thousand ones.
-
-    Returns:
-        Columns `mode`, `share_zero`, `mean`.
-    """
-    keras.utils.set_random_seed(seed)
-    layer, ones = layers.Dropout(rate), np.ones((1, 10_000), np.float32)
-    rows = []
-    for mode in ("training", "inference"):
-        values = np.asarray(layer(ones, training=mode == "training"))
-        rows.append({"mode": mode, "share_zero": float((values == 0).mean()), "mean": float(values.mean())})
-    return pd.DataFrame(rows)
-
-
 def to_dense(side: int = 16, channels: int = 64, units: int = 256) -> pd.DataFrame:
     """Three ways from feature maps to a dense layer, and what the dense layer costs after each.
 

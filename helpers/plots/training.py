@@ -1,5 +1,7 @@
 """Figures of short experiments with training: learning rates, batches, penalties."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator
@@ -27,47 +29,71 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     """Loss, accuracy and dead units after a few steps at several learning rates.
 
     Args:
-        sweep: of `training_probes.learning_rate_sweep`.
+        sweep: of `training_probes.learning_rate_sweep`; a rate of 0 is drawn as the untrained network.
         marked: the report's learning rate.
         num_classes: for the loss at chance level.
         model: whose learning rates, for the colour.
         source: what was trained on, and how long.
     """
-    best = sweep.loc[sweep["validation_accuracy"].idxmax()]
+    trained = sweep["learning_rate"] > 0
+    best = sweep.loc[sweep.loc[trained, "validation_accuracy"].idxmax()]
     at_mark = sweep.loc[(sweep["learning_rate"] - marked).abs().idxmin()]
+    layers = [
+        (column, layer) for column, layer in (("dead_conv_2", "conv_2"), ("dead_share", "dense_1")) if column in sweep
+    ]
     finding = (
-        f"{MODEL_NAMES[model]}: at the report's rate, {marked:g}, validation accuracy is {at_mark['validation_accuracy']:.1%} and "
-        f"{at_mark['dead_share']:.0%} of the dense units are dead; at {best['learning_rate']:g}, {best['validation_accuracy']:.1%} and "
-        f"{best['dead_share']:.0%}"
+        f"{MODEL_NAMES[model]}: at the report's rate, {marked:g}, {_dead(at_mark, layers)} is dead and validation accuracy is "
+        f"{at_mark['validation_accuracy']:.1%}; at {best['learning_rate']:g}, {_dead(best, layers)}, and {best['validation_accuracy']:.1%}"
     )
+    decades = 10.0 ** np.arange(*np.round(np.log10(sweep.loc[trained, "learning_rate"].agg(["min", "max"]))) + [0, 1])
+    untrained = decades[0] / 10
     with theme():
         figure, axes = new_figure(PAGE, 2.7, 1, 3)
         shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=3 * np.log(num_classes)))
-        names = ("training_loss", "validation_accuracy", "dead_share")
-        for axis, name in zip(axes, names, strict=True):
-            axis.plot(shown["learning_rate"], shown[name], marker="o", color=MODEL_COLOURS[model])
+        drawn = (("training_loss",), ("validation_accuracy",), tuple(column for column, _ in layers))
+        for axis, names in zip(axes, drawn, strict=True):
+            for name, look in zip(names[::-1], ("-", "--"), strict=False):
+                axis.plot(
+                    shown.loc[trained, "learning_rate"],
+                    shown.loc[trained, name],
+                    look,
+                    marker="o",
+                    color=MODEL_COLOURS[model],
+                )
+                fresh = shown.loc[~trained, name]
+                axis.plot([untrained] * len(fresh), fresh, "o", fillstyle="none", color=MODEL_COLOURS[model])
         axes[0].axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
         axes[0].set(ylabel="training loss at the end, nats")
         chance_line(axes[1], num_classes)
         axes[1].set(ylabel="validation accuracy", ylim=(0, 1.15 * axes[1].get_ylim()[1]))
-        axes[2].set(ylabel="dead units, first dense layer", ylim=(-0.03, 1.03))
+        axes[2].set(ylabel="dead units", ylim=(-0.03, 1.03))
         for axis in axes[1:]:
             percent_axis(axis, decimals=0)
         for axis in axes:
             axis.axvline(marked, color=INK, linestyle="--", linewidth=1)
-            axis.set(xscale="log", xlabel="learning rate")
+            axis.set(xscale="log", xlabel="learning rate" if trained.all() else "learning rate (0: untrained)")
+            ticks = [f"$10^{{{round(np.log10(decade))}}}$" for decade in decades]
+            axis.set_xticks(*((decades, ticks) if trained.all() else ([untrained, *decades], ["0", *ticks])))
+            axis.minorticks_off()
         headline(figure, finding)
         note(figure, source)
         axes[0].set_ylim(top=axes[0].get_ylim()[0] + 1.2 * np.ptp(axes[0].get_ylim()))
         label_places(axes[0], [(marked, axes[0].get_ylim()[1])], ["the report's"], [INK])
+        middle = sweep.loc[trained].iloc[(trained.sum() - 1) // 2]
+        places = [(middle["learning_rate"], middle[column]) for column, _ in layers]
+        label_places(axes[2], places, [layer for _, layer in layers], [MODEL_COLOURS[model]] * len(places))
     return Plot(
         figure,
-        f"The same network after the same steps at several learning rates ({source}). Dashed: the report's rate. Dotted: the "
-        f"loss ln {num_classes} and the accuracy at chance level.",
-        f"At the report's rate validation accuracy is {at_mark['validation_accuracy']:.1%}; the best of the rates tried, "
-        f"{best['learning_rate']:g}, reaches {best['validation_accuracy']:.1%}. Of the first dense layer's units "
-        f"{at_mark['dead_share']:.0%} are dead at the report's rate, {best['dead_share']:.0%} at the best one.",
+        f"The same network after the same steps at several learning rates ({source}). Dashed upright: the report's rate. Dotted: the "
+        f"loss ln {num_classes} and the accuracy at chance level. Dead: zero for every one of 200 validation images"
+        f"{'.' if trained.all() else '; hollow marks are the untrained network.'}",
+        f"{finding}." + "".join(f" Untrained, {_dead(row, layers)}." for _, row in sweep[~trained].iterrows()),
     )
+
+
+def _dead(row: pd.Series, layers: Sequence[tuple[str, str]]) -> str:
+    """The shares of dead units by layer: "98% of conv_2 and 100% of dense_1"."""
+    return " and ".join(f"{row[column]:.0%} of {layer}" for column, layer in layers)
 
 
 def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:

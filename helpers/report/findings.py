@@ -89,8 +89,34 @@ def last_and_best_epochs(runs: Sequence[Run], num_classes: int) -> str:
 _AFTER_LAST_EPOCH = "Validation accuracy after the last epoch, with 95 % intervals over images:\n\n"
 
 
-def reported_and_best_rate(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
-    """What the report's learning rate and the best of a sweep give.
+def dead_units(sweep: pd.DataFrame, n_validation: int, num_classes: int) -> str:
+    """The dead units of the second convolution and of the dense layer: untrained, where most are dead and the network learns, as reported.
+
+    Args:
+        sweep: of `training_probes.learning_rate_sweep`, with `dead_conv_2` and a rate of 0.
+        n_validation: validation images.
+        num_classes: for chance level.
+    """
+    versus_chance = [comparison.versus_chance(a, n_validation, num_classes) for a in sweep["validation_accuracy"]]
+    judged = sweep.assign(versus_chance=versus_chance)
+    learning = judged[(judged["versus_chance"] == "above chance") & (judged["learning_rate"] > 0)]
+    rows = pd.concat(
+        [
+            judged[judged["learning_rate"] == 0],
+            learning.nlargest(1, "dead_share"),
+            _at_reported_rate(judged).to_frame().T,
+        ]
+    )
+    return bullets(
+        f"{f'learning rate {row.learning_rate:g}' if row.learning_rate else 'untrained'}: {row.dead_conv_2:.0%} of the filters of the "
+        f"second convolution and {row.dead_share:.0%} of the dense units are dead; validation accuracy {row.validation_accuracy:.1%} "
+        f"({row.versus_chance})."
+        for row in rows.itertuples()
+    )
+
+
+def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
+    """Whether another learning rate is enough for a network to learn; see `dead_units`.
 
     Args:
         sweep: of `training_probes.learning_rate_sweep`.
@@ -98,17 +124,6 @@ def reported_and_best_rate(sweep: pd.DataFrame, steps: int, n_validation: int, n
         n_validation: validation images.
         num_classes: for chance level.
     """
-    lines = [
-        f"learning rate {row['learning_rate']:g}: training loss {row['training_loss']:.2f}, validation accuracy "
-        f"{row['validation_accuracy']:.1%} ({comparison.versus_chance(row['validation_accuracy'], n_validation, num_classes)}), "
-        f"{row['dead_share']:.0%} of the dense units dead"
-        for row in (_at_reported_rate(sweep), _most_accurate(sweep))
-    ]
-    return f"After {steps} steps, the report's rate and the best of the {len(sweep)}:\n\n" + bullets(lines)
-
-
-def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_classes: int) -> str:
-    """Whether another learning rate is enough for a network to learn; the arguments are those of `reported_and_best_rate`."""
     best, as_reported = _most_accurate(sweep), _at_reported_rate(sweep)
     versus_chance = comparison.versus_chance(best["validation_accuracy"], n_validation, num_classes)
     is_enough = versus_chance == "above chance" and best["learning_rate"] != REPORTED_RATE
@@ -306,4 +321,4 @@ def _at_reported_rate(sweep: pd.DataFrame) -> pd.Series:
 
 
 def _most_accurate(sweep: pd.DataFrame) -> pd.Series:
-    return sweep.loc[sweep["validation_accuracy"].idxmax()]
+    return sweep.loc[sweep.loc[sweep["learning_rate"] > 0, "validation_accuracy"].idxmax()]

@@ -73,6 +73,16 @@ def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
     return bullets(lines)
 
 
+def clock(log: pd.DataFrame, runs: Sequence[Run]) -> str:
+    """What the seconds of the report's log say of its second phase, beside a run here that released its base; see `epoch_seconds`."""
+    released = [_ratio(run.history) for run in runs if run.recipe == "as_reported"][:1]
+    here = "".join(f"; with the base released it takes {ratio:.2f} times as long here" for ratio in released)
+    return (
+        f"In the report's log an epoch of the second phase takes {_ratio(log):.2f} times as long as one of the first{here}. So its base "
+        "stayed frozen, by the clock as by the histograms."
+    )
+
+
 def _ratio(history: pd.DataFrame) -> float:
     seconds = costs.epoch_seconds_by_phase(history)
     return seconds[2] / seconds[1]
@@ -107,4 +117,14 @@ def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: in
         f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
         f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates. Of the labels that it named in the test "
         f"{check['found'] / check['candidates']:.0%} had been replaced, so its candidates are no evidence of errors beyond these copies."
+    )
+
+
+def worth_of_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: int) -> str:
+    """How far candidates for label errors can be trusted; the arguments are those of `label_candidates`."""
+    check = noise.iloc[0]
+    return (
+        f"Confident learning names {len(candidates):,} of {n_images:,} labels, {len(candidates) / n_images:.1%}. Of those that it names in a "
+        f"test with labels replaced on purpose, {check['precision']:.0%} had been replaced: they are candidates to look at, and no count "
+        "of errors."
     )

@@ -151,6 +151,7 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         "about_intervals": results.ABOUT_INTERVALS,
         "about_seconds": results.ABOUT_SECONDS,
         "hardware": selection.joined(run.hardware for run in runs),
+        "trainings": {model: _trainings(runs, model) for model in selection.FAMILIES},
         "most_threads": max(threads),
         "fewer_threads": "; ".join(fewer),
         "weights": "; ".join(sorted({f"{_short_hash(run)}: {run.weights_origin}" for run in runs})),
@@ -159,6 +160,12 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         "retrained_keys": evaluations.spread_of_retraining(folder),
         "changed_recipes": selection.changed_recipes_note(runs),
     }
+
+
+def _trainings(runs: list[Run], family: str) -> str:
+    """How many trainings of a family there are, its networks with a penalty included, and how long they took."""
+    hours = [run.train_seconds / 3600 for run in runs if run.model.startswith(family)]
+    return f"{len(hours)} trainings took {sum(hours):.1f} hours"
 
 
 def runs_on_the_same_data(records: Path) -> list[Run]:
@@ -297,8 +304,10 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
             "Aim": measured["aim"].fillna(""),
         }
     )
+    decoding = measured.set_index("name")["ours"].filter(like="55,000")
     return {
         "table": pages.markdown_table(table),
+        "decoding": [_rounded(seconds) for seconds in decoding],  # for the first time, and from the cache
         "repeats": int(measured["repeats"].max()),
         "missed": "; ".join(measured.loc[measured["reached"].eq(False), "name"]),
         "hardware": measured["hardware"].iloc[0],

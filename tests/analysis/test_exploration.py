@@ -191,3 +191,20 @@ def test_a_flat_image_has_no_sharpness_and_an_unknown_box_no_area(tiny):
     assert (table["sharpness"][labels == 0] == 0).all()
     assert (table["sharpness"][labels != 0] > 0.5).all()
     assert table["area"].isna().all()
+
+
+def test_only_moves_by_whole_pixels_keep_an_image_sharp():
+    noise = RNG.integers(0, 256, (40, 40, 3), np.uint8)
+    crops, sharpness = exploration.interpolated(noise, side=8)
+    stored, moved, *blurred = crops.values()
+    assert np.array_equal(stored, noise[16:24, 16:24]) and np.array_equal(
+        moved[1:, 1:], stored[:-1, :-1]
+    ) ^ np.array_equal(moved[:-1, :-1], stored[1:, 1:])
+    assert sharpness[:2] == pytest.approx([1, 1], abs=0.05) and max(sharpness[2:]) < 0.9 and len(blurred) == 2
+
+
+def test_labels_of_mixed_images_are_the_areas_in_them():
+    black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
+    images, shares = exploration.mixed(black, white, seed=1)
+    assert images.shape == (4, 16, 16, 3) and shares.sum(1) == pytest.approx(np.ones(4))
+    assert images.mean((1, 2, 3)) / 255 == pytest.approx(shares[:, 1], abs=1e-6) and np.ptp(shares[:, 1]) > 0.05

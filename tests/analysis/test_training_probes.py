@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pandas as pd
 
-from helpers.analysis import training_probes
+from helpers.analysis import network_probes, training_probes
 from helpers.config.profiles import find_recipe
+from helpers.models import architecture
 from helpers.training import fit
 from helpers.training.plans import Plan
 
@@ -19,7 +21,7 @@ def test_a_sweep_changes_the_learning_rate_alone(tiny, split, monkeypatch):
         assert [recipe.phases[0].learning_rate for recipe in recipes] == list(rates)
         phases = (replace(SHALLOW.phases[0], learning_rate=1.0),)
         assert {replace(recipe, phases=phases) for recipe in recipes} == {replace(SHALLOW, phases=phases)}
-        assert arguments == (2, tiny, split, 0)
+        assert arguments == (2, tiny, split, 0, ())
         return pd.DataFrame({"validation_loss": [1.0, 2.0]})
 
     monkeypatch.setattr(training_probes, "short_trainings", short_trainings)
@@ -43,6 +45,17 @@ def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_los
     assert len(set(table["training_loss"])) == 1, "the first step sees the same weights, whatever the penalty"
     assert table["validation_loss"].iloc[1] != table["validation_loss"].iloc[0]
     assert all(table[name].between(0, 1).all() for name in ("validation_accuracy", "dead_share"))
+
+
+def test_a_rate_of_zero_is_the_untrained_network(tiny, split):
+    table = training_probes.learning_rate_sweep(SHALLOW, (0.0, 10.0), 3, tiny, split, seed=0, layers=("conv_2",))
+    untrained, far_too_fast = table[["dead_conv_2", "dead_share"]].to_numpy()
+    keras.utils.set_random_seed(0)
+    fresh = network_probes.layer_activity(
+        architecture.build(SHALLOW, tiny.num_classes), np.asarray(tiny.part(split, "validation")[0])
+    ).set_index("layer")["dead_share"]
+    assert untrained.tolist() == fresh[["conv_2", "dense_1"]].tolist()
+    assert far_too_fast.max() == 1
 
 
 def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):

@@ -6,7 +6,7 @@ import pytest
 
 from helpers.config.profiles import find_recipe
 from helpers.models import architecture
-from helpers.plots import illustrations, windows
+from helpers.plots import illustrations, layer_pictures
 from helpers.plots.style import Plot
 
 SHALLOW = find_recipe("shallow_cnn", "as_reported")
@@ -19,8 +19,9 @@ def texts(plot):
 @pytest.mark.parametrize(
     ("draw", "panels", "source"),
     [
-        (windows.convolution, 8, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
-        (windows.max_pooling, 6, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
+        (layer_pictures.convolution, 8, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
+        (layer_pictures.max_pooling, 6, "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"),
+        (layer_pictures.dropout, 4, "computed, no data"),
         (illustrations.batch_normalisation, 2, "random numbers, 2,000 a channel"),
         (illustrations.cross_entropy, 1, "computed, no data"),
         (illustrations.optimizers, 1, "computed, no data"),
@@ -43,30 +44,35 @@ def test_the_example_image_is_always_the_same():
 
 
 def test_filters_and_poolings_give_the_sizes_in_their_titles():
-    assert "vertical edges, 126 x 126" in texts(windows.convolution())
-    axes = windows.max_pooling().figure.axes[3:]
+    assert "vertical edges, 126 x 126" in texts(layer_pictures.convolution())
+    axes = layer_pictures.max_pooling().figure.axes[3:]
     assert [axis.get_title() for axis in axes] == ["126 x 126", "63 x 63", "31 x 31"]
     fine, coarse, _ = (np.asarray(axis.images[0].get_array()) for axis in axes)
     assert np.array_equal(coarse, fine.reshape(63, 2, 63, 2).max((1, 3)))
 
 
 def test_the_numbers_of_the_drawn_windows_are_right():
-    patch, kernel, result = (np.asarray(axis.images[0].get_array()) for axis in windows.convolution().figure.axes[:3])
+    patch, kernel, result = (
+        np.asarray(axis.images[0].get_array()) for axis in layer_pictures.convolution().figure.axes[:3]
+    )
     assert result[0, 2] == (patch[:3, 2:] * kernel).sum() == 25
-    numbers, pooled = (np.asarray(axis.images[0].get_array()) for axis in windows.max_pooling().figure.axes[:2])
+    numbers, pooled = (np.asarray(axis.images[0].get_array()) for axis in layer_pictures.max_pooling().figure.axes[:2])
     assert pooled[1, 1] == numbers[2:, 2:].max() == 7
 
 
 def test_the_edge_filters_see_no_edge_in_an_even_surface():
-    sums = {name: kernel.sum() for name, kernel in windows.EDGES.items()}
+    sums = {name: kernel.sum() for name, kernel in layer_pictures.EDGES.items()}
     assert sums == pytest.approx({"vertical edges": 0, "horizontal edges": 0, "blur": 1})
 
 
-def test_dropout_keeps_the_mean_and_drops_only_in_training():
-    table = illustrations.dropout(0.4, seed=1).set_index("mode")
-    assert table["mean"].tolist() == pytest.approx([1, 1], abs=0.03)
-    assert table.loc["training", "share_zero"] == pytest.approx(0.4, abs=0.02)
-    assert table.loc["inference"].tolist() == [0, 1]
+def test_dropout_zeroes_other_units_in_each_step_and_none_in_use():
+    plot = layer_pictures.dropout(0.4)
+    before, first, second, in_use = (np.asarray(axis.images[0].get_array()) for axis in plot.figure.axes)
+    for values in (first, second):
+        kept = values != 0
+        assert 0 < kept.sum() < kept.size and values[kept] == pytest.approx(before[kept] / 0.6)
+    assert not np.array_equal(first == 0, second == 0) and np.array_equal(in_use, before)
+    assert f"sets {(first == 0).sum()} and {(second == 0).sum()} of 16" in plot.figure.get_suptitle()
 
 
 def test_the_dense_layer_costs_most_behind_flatten():

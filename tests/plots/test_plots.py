@@ -78,6 +78,8 @@ def runs(tmp_path_factory):
     ]
 
 
+PARTS = pd.DataFrame({"split": ["train", "validation", "test", "unlabelled"], "images": [80, 10, 10, 7]})
+COPIES = pd.DataFrame({"first_side": ["train", "train", "unused"], "second_side": ["train", "test", "train"]})
 LOG = reported.curves().assign(seconds=reported.epoch_seconds())
 NOISE = pd.DataFrame({"batch_size": [4, 16, 64], "relative_noise": [8.0, 4.2, 2.0]})
 CASES = {
@@ -91,6 +93,16 @@ CASES = {
     "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
     "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
     "correlation_spread": lambda runs: plots.correlation_spread(pd.Series([0.5, 0.7, 0.99]), 0.95, SOURCE),
+    "split": lambda runs: plots.split(PARTS, COPIES, SOURCE),
+    "blocks": lambda runs: plots.blocks(
+        architecture.build(find_recipe("deep_cnn", "improved"), NUM_CLASSES),
+        architecture.build(find_recipe("mobilenetv2", "as_reported"), NUM_CLASSES),
+        SOURCE,
+    ),
+    "cutmix": lambda runs: plots.cutmix(IMAGES[:2], IMAGES, np.array([[0.7, 0.3]] * 3), ["cat", "dog"], SOURCE),
+    "interpolation": lambda runs: plots.interpolation(
+        dict(zip(("as stored", "moved", "turned"), IMAGES, strict=True)), [1, 1, 0.6], SOURCE
+    ),
     "augmentation_grid": lambda runs: plots.augmentation_grid(ROWS, SOURCE),
     "embedding_map": lambda runs: plots.embedding_map(PLACES, np.arange(12) // 4, TREE, SOURCE),
     "architectures": lambda runs: plots.architectures(
@@ -146,8 +158,11 @@ COUNTED_BY_THE_CALLER = {
 OF_NO_IMAGES = {
     "architectures",
     "augmentation_grid",
+    "blocks",
+    "cutmix",
     "feature_maps",
     "filters",
+    "interpolation",
     "logged_weights",
 }  # of none of the data
 NUMBER_OF_IMAGES = re.compile(r"\d (training |validation |test )?(images|boxes)\b")
@@ -501,3 +516,28 @@ def test_architectures_have_a_bar_for_the_parameters_of_each_layer(runs):
     heights = [box.get_height() for box in boxes.patches]
     assert heights[0] / heights[2] == pytest.approx(2)  # the first pooling halves the side
     assert plot.alt.startswith("One layer holds most parameters: 100% in Shallow CNN.")
+
+
+def test_the_picture_of_the_split_counts_copies_that_it_separates(runs):
+    plot = CASES["split"](runs)
+    assert plot.figure.get_suptitle() == "Of 2 pairs of copies, 1 lies on two sides of the split"
+    assert "1 of the\npairs" in words_of(plot.figure.axes[0])
+    widths = [bar.get_width() for bar in plot.figure.axes[0].patches]
+    assert widths == PARTS["images"].tolist()
+
+
+def test_blocks_are_as_wide_as_those_of_the_networks(runs):
+    plot = CASES["blocks"](runs)
+    heights = [[round(192 * box.get_height()) for box in axis.patches[:-1]] for axis in plot.figure.axes]
+    assert heights == [[128, 128, 128], [32, 192, 192, 32]]
+    assert "294,912" in plot.figure.axes[0].get_title(loc="left") and "14,016" in plot.figure.axes[1].get_title(
+        loc="left"
+    )
+
+
+def test_an_untrained_network_stands_left_of_all_learning_rates():
+    sweep = pd.concat([RATES.head(1).assign(learning_rate=0.0), RATES], ignore_index=True).assign(dead_conv_2=0.5)
+    axis = plots.learning_rates(sweep, 0.01, NUM_CLASSES, "shallow_cnn", SOURCE).figure.axes[2]
+    marks = [line for line in axis.lines if line.get_fillstyle() == "none"]
+    assert len(marks) == 2 and all(mark.get_xdata()[0] < RATES["learning_rate"].min() for mark in marks)
+    assert axis.get_xticklabels()[0].get_text() == "0" and "conv_2" in words_of(axis)

@@ -75,12 +75,21 @@ def test_the_best_epoch_stands_beside_the_last(tmp_path):
     )
 
 
-def test_the_reported_rate_and_the_best_are_listed(sweep):
-    first, second = findings.reported_and_best_rate(sweep, 50, 1_000, 100).splitlines()[2:]
-    assert first == (
-        "- learning rate 0.01: training loss 4.60, validation accuracy 1.0% (at chance), 100% of the dense units dead"
+def test_dead_units_are_listed_untrained_where_most_are_dead_and_learn_and_as_reported():
+    sweep = pd.DataFrame(
+        {
+            "learning_rate": [0.0, 0.001, 0.0001, 0.01],
+            "validation_accuracy": [0.01, 0.2, 0.1, 0.01],
+            "dead_share": [0.3, 0.6, 0.7, 1.0],
+            "dead_conv_2": [0.0, 0.2, 0.1, 0.98],
+        }
     )
-    assert second.startswith("- learning rate 0.001: training loss 3.50, validation accuracy 20.0% (above chance)")
+    untrained, learning, as_reported = findings.dead_units(sweep, 1_000, 100).splitlines()
+    assert untrained == (
+        "- untrained: 0% of the filters of the second convolution and 30% of the dense units are dead; validation accuracy 1.0% (at chance)."
+    )
+    assert learning.startswith("- learning rate 0.0001: 10% of") and learning.endswith("10.0% (above chance).")
+    assert as_reported.startswith("- learning rate 0.01: 98% of the filters of the second convolution and 100% of")
 
 
 def test_another_learning_rate_is_enough_only_where_it_leaves_chance_level(sweep):

@@ -34,6 +34,23 @@ def test_epoch_seconds_are_compared_between_phases(tmp_path):
     assert here == "- `as_coded`, seed 0, here: 66 s in all on 800 training images; 2.00 times."
 
 
+def test_the_clock_has_the_ratio_of_the_log_and_of_a_run_that_released_its_base(tmp_path):
+    log = pd.DataFrame({"phase": [1, 1, 1, 2, 2, 2], "seconds": [90.0, 200.0, 200.0, 900.0, 220.0, 220.0]})
+    run = write_run(tmp_path, "mobilenetv2", "as_reported", validation=(0.1,) * 4, training=(0.1,) * 4)
+    run.history["phase"], run.history["seconds"] = [1, 1, 2, 2], [10.0, 12.0, 20.0, 36.0]
+    text = forensic_findings.clock(log, [run])
+    assert (
+        "takes 1.10 times as long as one of the first; with the base released it takes 3.00 times as long here." in text
+    )
+    assert "released" not in forensic_findings.clock(log, [])
+
+
+def test_candidates_are_worth_what_the_test_of_the_method_says():
+    noise = pd.DataFrame([{"precision": 0.46}])
+    text = forensic_findings.worth_of_candidates(pd.DataFrame({"index": [3, 8]}), noise, 40)
+    assert text.startswith("Confident learning names 2 of 40 labels, 5.0%.") and "46% had been replaced" in text
+
+
 def test_candidates_are_checked_on_known_errors():
     noise = pd.DataFrame([{"images": 1_000, "planted": 50, "candidates": 70, "found": 32}])
     text = forensic_findings.label_candidates(

@@ -1,12 +1,13 @@
-"""Pictures of a window that slides over numbers: convolution and max pooling, with their numbers and on a photograph."""
+"""Pictures of what a layer does to a few numbers: convolution and max pooling, on a photograph too, and dropout."""
 
 import keras
 import numpy as np
+from keras import layers
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from helpers.data import sample_photographs
-from helpers.plots.style import INK, ORANGE, PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import FAINT, INK, ORANGE, PAGE, Plot, headline, new_figure, note, theme
 
 EDGES = {
     "vertical edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
@@ -15,6 +16,7 @@ EDGES = {
 }
 _PATCH = np.array([[1, 1, 2, 8, 9], [1, 2, 2, 9, 8], [2, 1, 3, 8, 9], [1, 1, 2, 9, 9], [2, 1, 1, 8, 8]], np.float32)
 _MAP = np.array([[1, 5, 0, 2], [3, 2, 1, 0], [0, 1, 7, 4], [2, 0, 6, 5]], np.float32)
+_UNITS = np.array([[4, 1, 6, 2], [3, 8, 2, 5], [7, 3, 5, 1], [2, 6, 4, 5]], np.float32)
 _SIDE = 128  # pixels of the photograph
 _CREDIT = "photograph: D. Büchele (china.jpg), CC BY 2.0, as scikit-learn ships it"
 
@@ -96,19 +98,57 @@ def max_pooling() -> Plot:
     )
 
 
+def dropout(rate: float = 0.25, seed: int = 0) -> Plot:
+    """A few activations before a dropout layer, after it in two steps of training, and after it in use.
+
+    Args:
+        rate: share of the activations that a step sets to zero, on average.
+        seed: of the layer.
+    """
+    layer = layers.Dropout(rate, seed=seed)
+    steps = [np.asarray(layer(_UNITS, training=True)) for _ in range(2)]
+    in_use = np.asarray(layer(_UNITS, training=False))
+    named = {"activations": _UNITS, "one step of training": steps[0], "the next step": steps[1], "in use": in_use}
+    zeros = [int((values == 0).sum()) for values in steps]
+    with theme():
+        figure, axes = new_figure(PAGE, 2.3, 1, 4)
+        for axis, (name, values) in zip(axes, named.items(), strict=True):
+            _numbers(axis, values, f"{name}\nmean {values.mean():.1f}", decimals=0 if values is _UNITS else 1)
+            for row, column in np.argwhere(values == 0):
+                axis.add_patch(
+                    Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="white", edgecolor=FAINT, hatch="////")
+                )
+                axis.text(column, row, "0", ha="center", va="center", color=INK, backgroundcolor="white")
+        headline(
+            figure,
+            f"Dropout sets {zeros[0]} and {zeros[1]} of {_UNITS.size} activations to zero in two steps, multiplies the rest by "
+            f"{1 / (1 - rate):.2f}, and changes nothing in use",
+        )
+        note(figure, "computed, no data")
+    return Plot(
+        figure,
+        f"A dropout layer with a rate of {rate:.0%}. In training each step sets other activations to zero, drawn at random (hatched), and "
+        f"divides the rest by {1 - rate:g}, so that their mean stays the same on average. In use every activation passes unchanged.",
+        f"Four squares of {_UNITS.size} numbers: the activations; two steps of training, with {zeros[0]} and {zeros[1]} zeros at different "
+        "places and larger numbers elsewhere; and in use the activations again.",
+    )
+
+
 def _convolved(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """What a layer of this one filter gives for a map, without padding."""
     return np.asarray(keras.ops.conv(values[None, :, :, None], kernel[:, :, None, None], padding="valid"))[0, :, :, 0]
 
 
-def _numbers(axis: Axes, values: np.ndarray, title: str, frame: tuple[int, int, int] | None = None) -> None:
+def _numbers(
+    axis: Axes, values: np.ndarray, title: str, frame: tuple[int, int, int] | None = None, decimals: int = 0
+) -> None:
     """Numbers in cells, shaded by size, with a frame (column, row, side) around some of them."""
     bound = np.abs(values).max()
     axis.imshow(
         values, cmap="gray", interpolation="none", vmin=-3 * bound, vmax=bound
     )  # light, so that dark text is legible
     for (row, column), value in np.ndenumerate(values):
-        axis.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=8, color=INK)
+        axis.text(column, row, f"{value:.{decimals}f}", ha="center", va="center", fontsize=8, color=INK)
     if frame:
         column, row, side = frame
         box = Rectangle(
