@@ -55,7 +55,7 @@ def test_a_rate_of_zero_is_the_untrained_network(tiny, split):
         architecture.build(SHALLOW, tiny.num_classes), np.asarray(tiny.part(split, "validation")[0])
     ).set_index("layer")["dead_share"]
     assert untrained.tolist() == fresh[["conv_2", "dense_1"]].tolist()
-    assert far_too_fast.max() == 1
+    assert far_too_fast[0] > untrained[0]
 
 
 def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):
