@@ -221,7 +221,7 @@ def test_pages_hold_in_a_browser(finished, chromium, width):
     view.on("pageerror", lambda error: errors.append(str(error)))
     view.on("request", lambda request: asked.append(request.url))
     folder = finished["page"].parent
-    for name in ("index", *(file.stem for file in NOTEBOOKS)):
+    for name in ("index", "explore", *(file.stem for file in NOTEBOOKS)):
         view.goto((folder / f"{name}.html").as_uri())
         view.wait_for_function("[...document.images].every(image => image.complete)")
         assert view.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.alt)") == []

@@ -11,7 +11,7 @@ from helpers.config.labels import name_of
 from helpers.core.tensorflow import tf
 from helpers.data import augment
 from helpers.plots.layout import short
-from helpers.plots.style import BLUE, FAINT, INK, ORANGE, PAGE, Plot, new_figure, note, run_colour, theme
+from helpers.plots.style import BLUE, FAINT, INK, ORANGE, PAGE, Plot, headline, new_figure, note, run_colour, theme
 
 # What changes nothing; the terms and their units for `augmentation`.
 UNCHANGED = {
@@ -198,13 +198,14 @@ def class_on_map(
     kinds = ((right, "o", f"{predictor}: same class"), (~right, "x", f"{predictor}: another class"))
     with theme():
         figure, axis = new_figure(PAGE, 4.4)
-        axis.scatter(*places.T, s=4, color=_GREY, linewidths=0)
+        axis.scatter(*places.T, s=4, color=_GREY, linewidths=0, zorder=0)
+        axis.set_rasterization_zorder(1)  # thousands of points make a large vector file
         for kind, marker, words in kinds:
             chosen = mine & kind
             axis.scatter(
                 *places[chosen].T, s=22, color=INK, marker=marker, linewidths=1, label=f"{words} ({chosen.sum()})"
             )
-        axis.set_title(class_names[label], loc="left")
+        headline(figure, f"{class_names[label]}: {(mine & right).sum()} of {mine.sum()} are taken for their own class")
         axis.axis("off")
         figure.legend(loc="outside lower left")
         note(figure, f"{source}, n = {len(places):,} images")

@@ -22,7 +22,8 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
             place = row[0].get_position()
             figure.text(0.01, (place.y0 + place.y1) / 2, name, va="center")
             for axis, image in zip(row, images, strict=False):
-                axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
+                # Without interpolation a drawing embeds the image unscaled.
+                axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="none")
         note(figure, source)
     return Plot(
         figure,

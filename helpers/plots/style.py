@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from helpers.config.families import MODELS, PALETTE
 from helpers.config.labels import RECIPE_NAMES, name_of
@@ -34,6 +36,7 @@ FAMILY_LOOKS = {"shallow_cnn": ("o", ":"), "deep_cnn": ("s", "--"), "mobilenetv2
 # Share of black in the colour of a run; paler shades would not stand out from white.
 _BLACK = {"as_reported": 0.5, "as_coded": 0.25, "improved": 0.0}
 SEQUENTIAL = "viridis"
+_EMBEDDED_PNG = re.compile(r'data:image/png;base64,([^"]+)')
 
 _THEME: dict[Any, Any] = {
     "font.size": 8,
@@ -103,6 +106,8 @@ class Plot:
         for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
             with _saving(), storage.replacing(folder / f"{name}.{ending}") as partial:
                 self.figure.savefig(partial, metadata=metadata)
+                if ending == "svg":
+                    partial.write_text(_EMBEDDED_PNG.sub(_as_jpeg, partial.read_text()))
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:  # noqa: ANN401 - IPython's protocol
         """How notebooks and the HTML report show it: picture, alt text and caption together."""
@@ -120,6 +125,16 @@ class Plot:
             ),
             "text/plain": self.alt,
         }
+
+
+def _as_jpeg(embedded: re.Match[str]) -> str:
+    """A picture inside a drawing as JPEG where that is less than half as large, as for photographs; clear pixels need PNG."""
+    png = base64.b64decode(embedded.group(1))
+    image, buffer = Image.open(io.BytesIO(png)).convert("RGBA"), io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=85)
+    if min(image.getchannel("A").tobytes()) < 255 or 2 * buffer.tell() > len(png):
+        return embedded.group()
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from helpers.plots.style import (
 )
 
 _POINTS = 400  # of a curve by steps
+_HIGHEST_LOSS = 3  # that is drawn, in losses at chance level: the others would press the rest flat
 
 
 def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: str, source: str) -> Plot:
@@ -38,6 +39,9 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     trained = sweep["learning_rate"] > 0
     best = sweep.loc[sweep.loc[trained, "validation_accuracy"].idxmax()]
     at_mark = sweep.loc[(sweep["learning_rate"] - marked).abs().idxmin()]
+    highest = _HIGHEST_LOSS * np.log(num_classes)
+    n_higher = int((sweep["training_loss"] > highest).sum())
+    clipped = f" Losses above {highest:.1f} ({n_higher} here) are drawn at {highest:.1f}." if n_higher else ""
     layers = [
         (column, layer) for column, layer in (("dead_conv_2", "conv_2"), ("dead_share", "dense_1")) if column in sweep
     ]
@@ -49,7 +53,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     untrained = decades[0] / 10
     with theme():
         figure, axes = new_figure(PAGE, 2.7, 1, 3)
-        shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=3 * np.log(num_classes)))
+        shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=highest))
         drawn = (("training_loss",), ("validation_accuracy",), tuple(column for column, _ in layers))
         for axis, names in zip(axes, drawn, strict=True):
             for name, look in zip(names[::-1], ("-", "--"), strict=False):
@@ -85,7 +89,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     return Plot(
         figure,
         f"The same network after the same steps at several learning rates ({source}). Dashed upright: the report's rate. Dotted: the "
-        f"loss ln {num_classes} and the accuracy at chance level. Dead: zero for every one of 200 validation images"
+        f"loss ln {num_classes} and the accuracy at chance level.{clipped} Dead: zero for every one of 200 validation images"
         f"{'.' if trained.all() else '; hollow marks are the untrained network.'}",
         f"{finding}." + "".join(f" Untrained, {_dead(row, layers)}." for _, row in sweep[~trained].iterrows()),
     )

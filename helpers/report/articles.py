@@ -17,6 +17,12 @@ _LINKS = (
     (re.compile(r"\barXiv:(\d{4}\.\d{4,5})"), r"[arXiv:\1](https://arxiv.org/abs/\1)"),
     (re.compile(r"(?<![\w(<])(https?://[^\s<>)]*[^\s<>).,;])"), r"<\1>"),
 )
+_EXPLORERS = {  # by the name in the cell that shows one, where on the page `explore` its part lies
+    "class_browser": "classes-of-the-demo",
+    "augmentation_lab": "augmentation",
+    "answer_browser": "answers-of-the-improved-networks",
+}
+_PICTURE = re.compile(r'<img src="\.\./([^"]+)"([^>]*>)')
 _CITATION = re.compile(r"(?<!- )\[(\d{1,2})\](?!\()")
 
 
@@ -45,10 +51,10 @@ def as_page(notebook: nbformat.NotebookNode, has_newer: bool, names: list[str]) 
     return notebook
 
 
-def question(notebook: nbformat.NotebookNode) -> str:
-    """The question that a notebook opens with, as Markdown; "" for none."""
-    match = re.search(r"\*\*Question\.\*\*\s*(.*?)\n\n", notebook.cells[0].source + "\n\n", re.DOTALL)
-    return " ".join(match.group(1).split()) if match else ""
+def opening(notebook: nbformat.NotebookNode, name: str) -> str:
+    """A paragraph of a notebook's opening, by the word in bold with which it begins, as Markdown; "" for none."""
+    match = re.search(rf"^\*\*{name}.*?(?=\n\n|\Z)", notebook.cells[0].source, re.DOTALL | re.MULTILINE)
+    return " ".join(match.group().replace("**", "").split()) if match else ""
 
 
 def title(notebook: nbformat.NotebookNode) -> str:
@@ -62,11 +68,21 @@ def _with_folded_code(cells: list[nbformat.NotebookNode]) -> list[nbformat.Noteb
     for cell in cells:
         if cell.cell_type == "code":
             cell.metadata["tags"] = ["hide-input"]
-            cell.outputs = [_tidy(output) for output in cell.outputs]
+            cell.outputs = [*map(_tidy, cell.outputs), *_explorer_link(cell.source)]
             if joined and joined[-1].cell_type == "code" and not joined[-1].outputs:
                 cell.source = f"{joined.pop().source}\n\n{cell.source}"
         joined.append(cell)
     return joined
+
+
+def _explorer_link(code: str) -> list[nbformat.NotebookNode]:
+    """A link to what works in the browser of the explorer that the code shows, as an output."""
+    links = [
+        f'<p><a href="explore.html#{part}">Try it in the browser.</a></p>'
+        for name, part in _EXPLORERS.items()
+        if f'"{name}"' in code
+    ]
+    return [nbformat.v4.new_output("display_data", data={"text/html": link}) for link in links]
 
 
 def _tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -79,7 +95,7 @@ def _tidy(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
         return nbformat.v4.new_output("display_data", data={"text/html": log, "text/plain": output.text})
     if "text/html" in output.get("data", {}):
         text = re.sub(r"<style scoped>.*?</style>", "", output.data["text/html"], flags=re.S)  # pandas' own
-        text = text.replace('<img src="../', '<img src="figures/')
+        text = _PICTURE.sub(r'<a href="figures/\1"><img src="figures/\1"\2</a>', text)
         output.data["text/html"] = re.sub(
             r"<table.*?</table>", lambda match: tidy_table(match.group()), text, flags=re.S
         )

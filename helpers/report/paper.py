@@ -12,9 +12,10 @@ from helpers.config.labels import MODEL_NAMES, RECIPE_NAMES
 from helpers.config.recipes import RECIPES
 from helpers.core import paths, storage
 from helpers.report import generated, results
+from helpers.report.pages import are_numbers
 
 _SPECIAL = re.compile(r"([\\#$*_@<>\[\]~`])")
-_TABLE_LINK = re.compile(r" \((notebook \d\d, )?\[table\]\([^)]*\)\)")
+_TABLE_LINK = re.compile(r" \((notebook \d\d, )?\[(table|data)\]\([^)]*\)(, made by [^)]*)?\)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _CITATION = re.compile(r" \[\d+\]")  # numbers of the notebooks' references
 _FIGURES_AFTER = {  # paragraphs of the findings, by how they start
@@ -75,10 +76,11 @@ def escaped(text: str) -> str:
 
 
 def from_markdown(text: str) -> str:
-    """A generated paragraph of Markdown in Typst's markup: bold stays, links to tables and notebooks' citations go."""
+    """A generated paragraph of Markdown in Typst's markup: bold and code stay, links to tables and notebooks' citations go."""
     for pattern, replacement in ((_TABLE_LINK, ""), (_LINK, r"\1"), (_CITATION, "")):
         text = pattern.sub(replacement, text)
-    return re.sub(r"\\\*\\\*(.+?)\\\*\\\*", r"*\1*", escaped(text))
+    text = re.sub(r"\\\*\\\*(.+?)\\\*\\\*", r"*\1*", escaped(text))
+    return re.sub(r"\\`(.+?)\\`", lambda code: "`" + code[1].replace("\\", "") + "`", text)  # code has no markup
 
 
 def _figure(name: str, width: int, texts: dict[str, str]) -> str:
@@ -90,9 +92,11 @@ def _figure(name: str, width: int, texts: dict[str, str]) -> str:
 
 
 def _table(frame: pd.DataFrame, caption: str, label: str) -> str:
+    sides = ", ".join("right" if are_numbers(map(str, frame[column])) else "left" for column in frame)
     cells = ", ".join(f"[{escaped(str(value))}]" for row in (frame.columns, *frame.to_numpy()) for value in row)
     return (
-        f"#figure(text(size: 8.5pt, table(columns: {len(frame.columns)}, align: left, table.hline(), {cells}, table.hline())), "
+        f"#figure(text(size: 8.5pt, table(columns: {len(frame.columns)}, align: ({sides}), table.hline(), {cells}, "
+        f"table.hline())), "
         f"caption: [{escaped(caption)}]) <{label}>"
     )
 

@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 from helpers.core import paths, storage
 from helpers.core.errors import InputError
-from helpers.report import articles, generated, published, results
+from helpers.report import articles, explorers, generated, published, results
 
 _STATIC = Path(__file__).parent / "static"
 _DESCRIPTION = (
@@ -78,9 +78,11 @@ def build(profile: str, figures: Path, unfinished: Sequence[str] = ()) -> Path:
     for picture in figures.glob("*.png"):
         shutil.copy2(picture, source / "extra" / "figures")
     for name, notebook in notebooks.items():
-        page = articles.as_page(notebook, name in unfinished, list(notebooks))
-        nbformat.write(page, source / f"{name}.ipynb")
+        article = articles.as_page(notebook, name in unfinished, list(notebooks))
+        nbformat.write(article, source / f"{name}.ipynb")
     (source / "index.md").write_text(_front_page(source, profile, figures, notebooks, unfinished))
+    page = generated.template("explore.md").render(explorers.write(source / "extra" / "explorers"))
+    (source / "explore.md").write_text(page)
     warnings = io.StringIO()
     target.parent.mkdir(parents=True, exist_ok=True)
     with storage.replacing_folder(target) as made:
@@ -123,7 +125,8 @@ def _front_page(
         {
             "name": name,
             "title": articles.title(notebook),
-            "question": articles.question(notebook),
+            "question": articles.opening(notebook, "Question").removeprefix("Question. "),
+            "time": articles.opening(notebook, "Time"),
             "finding": generated.block(block, facts) if (block := f"finding_{name[:2]}") in blocks else "",
         }
         for name, notebook in notebooks.items()

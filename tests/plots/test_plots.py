@@ -414,6 +414,7 @@ def test_figures_of_data_have_no_colour_of_a_model(name, runs):
 def test_learning_rates_clip_the_loss_and_name_the_best(runs):
     plot = CASES["learning_rates"](runs)
     assert plot.figure.axes[0].lines[0].get_ydata().max() == pytest.approx(3 * np.log(NUM_CLASSES))
+    assert f"Losses above {3 * np.log(NUM_CLASSES):.1f} (1 here)" in plot.caption
     assert "accuracy is 30.0%; at 0.001, 0% of dense_1, and 50.0%." in plot.alt
     assert all(axis.get_xscale() == "log" for axis in plot.figure.axes)
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,6 +12,7 @@ from PIL import Image
 
 from helpers.config import labels
 from helpers.core import paths
+from helpers.data import sample_photographs
 from helpers.plots import style
 from helpers.plots.style import Plot, WrappedTable, new_figure, theme
 
@@ -124,3 +126,26 @@ def test_axes_placed_by_hand_stay_where_they_are_however_often_a_figure_is_saved
     shown.save(tmp_path, "placed")
     shown._repr_mimebundle_()
     assert axis.get_position().extents == pytest.approx((0.6, 0.2, 0.9, 0.5))
+
+
+@pytest.mark.parametrize(("kind", "alpha"), [("jpeg", None), ("png", 0.5)])
+def test_photographs_inside_drawings_are_jpeg_where_nothing_is_clear(kind, alpha, tmp_path):
+    with theme():
+        figure, axis = new_figure(2, 2)
+        axis.imshow(sample_photographs.load()["a flower"], interpolation="none", alpha=alpha)
+    Plot(figure, "caption", "alt").save(tmp_path, "photograph")
+    text = (tmp_path / "photograph.svg").read_text()
+    assert [kind] == re.findall("data:image/(\\w+)", text)
+
+
+def test_flat_pictures_inside_drawings_stay_exact(tmp_path):
+    with theme():
+        figure, axis = new_figure(2, 2)
+        axis.imshow(np.eye(64), interpolation="nearest")
+    Plot(figure, "caption", "alt").save(tmp_path, "matrix")
+    assert "data:image/png" in (tmp_path / "matrix.svg").read_text()
+
+
+def test_committed_drawings_are_small():
+    sizes = {file.name: file.stat().st_size for file in (paths.FIGURES / "full").glob("*.svg")}
+    assert {name: size for name, size in sizes.items() if size > 150_000} == {}

@@ -74,3 +74,21 @@ def test_tables_keep_the_names_of_their_rows_and_the_widths_of_their_columns():
     assert "<th>mean</th>" in articles.tidy_table(named.to_html())
     wide = WrappedTable(pd.DataFrame({"claim": ["holds"]}), (1.0,))._repr_mimebundle_()["text/html"]
     assert "width:100%" in articles.tidy_table(wide)
+
+
+def test_paragraphs_of_the_opening_are_found_by_their_word():
+    source = "# Title\n\n**Question.** What\nis it?\n\n**Time**, with two cores: a minute."
+    notebook = nbformat.v4.new_notebook(cells=[text(source)])
+    assert articles.opening(notebook, "Question") == "Question. What is it?"
+    assert articles.opening(notebook, "Time") == "Time, with two cores: a minute."
+    assert articles.opening(notebook, "Answer") == ""
+
+
+def test_figures_open_alone_and_explorers_lead_to_what_works_in_the_browser():
+    picture = nbformat.v4.new_output(
+        "display_data", data={"text/html": '<figure><img src="../a.png" alt="A"/></figure>'}
+    )
+    _, cell = page(text("# Title"), code('lab.explore(browser, "class_browser")', picture))
+    figure, link = (output.data["text/html"] for output in cell.outputs)
+    assert figure == '<figure><a href="figures/a.png"><img src="figures/a.png" alt="A"/></a></figure>'
+    assert 'href="explore.html#classes-of-the-demo"' in link

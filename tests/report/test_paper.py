@@ -1,5 +1,6 @@
 import re
 
+import pandas as pd
 import pytest
 
 typst = pytest.importorskip("typst")  # of the extra `site`
@@ -22,7 +23,7 @@ def test_the_paper_has_the_committed_numbers_and_every_claim(facts):
     text = paper.source(facts)
     for model, recipes in facts["means"].items():
         assert all(f"{accuracy:.1%}" in text for accuracy in recipes.values()), model
-    assert all(paper.escaped(row["claim"]) in text for row in facts["verdicts"])
+    assert all(paper.from_markdown(row["claim"]) in text for row in facts["verdicts"])
     assert all(start in generated.block("findings", facts) for start in paper._FIGURES_AFTER)
     figures = re.findall(r'image\("/([^"]+)"', text)
     assert len(figures) >= 8 and all(name.endswith(".svg") for name in figures)
@@ -37,3 +38,9 @@ def test_names_with_the_signs_of_markup_are_text():
 def test_markdown_of_the_findings_becomes_markup_without_links():
     text = "**A 5% rate** is [said](x.md) to_day [13] (notebook 02, [table](../a_b.csv))."
     assert paper.from_markdown(text) == r"*A 5% rate* is said to\_day."
+    assert paper.from_markdown("`a_b.py` counts ([table](x), made by `c`).") == "`a_b.py` counts."
+
+
+def test_columns_of_numbers_are_aligned_to_the_right():
+    table = paper._table(pd.DataFrame({"name": ["a"], "share": ["1.5%"]}), "caption", "label")
+    assert "align: (left, right)" in table

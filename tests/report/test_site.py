@@ -17,7 +17,8 @@ from helpers.analysis import comparison, exploration
 from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.plots.style import WrappedTable
-from helpers.report import model_card, published, site
+from helpers.report import explorers, model_card, published, site
+from helpers.training.runs import Run
 
 NAMES = [MARKUP] * NUM_CLASSES
 LANGUAGE = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
@@ -139,3 +140,43 @@ def test_each_profile_has_a_site_and_the_folder_leads_to_the_last(page):
     front, _ = page()
     assert "smoke/index.html" in (paths.BUILD / "html" / "index.html").read_text()
     assert (paths.BUILD / "html" / "smoke" / "index.html").exists()
+
+
+def test_explorers_work_from_disk_by_keyboard(page, chromium):
+    page()
+    view = chromium.new_page(viewport={"width": 390, "height": 900})
+    asked, errors = [], []
+    view.on("request", lambda request: asked.append(request.url))
+    view.on("pageerror", lambda error: errors.append(str(error)))
+    view.goto((paths.BUILD / "html" / "smoke" / "explore.html").as_uri())
+    classes, answers, augmentation = view.locator("form.explorer").all()
+
+    for explorer, control in ((classes, "[name=class]"), (augmentation, "[name=augmentation]")):
+        before = explorer.locator("img").get_attribute("src")
+        explorer.locator(control).press("ArrowDown")
+        assert explorer.locator("img").get_attribute("src") != before
+        assert explorer.locator(control).evaluate("c => c.selectedOptions[0].text") in explorer.inner_text()
+    augmentation.locator("[name=view]").press("ArrowRight")
+    assert augmentation.locator("img").get_attribute("src").endswith("view_0_improved_2.webp")
+    augmentation.locator("[name=augmentation]").press("ArrowDown")  # one picture stands for all views
+    assert augmentation.locator("img").get_attribute("src").endswith("view_0_none_1.webp")
+    view.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+
+    answers.locator("[name=class]").select_option(label="volleyball")
+    run = Run(paths.FIGURES / "full" / "records" / "mobilenetv2_improved_0")
+    label = explorers.answers()["classes"].index("volleyball")
+    right = int((run.predicted()[run.labels() == label] == label).sum())
+    assert answers.locator("table").nth(2).locator("tr.right").inner_text().split() == ["volleyball", str(right)]
+    assert view.evaluate("document.documentElement.scrollWidth") <= 390
+    view.close()
+    assert errors == [] and [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_without_javascript_an_explorer_is_a_still_figure(page, chromium):
+    page()
+    context = chromium.new_context(java_script_enabled=False)
+    view = context.new_page()
+    view.goto((paths.BUILD / "html" / "smoke" / "explore.html").as_uri())
+    assert view.locator("form.explorer img:visible").count() == 2
+    assert view.locator(".answers tr:visible").count() > 3 and view.locator("fieldset:visible").count() == 0
+    context.close()
