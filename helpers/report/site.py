@@ -48,6 +48,7 @@ _SETTINGS = {
     "myst_heading_anchors": 3,
     "exclude_patterns": ["extra"],
     "html_css_files": ["site.css"],
+    "html_js_files": [("copy.js", {"defer": "defer"})],
     "html_copy_source": False,
     "html_show_sphinx": False,
 }

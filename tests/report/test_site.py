@@ -180,3 +180,15 @@ def test_without_javascript_an_explorer_is_a_still_figure(page, chromium):
     assert view.locator("form.explorer img:visible").count() == 2
     assert view.locator(".answers tr:visible").count() > 3 and view.locator("fieldset:visible").count() == 0
     context.close()
+
+
+def test_code_is_copied_by_a_button(page, chromium):
+    page(Markdown("an answer"))
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    view = context.new_page()
+    view.goto((paths.BUILD / "html" / "smoke" / "01_data.html").as_uri())
+    view.locator("details.hide summary").first.click()
+    view.locator("button.copy").first.click()
+    view.locator("button.copy", has_text="Copied").wait_for()
+    assert view.evaluate("navigator.clipboard.readText()") == "show()\n"
+    context.close()
