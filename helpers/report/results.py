@@ -141,7 +141,7 @@ def table_1(runs: Sequence[Run]) -> pd.DataFrame:
     """The report's table 1 with what was reproduced and what was improved beside it, as text.
 
     Returns:
-        Columns `Model`, `Reported`, `Reproduced: as reported`, `Reproduced: as coded`, `Improved`, each with accuracy and
+        Columns `Model`, `Reported`, `As reported`, `As coded`, `Improved`, each with accuracy and
         loss, means where there are several seeds; "not run" where a run is missing.
     """
     table = by_split(runs)
@@ -151,8 +151,8 @@ def table_1(runs: Sequence[Run]) -> pd.DataFrame:
         reported = REPORTED[model]
         row = {"Model": MODEL_NAMES[model], "Reported": f"{reported.accuracy:.1%} / {reported.loss:g}"}
         for column, recipe in (
-            ("Reproduced: as reported", "as_reported"),
-            ("Reproduced: as coded", "as_coded"),
+            ("As reported", "as_reported"),
+            ("As coded", "as_coded"),
             ("Improved", "improved"),
         ):
             row[column] = "not run" if (model, recipe) in RECIPE_ORDER else ""
