@@ -37,8 +37,16 @@ def batch_normalisation() -> Plot:
     with theme():
         figure, axes = new_figure(PAGE, 2, 1, 2)
         for axis, values, title in zip(axes, (before, after), ("before", "after"), strict=True):
-            for channel, colour in enumerate((BLUE, ORANGE, GREEN)):
-                axis.hist(values[:, channel], bins=50, range=(-10, 10), histtype="step", color=colour, linewidth=1.4)
+            for channel, (colour, line) in enumerate(zip((BLUE, ORANGE, GREEN), ("-", "--", ":"), strict=True)):
+                axis.hist(
+                    values[:, channel],
+                    bins=50,
+                    range=(-10, 10),
+                    histtype="step",
+                    color=colour,
+                    linestyle=line,
+                    linewidth=1.4,
+                )
             axis.set(title=title, xlabel="activation", ylabel="count")
         headline(
             figure, "Batch normalisation gives three channels that differ the same mean, 0, and the same spread, 1"

@@ -155,7 +155,7 @@ class WrappedTable:
         columns = "".join(f'<col style="width:{width:.0%}"/>' for width in self.widths)
 
         def row(tag: str, texts: Iterable[object]) -> str:
-            cells = "".join(f'<{tag} style="{cell}">{html.escape(str(text))}</{tag}>' for text in texts)
+            cells = "".join(f'<{tag} style="{cell}">{_with_code(str(text))}</{tag}>' for text in texts)
             return f"<tr>{cells}</tr>"
 
         body = "".join(row("td", texts) for texts in self.frame.itertuples(index=False))
@@ -166,6 +166,11 @@ class WrappedTable:
             ),
             "text/plain": "\n".join(" | ".join(map(str, texts)) for texts in self.frame.itertuples(index=False)),
         }
+
+
+def _with_code(text: str) -> str:
+    """HTML of a text in which Markdown's backticks mark code."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(text))
 
 
 def new_figure(

@@ -102,14 +102,15 @@ def test_new_figures_have_their_size_and_are_not_left_open():
 
 
 def test_wrapped_table_escapes_its_texts_and_shares_the_width():
-    frame = pd.DataFrame({"what & why": ["<script>alert(1)</script>", "b"], "n": [1, 2]})
+    frame = pd.DataFrame({"what & why": ["<script>alert(1)</script>", "b"], "n": ["1", "`python main.py`"]})
     bundle = WrappedTable(frame, (0.7, 0.3))._repr_mimebundle_()
     page = Page(bundle["text/html"])
     tags = [tag for tag, _ in page.tags]
     assert "script" not in tags and tags.count("tr") == 3
-    assert page.texts == ["what & why", "n", "<script>alert(1)</script>", "1", "b", "2"]
+    assert page.texts == ["what & why", "n", "<script>alert(1)</script>", "1", "b", "python main.py"]
+    assert tags.count("code") == 1
     assert [attributes["style"] for tag, attributes in page.tags if tag == "col"] == ["width:70%", "width:30%"]
-    assert bundle["text/plain"].splitlines()[1] == "b | 2"
+    assert bundle["text/plain"].splitlines()[1] == "b | `python main.py`"
 
 
 def test_every_model_has_a_colour_and_a_name():

@@ -131,7 +131,6 @@ def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer(
         row("count", **times, unit="s", aim="at least 2 x", reached=True, repeats=3),
         row("least", **times, unit="s", aim="", reached=None, repeats=3),
         row("decode 55,000 images, cold", ours=4.293, unit="s"),
-        row("open 55,000 decoded images", ours=0.0054, unit="s"),
         row("memory", ours=0.25, unit="GiB", aim="under 0.2", reached=False),
     ]
     speed = generated.speed(pd.DataFrame(measured))
@@ -139,7 +138,7 @@ def test_speed_is_the_table_of_the_benchmarks_and_leaves_blank_what_has_no_peer(
     assert "| memory | 0.25 GiB |  |  |  | under 0.2 |" in lines
     assert "| count | 0.0651 s | 178 s | 2,740 x | 1,000 to 2,820 | at least 2 x |" in lines
     assert "| least | 0.0651 s | 178 s | 2,740 x | 1,000 to 2,820 |  |" in lines
-    assert speed["missed"] == "memory" and speed["decoding"] == ["4.29", "0.0054"]
+    assert speed["missed"] == "memory" and speed["decoding"] == "4.29"
 
 
 def test_counts_of_reliability_are_those_of_runs_and_of_the_corpus_there_is():

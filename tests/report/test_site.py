@@ -137,9 +137,11 @@ def test_without_notebooks_there_is_nothing_to_build(tmp_path):
 
 
 def test_each_profile_has_a_site_and_the_folder_leads_to_the_last(page):
-    front, _ = page()
-    assert "smoke/index.html" in (paths.BUILD / "html" / "index.html").read_text()
-    assert (paths.BUILD / "html" / "smoke" / "index.html").exists()
+    page()
+    sites = paths.BUILD / "html"
+    assert "smoke/index.html" in (sites / "index.html").read_text()
+    assert (sites / "smoke" / "index.html").exists()
+    assert {path.name for path in sites.iterdir()} == {"index.html", "smoke"}
 
 
 def test_explorers_work_from_disk_by_keyboard(page, chromium):
