@@ -8,6 +8,7 @@ from processes import TRAIN
 
 from helpers.training import runs
 
+EPOCHS = 150  # of a training that lasts until its page is closed
 CELLS = (
     """
 import numpy as np
@@ -32,7 +33,7 @@ display(HTML(controls.stand_in(walk.page(True))))
 def train_cell(source, folder):
     """A cell that trains a network for some seconds."""
     folders = {"TINYIMAGE_RUNS": str(folder / "runs"), "TINYIMAGE_CACHE": str(folder / "cache")}
-    return f"import os, sys\nos.environ |= {folders}\nsys.argv[1:] = [{str(source)!r}, 9]\n{TRAIN}"
+    return f"import os, sys\nos.environ |= {folders}\nsys.argv[1:] = [{str(source)!r}, '{EPOCHS}']\n{TRAIN}"
 
 
 @pytest.fixture(scope="module")
@@ -125,14 +126,14 @@ def test_no_script_failed_and_nothing_was_asked_of_another_host(page, server):
 
 def test_a_training_outlives_its_page_and_is_not_repeated_by_run_all(server, folder, chromium):
     page = open_and_run(chromium, server, "train.ipynb")
-    page.get_by_text("epoch 1/9").first.wait_for()
+    page.get_by_text(f"epoch 1/{EPOCHS}").first.wait_for()
     page.close()
     assert not list(folder.glob("runs/*/*/run.json"))
     page = open_and_run(chromium, server, "train.ipynb")
     page.get_by_text(": finished before").wait_for()
     [run] = runs.finished(next(folder.glob("runs/*")))
-    assert run.record["resumed"] == 0 and run.epochs == 9
-    assert page.get_by_text("epoch 1/9").count() == 0
+    assert run.record["resumed"] == 0 and run.epochs == EPOCHS
+    assert page.get_by_text(f"epoch 1/{EPOCHS}").count() == 0
     page.close()
 
 

@@ -21,6 +21,7 @@ from helpers.plots.style import (
 )
 
 _LEAST_SPREAD = 1e-6  # a layer of dead units has none, which has no place on a logarithmic axis
+_MOST_NAMES = 8  # of layers under an axis
 
 
 def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
@@ -70,9 +71,15 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
         left.set(ylim=(-0.12, 1.12), title="units that never fire")
         percent_axis(left, decimals=0)
         right.set(yscale="log", title="spread of a unit over images")
+        named = slice(None, None, -max(1, -(-len(deepest) // _MOST_NAMES)))  # every so many, and always the last
         for axis in (left, right):
             axis.set_xticks(
-                _depths(deepest), deepest["layer"], rotation=30, ha="right", rotation_mode="anchor", fontsize=7
+                _depths(deepest)[named],
+                deepest["layer"].iloc[named],
+                rotation=30,
+                ha="right",
+                rotation_mode="anchor",
+                fontsize=7,
             )
             axis.set(xlim=(-0.05, 1.6), xlabel="depth: first to last rectified layer")
         headline(figure, finding)

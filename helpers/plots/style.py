@@ -201,6 +201,9 @@ def percent_axis(axis: Axes, which: str = "y", decimals: int | None = None) -> N
     """Show fractions as per cent, with as many decimals as the range asks for where no number is given."""
     target = axis.yaxis if which == "y" else axis.xaxis
     target.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=decimals))
+    if isinstance(target.get_major_locator(), mpl.ticker.AutoLocator):
+        # Ticks 2.5 % apart would lose their half where no decimal is shown.
+        target.set_major_locator(mpl.ticker.MaxNLocator("auto", steps=(1, 2, 5, 10)))
 
 
 def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:

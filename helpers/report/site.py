@@ -92,7 +92,8 @@ def build(profile: str, figures: Path, unfinished: Sequence[str] = ()) -> Path:
             source, None, made, paths.BUILD / "doctrees", "html", confoverrides=settings, status=None, warning=warnings
         )
         builder.build(force_all=True)
-        shutil.rmtree(target.parent / "jupyter_execute", ignore_errors=True)  # MyST-NB's copies of outputs, beside the pages
+        # MyST-NB leaves copies of all outputs beside the pages.
+        shutil.rmtree(target.parent / "jupyter_execute", ignore_errors=True)
         if builder.statuscode:
             raise InputError(f"Sphinx could not build the HTML report: {warnings.getvalue().strip()}")
     if warnings.getvalue().strip():

@@ -87,6 +87,17 @@ def test_percent_axis_writes_fractions_as_per_cent(which):
     assert "100%" in words.pop(which) and "0%" not in words.popitem()[1]
 
 
+@pytest.mark.parametrize("top", [0.12, 0.14, 0.17, 0.2])
+def test_whole_per_cents_are_those_of_their_ticks(top):
+    with theme():
+        figure, axis = new_figure(3, 3)
+        axis.set(ylim=(0, top))
+        style.percent_axis(axis, decimals=0)
+        figure.canvas.draw()
+    shown = [float(text.get_text().rstrip("%")) for text in axis.get_yticklabels()]
+    assert shown == pytest.approx(100 * axis.get_yticks())
+
+
 def test_chance_line_stands_at_one_in_so_many():
     _, axis = new_figure(2, 2)
     style.chance_line(axis, 5)
