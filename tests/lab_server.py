@@ -43,7 +43,7 @@ def open_and_run(chromium, server, notebook):
     page.on("request", lambda request: page.requested.append(request.url))
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     _wait_for(server, page)
-    page.goto(f"{server}/lab/tree/{notebook}?token={TOKEN}")
+    page.goto(f"{server}/lab/tree/{notebook}?token={TOKEN}&reset")  # no notebook but this one
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
