@@ -121,5 +121,7 @@ def _scale(pixels: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
     low, high = recipe.input_range
     x = pixels
     if recipe.input_size != IMAGE_SIZE:
-        x = layers.Resizing(recipe.input_size, recipe.input_size, interpolation="bicubic", name="resize")(x)
+        resize = layers.Resizing(recipe.input_size, recipe.input_size, interpolation="bicubic", name="resize")
+        # By default this layer trains, and in Keras so do then the layers above it wherever the caller does not say.
+        x = resize(x, training=False)
     return layers.Rescaling((high - low) / 255, low, name="scale")(x)

@@ -9,6 +9,7 @@ from helpers.config.demo_data import PRETRAINING
 from helpers.config.profiles import find_recipe
 from helpers.config.recipes import RECIPES, Phase
 from helpers.core import paths
+from helpers.core.tensorflow import tf
 from helpers.models import architecture
 from helpers.training.fit import compiled
 
@@ -216,3 +217,15 @@ def test_loaded_weights_reproduce_the_base(network, pixels):
 def test_weights_of_another_width_do_not_fit():
     with pytest.raises(ValueError, match="shape"):
         architecture.load_base_weights(architecture.build(replace(TRANSFER, width=0.5), 5), 0.5, paths.DEMO_WEIGHTS)
+
+
+def test_a_network_that_resizes_predicts_where_nobody_says_whether_it_trains(tmp_path):
+    keras.utils.set_random_seed(0)
+    network = architecture.build(replace(find_recipe("mobilenetv2", "improved"), input_size=96, width=0.35), 5)
+    images = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3)).astype(np.float32)
+    expected = network(images, training=False).numpy()
+    np.testing.assert_allclose(network(images).numpy(), expected, atol=1e-5)
+    network.export(tmp_path, format="tf_saved_model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(np.asarray(loaded.serve(images)), expected, atol=1e-4)
+    assert not np.allclose(network(images, training=True).numpy(), expected, atol=1e-2)
