@@ -1,6 +1,5 @@
 """Atomic writes, checksums, and locks between processes."""
 
-import errno
 import functools
 import json
 import os
@@ -12,9 +11,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from helpers.core import provenance
-
-# How network mounts answer that have no locks.
-NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+from helpers.core.environment import NO_LOCKS
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import keras
 
 from helpers.config.demo_data import PRETRAINING
 from helpers.core import paths, provenance, storage
+from helpers.core.environment import NO_LOCKS
 from helpers.core.errors import InputError, first_line
 
 # The file that keras.applications.MobileNetV2(weights="imagenet", include_top=False) fetches at 224 px.
@@ -106,7 +107,7 @@ def _opened(file: Path) -> h5py.File:
     try:
         return h5py.File(file)
     except OSError as error:
-        if error.errno not in storage.NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise
         return h5py.File(file, locking=False)
 

@@ -38,16 +38,15 @@ def export(
         `N_CHECKED` images spread over all), `same_answer` (share of these), `accuracy` on all images.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    saved_model = folder / "saved_model"
+    saved_model, portable = folder / "saved_model", conversion.without_resizing(network)
     with silenced():
-        network.export(saved_model, format="tf_saved_model", verbose=False)
+        portable.export(saved_model, format="tf_saved_model", verbose=False)
     # Kept by name: without a reference to the loaded object, its function loses its variables.
     loaded = tf.saved_model.load(saved_model)
     outputs = {
         "Keras": (None, inference.with_keras(network)(images)),
         "SavedModel": (saved_model, _in_batches(loaded.serve, images)),
     }
-    portable = conversion.without_resizing(network)
     for precision in conversion.PRECISIONS:
         file = folder / f"network_{precision}.tflite"
         content = conversion.to_litert(portable, precision, (image[None] for image in _spread(examples, _N_EXAMPLES)))
