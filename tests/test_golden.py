@@ -74,7 +74,7 @@ def mismatches(recipe):
     values = np.array(measure(recipe))
     assert values.shape == golden.shape
     tolerance = np.full(len(golden), 1e-4)
-    if recipe.network == "deep_reported":
+    if recipe.network in ("deep_reported", "deep_coded"):
         tolerance[N_LOG_PROBABILITIES + 1 :] = 2e-2
     return np.flatnonzero(np.abs(values - golden) > tolerance * np.abs(golden)).tolist()
 

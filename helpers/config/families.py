@@ -102,7 +102,7 @@ FAMILIES: dict[str, Family] = {
         },
         networks={
             "shallow_reported": Network(reads=("l2", "activity_l1")),
-            "shallow_coded": Network(reads=("l2", "activity_l1")),
+            "shallow_released": Network(reads=("l2", "activity_l1")),
             "shallow_improved": Network(reads=("dropout",)),
         },
     ),
@@ -114,6 +114,7 @@ FAMILIES: dict[str, Family] = {
         networks={
             # Code: L2 on all layers but the output.
             "deep_reported": Network(reads=("l2", "activity_l1"), regularised_output=False),
+            "deep_coded": Network(reads=("l2", "activity_l1"), regularised_output=False),
             "deep_improved": Network(reads=("dropout",)),
         },
     ),

