@@ -236,11 +236,8 @@ def html_command(
 
 @app.command()
 def pdf() -> None:
-    """Write the generated parts of README, docs/ and notebooks, and typeset the report as a paper, from committed files."""
-    from helpers.report import generated, paper
-
-    generated.update()
-    print(f"Paper: {paths.shown(paper.build())}")
+    """Write the generated parts of README, docs/ and notebooks, the series as Markdown and the paper, from committed files."""
+    print(f"Paper: {paths.shown(_write_committed_pages())}")
 
 
 @app.command()
@@ -281,12 +278,18 @@ def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip
 
 
 def _update_readme(profile: str, folder: Path) -> None:
-    """Write the numbers of README.md, docs/ and notebooks, and the paper, again from the committed records."""
+    """Write what is generated from the committed records again, where this run may have changed them."""
     if profile == "full" and folder == paths.FIGURES / "full":
-        from helpers.report import generated, paper
+        _write_committed_pages()
 
-        generated.update()
-        paper.build()
+
+def _write_committed_pages() -> Path:
+    """Write the numbers of README.md, docs/ and notebooks, the series as Markdown, and the paper, whose file is returned."""
+    from helpers.report import generated, paper, series_pages
+
+    generated.update()
+    series_pages.update()
+    return paper.build()
 
 
 @contextmanager

@@ -26,20 +26,23 @@ _PICTURE = re.compile(r'<img src="\.\./([^"]+)"([^>]*>)')
 _CITATION = re.compile(r"(?<!- )\[(\d{1,2})\](?!\()")
 
 
-def as_page(notebook: nbformat.NotebookNode, has_newer: bool, names: list[str]) -> nbformat.NotebookNode:
-    """A notebook of which Sphinx makes a page; it says below its title what it was made from.
+def as_page(
+    notebook: nbformat.NotebookNode, has_newer: bool, names: list[str], explorers: str = "explore.html"
+) -> nbformat.NotebookNode:
+    """A published notebook for readers; it says below its title what it was made from.
 
     Args:
         notebook: as `published.load` gives it.
         has_newer: whether a later run of it has not finished.
         names: of all notebooks with a page; mentions of them become links.
+        explorers: the page with the explorers that work in the browser; "" for none.
     """
     notebook = deepcopy(notebook)
     published = notebook.metadata["published"]
     made_from = "`" + published["data"].replace("`", "'") + "`" if published["data"] else "the demo data"
     note = " **A later run of this notebook has not finished; this page shows the one before.**" if has_newer else ""
     has_references = any("## References" in cell.source for cell in notebook.cells)
-    notebook.cells = _with_folded_code(notebook.cells)
+    notebook.cells = _with_folded_code(notebook.cells, explorers)
     for cell in notebook.cells:
         cell.source = _linked(cell.source, names, has_references) if cell.cell_type == "markdown" else cell.source
         for output in cell.get("outputs", []):
@@ -62,25 +65,25 @@ def title(notebook: nbformat.NotebookNode) -> str:
     return notebook.cells[0].source.partition("\n")[0].lstrip("# ")
 
 
-def _with_folded_code(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+def _with_folded_code(cells: list[nbformat.NotebookNode], explorers: str) -> list[nbformat.NotebookNode]:
     """The cells with neighbouring code cells joined where the first shows nothing, and code that opens with a click."""
     joined: list[nbformat.NotebookNode] = []
     for cell in cells:
         if cell.cell_type == "code":
             cell.metadata["tags"] = ["hide-input"]
-            cell.outputs = [*map(_tidy, cell.outputs), *_explorer_link(cell.source)]
+            cell.outputs = [*map(_tidy, cell.outputs), *_explorer_link(cell.source, explorers)]
             if joined and joined[-1].cell_type == "code" and not joined[-1].outputs:
                 cell.source = f"{joined.pop().source}\n\n{cell.source}"
         joined.append(cell)
     return joined
 
 
-def _explorer_link(code: str) -> list[nbformat.NotebookNode]:
-    """A link to what works in the browser of the explorer that the code shows, as an output."""
+def _explorer_link(code: str, page: str) -> list[nbformat.NotebookNode]:
+    """A link to what works in the browser, on that page, of the explorer that the code shows, as an output."""
     links = [
-        f'<p><a href="explore.html#{part}">Try it in the browser.</a></p>'
+        f'<p><a href="{page}#{part}">Try it in the browser.</a></p>'
         for name, part in _EXPLORERS.items()
-        if f'"{name}"' in code
+        if page and f'"{name}"' in code
     ]
     return [nbformat.v4.new_output("display_data", data={"text/html": link}) for link in links]
 

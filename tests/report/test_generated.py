@@ -10,11 +10,12 @@ from fake_runs import write_run
 from benchmarks.measure import row
 from helpers.config import profiles
 from helpers.core import markers, paths
-from helpers.report import evaluations, generated, results, selection
+from helpers.report import evaluations, generated, results, selection, series_pages
 from helpers.training import records
 
 README = (paths.ROOT / "README.md").read_text()
 DOCS = [file.relative_to(paths.ROOT).as_posix() for file in sorted(paths.DOCS.glob("*.md"))]
+SERIES = [file.relative_to(paths.ROOT).as_posix() for file in sorted(series_pages.FOLDER.glob("*.md"))]
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,11 @@ def test_pages_are_those_of_the_committed_files(page, facts):
     text = (paths.ROOT / page).read_text()
     assert markers.names(text.replace("\\n", "").replace('"', "\n"))  # in a notebook, lines are strings
     assert generated.rendered(page, text, facts) == text
+
+
+def test_pages_of_the_series_are_those_of_the_committed_outputs():
+    committed = {file.stem: file.read_text() for file in series_pages.FOLDER.glob("*.md")}
+    assert series_pages.pages() == committed
 
 
 def test_a_marker_that_names_no_block_is_refused(facts):
@@ -97,15 +103,16 @@ def test_the_two_commands_come_first_and_every_command_exists():
         assert set(named) <= set(targets), page
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *DOCS])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *DOCS, *SERIES])
 def test_every_file_that_is_linked_exists(page):
     file = paths.ROOT / page
-    links = re.findall(r"\]\(([^)#:]+)[)#]", file.read_text())
+    text = file.read_text()
+    links = re.findall(r"\]\(([^)#:]+)[)#]", text) + re.findall(r'(?:src|href)="([^"#:]+)"', text)
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 
 def test_readme_links_every_notebook_and_page():
-    wanted = [f"notebooks/{file.name}" for file in paths.NOTEBOOKS.glob("*.ipynb")] + DOCS
+    wanted = [f"docs/series/{file.stem}.md" for file in paths.NOTEBOOKS.glob("*.ipynb")] + DOCS
     assert [link for link in wanted if f"({link}" not in README] == []
 
 
