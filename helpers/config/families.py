@@ -110,6 +110,7 @@ FAMILIES: dict[str, Family] = {
         models={
             "deep_cnn": Model("Deep CNN", GREEN, Reported(0.280, 2.9, 11_260_740)),
             "deep_cnn_l2": Model("Deep CNN, L2", PINK, Reported(None, None, 11_260_740)),
+            "deep_cnn_batch_128": Model("Deep CNN, batch 128", GREY, Reported(None, None, 11_260_740)),
         },
         networks={
             # Code: L2 on all layers but the output.

@@ -6,6 +6,3 @@ from helpers.config.families import MODELS, Reported
 REPORTED: dict[str, Reported] = {name: model.reported for name, model in MODELS.items()}
 # Its code's split: 500 images of each class in class order, `train_test_split(test_size=0.2, random_state=42)`.
 REPORTED_SPLIT_CLASSES, REPORTED_SPLIT_PER_CLASS, REPORTED_SPLIT_SHARE = 100, 500, 0.2
-# Images in the larger batches that the deep CNN's recipe is tried with: near the batch that fits the report's figure 2, which
-# is that of another network.
-DEEP_LARGER_BATCH = 117

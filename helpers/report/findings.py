@@ -242,39 +242,44 @@ def changes_that_help(changes: pd.DataFrame, steps: int, n_validation: int) -> s
     )
 
 
-def batch_size_courses(courses: Mapping[str, pd.DataFrame]) -> str:
-    """Accuracy at the end, at its best and after the first epoch, for histories by the name of their batch size."""
-    return bullets(
-        f"{name}: {history['accuracy'].iloc[-1]:.1%} in training and {history['validation_accuracy'].iloc[-1]:.1%} on validation "
-        f"after {len(history)} epoch(s), {history['validation_accuracy'].max():.1%} in the best; the first epoch has "
-        f"{history['accuracy'].iloc[0]:.1%} in training."
-        for name, history in courses.items()
+def courses(runs: Sequence[Run], reported_curves: pd.DataFrame) -> str:
+    """Accuracy at the end, at its best and after the first epoch, of the report's deep CNN and of runs that follow it.
+
+    Args:
+        runs: one for each line.
+        reported_curves: of `reported.figure_curves`.
+    """
+    named = {"The report's figure 3": reported_curves.rename(columns={"train_accuracy": "accuracy"})}
+    named |= {f"{run.title}, seed {run.seed}, {run.settings.batch_size} a batch": run.history for run in runs}
+    return bullets(_course(name, history) for name, history in named.items())
+
+
+def _course(name: str, history: pd.DataFrame) -> str:
+    training, validation = history["accuracy"], history["validation_accuracy"]
+    return (
+        f"{name}: {training.iloc[0]:.1%} in training after the first epoch, {training.iloc[-1]:.1%} after {len(history)}; on validation "
+        f"{validation.iloc[-1]:.1%} at the end and {validation.max():.1%} in the best epoch."
     )
 
 
-def epochs_side_by_side(courses: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Accuracy and loss of each epoch that all histories have, one group of columns for each name."""
+def epochs_side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
+    """Accuracy and loss of each epoch that all runs have, one group of columns for each run."""
     columns = ["accuracy", "loss", "validation_accuracy", "validation_loss"]
-    by_name = {name: history.set_index("epoch")[columns] for name, history in courses.items()}
-    return pd.concat(by_name, axis=1).dropna()
+    by_title = {f"{run.title}, seed {run.seed}": run.history.set_index("epoch")[columns] for run in runs}
+    return pd.concat(by_title, axis=1).dropna()
 
 
-def larger_batches(runs: Sequence[Run], course: pd.DataFrame, batch_size: int) -> str:
-    """The report's deep CNN after as many epochs with its own and with larger batches; "" where it has fewer epochs.
-
-    Args:
-        runs: of notebook 03.
-        course: of `training_probes.course` with the larger batches.
-        batch_size: of the larger batches.
-    """
-    plain = selection.by_recipe(runs).get(("deep_cnn", "as_reported"))
-    if plain is None or len(plain.history) < len(course):
+def larger_batches(runs: Sequence[Run]) -> str:
+    """The report's deep CNN with its own and with larger batches after as many epochs; "" where a run is missing."""
+    by_recipe = selection.by_recipe(runs)
+    small, large = by_recipe.get(("deep_cnn", "as_reported")), by_recipe.get(("deep_cnn_batch_128", "as_coded"))
+    if small is None or large is None or len(small.history) != len(large.history):
         return ""
-    small, large = (history.iloc[len(course) - 1] for history in (plain.history, course))
+    ends = [run.history.iloc[-1] for run in (small, large)]
     return (
-        f"After {len(course)} epoch(s) the report's recipe has a training accuracy of {small['accuracy']:.1%} with batches of "
-        f"{plain.settings.batch_size} and of {large['accuracy']:.1%} with batches of {batch_size}; on validation "
-        f"{small['validation_accuracy']:.1%} and {large['validation_accuracy']:.1%}."
+        f"After {len(large.history)} epoch(s) the report's deep CNN has a training accuracy of {ends[0]['accuracy']:.1%} with batches of "
+        f"{small.settings.batch_size} and, with the code's dropout, of {ends[1]['accuracy']:.1%} with batches of "
+        f"{large.settings.batch_size}; on validation {ends[0]['validation_accuracy']:.1%} and {ends[1]['validation_accuracy']:.1%}."
     )
 
 

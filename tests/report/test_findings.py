@@ -169,26 +169,35 @@ def test_a_change_helps_where_its_interval_lies_above_that_of_the_unchanged_reci
     )
 
 
-def test_batch_sizes_are_compared_epoch_by_epoch():
-    courses = {"20 a batch": course([0.04, 0.3, 0.2]), "130 a batch": course([0.02, 0.1])}
-    assert findings.batch_size_courses(courses).splitlines()[0] == (
-        "- 20 a batch: 20.0% in training and 10.0% on validation after 3 epoch(s), 15.0% in the best; "
-        "the first epoch has 4.0% in training."
-    )
-    table = findings.epochs_side_by_side(courses)
+def test_batch_sizes_are_compared_epoch_by_epoch(tmp_path):
+    short = {"training": (0.02, 0.1), "validation": (0.05, 0.08)}
+    runs = [
+        write_run(tmp_path, "deep_cnn", "as_reported", training=(0.04, 0.3, 0.2), validation=(0.1, 0.15, 0.12)),
+        write_run(tmp_path, "deep_cnn_batch_128", "as_coded", **short),
+    ]
+    drawn = pd.DataFrame({"train_accuracy": [0.03, 0.3], "validation_accuracy": [0.28, 0.25]})
+    assert findings.courses(runs, drawn).splitlines() == [
+        "- The report's figure 3: 3.0% in training after the first epoch, 30.0% after 2; on validation 25.0% at the end and 28.0% in "
+        "the best epoch.",
+        "- Deep CNN, as reported, seed 0, 20 a batch: 4.0% in training after the first epoch, 20.0% after 3; on validation 12.0% at the "
+        "end and 15.0% in the best epoch.",
+        "- Deep CNN, batch 128, as coded, seed 0, 128 a batch: 2.0% in training after the first epoch, 10.0% after 2; on validation 8.0% "
+        "at the end and 8.0% in the best epoch.",
+    ]
+    table = findings.epochs_side_by_side(runs)
     assert table.index.tolist() == [1, 2]
-    assert table["130 a batch", "accuracy"].tolist() == [0.02, 0.1]
+    assert table["Deep CNN, batch 128, as coded, seed 0", "accuracy"].tolist() == [0.02, 0.1]
 
 
 def test_larger_batches_are_compared_after_equally_many_epochs(tmp_path):
-    run = write_run(tmp_path, "deep_cnn", "as_reported", training=(0.1, 0.2, 0.3), validation=(0.1, 0.15, 0.25))
-    text = findings.larger_batches([run], course([0.04, 0.08]), 130)
-    assert text.startswith(
-        "After 2 epoch(s) the report's recipe has a training accuracy of 20.0% with batches of 20 and of 8.0% with batches of 130"
+    plain = write_run(tmp_path, "deep_cnn", "as_reported", training=(0.1, 0.2), validation=(0.1, 0.15))
+    larger = write_run(tmp_path, "deep_cnn_batch_128", "as_coded", training=(0.1, 0.3), validation=(0.1, 0.25))
+    assert findings.larger_batches([plain, larger]) == (
+        "After 2 epoch(s) the report's deep CNN has a training accuracy of 20.0% with batches of 20 and, with the code's dropout, of "
+        "30.0% with batches of 128; on validation 15.0% and 25.0%."
     )
-    assert text.endswith("on validation 15.0% and 4.0%.")
-    assert findings.larger_batches([run], course([0.1] * 4), 130) == ""
-    assert findings.larger_batches([], course([0.1]), 130) == ""
+    longer = write_run(tmp_path, "deep_cnn_batch_128", "as_coded", seed=1, training=(0.1,) * 3, validation=(0.1,) * 3)
+    assert findings.larger_batches([plain, longer]) == findings.larger_batches([plain]) == ""
 
 
 def test_improved_is_compared_with_reported_on_validation(tmp_path):
