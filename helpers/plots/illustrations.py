@@ -55,7 +55,7 @@ def batch_normalisation() -> Plot:
     return Plot(
         figure,
         "Batch normalisation shifts and scales the activations of each channel to mean 0 and standard deviation 1 over the "
-        "batch, then by two learned numbers. It acts on activations, not on the weights, as the report puts it.",
+        "batch, then by two learned numbers. It acts on activations; the report says on weights.",
         "Left, three histograms with different centres and widths; right, the three lie on top of each other.",
     )
 

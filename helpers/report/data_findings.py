@@ -23,15 +23,15 @@ def mirror_image(differences: Mapping[str, float]) -> str:
     """How far the mean image differs from its two flips; see `exploration.mirror_differences`."""
     left_right, upside_down = differences["left_right"], differences["upside_down"]
     return (
-        f"With the scale from 0 to 1, the mean image differs from its mirror image by {left_right:.4f} a pixel, and from itself upside "
-        f"down by {upside_down:.4f}: {upside_down / left_right:.1f} times as much."
+        f"On a scale from 0 to 1, the mean image differs from its mirror image by {left_right:.4f} per pixel, and from itself upside "
+        f"down by {upside_down:.4f}, {upside_down / left_right:.1f} times as much."
     )
 
 
 def grey_images(dataset: Dataset) -> str:
     """How many labelled images are grey-scale images."""
     n_grey, n = int(dataset.is_grey.sum()), len(dataset.labels)
-    return f"{n_grey:,} of {n:,} labelled images ({n_grey / n:.1%}) are grey."
+    return f"{n_grey:,} of {n:,} labelled images ({n_grey / n:.1%}) are grey-scale images."
 
 
 def with_sides(duplicates: pd.DataFrame, dataset: Dataset, split: Split) -> pd.DataFrame:
@@ -44,8 +44,8 @@ def copies(duplicates: pd.DataFrame) -> str:
     """How many copies stand in two classes, and how many pairs the split separates; see `with_sides`."""
     used = duplicates[(duplicates[["first_side", "second_side"]] != "unused").all(axis=1)]
     return (
-        f"{len(duplicates)} pairs of copies, {_n_in_two_classes(duplicates)} of them in two classes; {len(used)} pairs are used by this "
-        f"profile whole, and **{_n_separated(duplicates)}** of these have their copies on different sides of the split."
+        f"Pairs of copies: {len(duplicates)}, of which {_n_in_two_classes(duplicates)} are in two classes. This profile uses both images of "
+        f"{len(used)}; the split separates **{_n_separated(duplicates)}** of these."
     )
 
 
@@ -63,8 +63,8 @@ def near_copies(nearest: pd.DataFrame, dataset: Dataset, split: Split) -> str:
     share = len(alike) / len(nearest)
     return (
         f"{len(alike)} of {len(nearest):,} test images ({share:.2%}) correlate above {NEAR_COPY} with a training image; for {n_agreeing} of "
-        "them the two classes agree. Even if every one of these were a true copy, known by heart, accuracy on test could rise by no more "
-        f"than {100 * share:.2f} points."
+        "them the two classes agree. Even if all of these were true copies and the network had memorised them, they could raise test "
+        f"accuracy by no more than {100 * share:.2f} points."
     )
 
 
@@ -73,9 +73,9 @@ def shear(changes: pd.DataFrame) -> str:
     reported, meant = changes.set_index("transform")["mean_change"].filter(like="shear")
     angle = AUGMENTATIONS["report"].shear_degrees
     return (
-        f"A shear of {angle:g} degrees moves the outermost row of pixels by {_shear_reach(angle):.2f} pixels, one by 30 % would move it "
-        f"by {_shear_reach(exploration.SHEAR_OF_30_PERCENT):.1f}. The mean change of a pixel value is {reported:.2f} against "
-        f"{meant:.1f} of 255. In effect the report trained without shear."
+        f"A shear of {angle:g} degrees moves the outermost row of pixels by {_shear_reach(angle):.2f} pixels; one by 30 % would move it "
+        f"by {_shear_reach(exploration.SHEAR_OF_30_PERCENT):.1f}. On average a pixel value changes by {reported:.2f} of 255, against "
+        f"{meant:.1f}. In effect the report trained without shear."
     )
 
 
@@ -167,14 +167,14 @@ def findings(
         [
             f"The classes are balanced: {train['fewest_in_a_class']} to {train['most_in_a_class']} training images each. So accuracy is a "
             f"fair summary, and chance level is {1 / dataset.num_classes:.0%}.",
-            f"{_n_in_two_classes(duplicates)} images stand in two classes: certain label noise. The split separates "
+            f"{_n_in_two_classes(duplicates)} images stand in two classes, which is certain label noise. The split separates "
             f"{_n_separated(duplicates)} pairs of copies, and at most {len(_alike(nearest))} of {len(nearest):,} test images are near-copies "
             "by the measure used.",
             f"The median object fills {boxes['area'].median():.0%} of its image, and brightness runs from {low:.2f} to {high:.2f} for "
             "90 % of the images.",
-            f"The report's shear moves pixels by {_shear_reach(AUGMENTATIONS['report'].shear_degrees):.2f} pixels at most: it was as good as "
-            "absent.",
-            f"In the frozen features, the nearest image is of the same class in {features}, in the pixels in {pixels}.",
+            f"The report's shear moves no pixel by more than {_shear_reach(AUGMENTATIONS['report'].shear_degrees):.2f} pixels: it was as good "
+            "as absent.",
+            f"The nearest image in the frozen features is of the same class in {features}; the nearest in the pixels in {pixels}.",
         ]
     )
 

@@ -69,7 +69,7 @@ def validation_results(runs: Sequence[Run], num_classes: int) -> str:
         predicted = len(np.unique(run.predicted("validation")))
         loss = run.result("validation")["loss"]
         lines.append(
-            f"{_beside_chance(run, num_classes)}; cross-entropy {loss:.2f}; classes that it predicts: {predicted}."
+            f"{_beside_chance(run, num_classes)}; cross-entropy {loss:.2f}; distinct classes predicted: {predicted}."
         )
     return _AFTER_LAST_EPOCH + bullets(lines)
 
@@ -81,7 +81,7 @@ def last_and_best_epochs(runs: Sequence[Run], num_classes: int) -> str:
         by_epoch = run.history["validation_accuracy"]
         lines.append(
             f"{_beside_chance(run, num_classes)}; without test-time augmentation {by_epoch.iloc[-1]:.1%}, "
-            f"best of {len(by_epoch)} epoch(s) {by_epoch.max():.1%}."
+            f"best of {len(by_epoch)} {'epoch' if len(by_epoch) == 1 else 'epochs'} {by_epoch.max():.1%}."
         )
     return _AFTER_LAST_EPOCH + bullets(lines)
 
@@ -128,11 +128,13 @@ def learning_rate_alone(sweep: pd.DataFrame, steps: int, n_validation: int, num_
     versus_chance = comparison.versus_chance(best["validation_accuracy"], n_validation, num_classes)
     is_enough = versus_chance == "above chance" and best["learning_rate"] != REPORTED_RATE
     verdict = (
-        "That one change is enough for it to learn" if is_enough else "So short a sweep does not show which rate learns"
+        "That one change is enough to learn"
+        if is_enough
+        else "So short a sweep does not show at which rate the network learns"
     )
     return (
         f"With the learning rate alone changed, from {REPORTED_RATE:g} to {best['learning_rate']:g}, validation accuracy after "
-        f"{steps} steps is {best['validation_accuracy']:.1%} ({versus_chance}) in place of {as_reported['validation_accuracy']:.1%}, and "
+        f"{steps:,} steps is {best['validation_accuracy']:.1%} ({versus_chance}) in place of {as_reported['validation_accuracy']:.1%}, and "
         f"{best['dead_share']:.0%} of the dense layer's units are dead in place of {as_reported['dead_share']:.0%}. {verdict}."
     )
 
@@ -141,16 +143,16 @@ def training_loss_by_rate(sweep: pd.DataFrame, steps: int) -> str:
     """The training loss at the report's learning rate and at the best one of `training_probes.learning_rate_sweep`."""
     best, as_reported = sweep.loc[sweep["training_loss"].idxmin()], _at_reported_rate(sweep)
     return (
-        f"After {steps} steps the training loss is {as_reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
+        f"After {steps:,} steps the training loss is {as_reported['training_loss']:.2f} at the report's learning rate, {REPORTED_RATE:g}, and "
         f"lowest at {best['learning_rate']:g}, with {best['training_loss']:.2f}."
     )
 
 
 def moving_average_lag(steps: int) -> str:
     """How much of their starting values the moving averages of batch normalisation hold after some steps."""
-    return (
-        f"The moving averages of batch normalisation still hold {_MOVING_AVERAGE**steps:.0%} of their starting values."
-    )
+    share = _MOVING_AVERAGE**steps
+    remainder = f"still hold {share:.0%} of" if share >= 0.005 else "have lost"
+    return f"By then the moving averages of batch normalisation {remainder} their starting values."
 
 
 def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
@@ -158,9 +160,13 @@ def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
     lines = []
     for name, layers in layers_of.items():
         worst, last = layers.loc[layers["dead_share"].idxmax()], layers.iloc[-1]
+        dead = (
+            f"up to {worst['dead_share']:.0%} of the units of a layer are dead (`{worst['layer']}`)"
+            if worst["dead_share"] > 0
+            else "no unit is dead"
+        )
         lines.append(
-            f"{name}: up to {worst['dead_share']:.0%} of the units of a layer are dead (`{worst['layer']}`); spread over images "
-            f"in the last layer (`{last['layer']}`): {last['spread_over_images']:.2g}."
+            f"{name}: {dead}; spread over images in the last layer (`{last['layer']}`): {last['spread_over_images']:.2g}."
         )
     return bullets(lines)
 
@@ -204,8 +210,8 @@ def penalty_course(course: pd.DataFrame) -> str:
     """Penalty and cross-entropy over the first steps; `course` is of `penalties.course`."""
     penalty, loss = course["penalty"], course["cross_entropy"]
     return (
-        f"The penalty has {penalty.iloc[0]:.1f} nats after the first step, {penalty.max():.1f} at its highest and "
-        f"{penalty.iloc[-1]:.1f} after {len(course)} steps; the cross-entropy of the batch is {loss.iloc[0]:.1f} in the first step "
+        f"The penalty is {penalty.iloc[0]:.1f} nats after the first step, {penalty.max():.1f} at its highest and "
+        f"{penalty.iloc[-1]:.1f} after {len(course):,} steps; the cross-entropy of the batch is {loss.iloc[0]:.1f} in the first step "
         f"and {loss.iloc[-1]:.1f} in the last."
     )
 
@@ -213,8 +219,8 @@ def penalty_course(course: pd.DataFrame) -> str:
 def highest_penalty(course: pd.DataFrame, num_classes: int) -> str:
     """The highest L2 penalty of `penalties.course` beside the cross-entropy at chance level."""
     return (
-        f"With L2 at 0.01 the penalty is {course['penalty'].max():.1f} nats at its highest in the first {len(course)} steps, beside a "
-        f"cross-entropy of {np.log(num_classes):.1f} at chance level."
+        f"With L2 at 0.01 the penalty peaks at {course['penalty'].max():.1f} nats in the first {len(course):,} steps; at chance level the "
+        f"cross-entropy is {np.log(num_classes):.1f}."
     )
 
 
@@ -236,9 +242,8 @@ def changes_that_help(changes: pd.DataFrame, steps: int, n_validation: int) -> s
     )
     lag = ", while the moving averages still lag" if _MOVING_AVERAGE**steps > 0.1 else ""
     return (
-        f"Single changes of the penalised recipe after which {steps} steps leave it better on validation, intervals apart: "
-        f"{listed or 'none of those tried'}; without a change it has {unchanged['validation_accuracy']:.1%} "
-        f"({unchanged['training_loss']:.2f}){lag}."
+        f"After {steps:,} steps the penalised recipe has a validation accuracy of {unchanged['validation_accuracy']:.1%} (training loss "
+        f"{unchanged['training_loss']:.2f}){lag}. Single changes that raise it, with 95 % intervals apart: {listed or 'none of those tried'}."
     )
 
 
@@ -294,7 +299,7 @@ def improved_beside_reported(runs: Sequence[Run], model: str) -> str:
     return (
         f"On validation, `improved` has {comparison.accuracy_text(improved.result('validation'))}, `as_reported` "
         f"{comparison.accuracy_text(plain.result('validation'))} (McNemar's exact test, {comparison.p_value_text(p_value)}), with "
-        f"{parameters:.0%} of the parameters and {seconds:.1f} times the seconds of training."
+        f"{parameters:.0%} of the parameters and {seconds:.1f} times the training time."
     )
 
 

@@ -44,7 +44,7 @@ def test_images_and_classes_are_counted(tiny):
 
 def test_the_two_flips_are_compared():
     text = data_findings.mirror_image({"left_right": 0.01, "upside_down": 0.05})
-    assert text.endswith("from itself upside down by 0.0500: 5.0 times as much.")
+    assert text.endswith("from itself upside down by 0.0500, 5.0 times as much.")
 
 
 def test_grey_images_are_counted(tiny):
@@ -53,11 +53,11 @@ def test_grey_images_are_counted(tiny):
 
 
 def test_copies_on_both_sides_of_the_split_are_counted(duplicates):
-    assert "**0** of these" in data_findings.copies(duplicates)
+    assert "separates **0** of these" in data_findings.copies(duplicates)
     [pair] = duplicates.index
     separated = duplicates.assign(first_side="train", second_side="test")
-    assert "1 pairs are used by this profile whole, and **1** of these" in data_findings.copies(separated)
-    assert "0 pairs are used" in data_findings.copies(separated.assign(second_side="unused"))
+    assert "both images of 1; the split separates **1** of these" in data_findings.copies(separated)
+    assert "both images of 0;" in data_findings.copies(separated.assign(second_side="unused"))
 
 
 def test_near_copies_bound_what_they_can_be_worth(tiny, split, nearest):
@@ -72,8 +72,8 @@ def test_near_copies_bound_what_they_can_be_worth(tiny, split, nearest):
 def test_the_reported_shear_hardly_moves_a_pixel():
     changes = pd.DataFrame({"transform": ["rotation", "shear 0.3", "shear 16.7"], "mean_change": [9.0, 0.25, 12.0]})
     text = data_findings.shear(changes)
-    assert "moves the outermost row of pixels by 0.16 pixels, one by 30 % would move it by 9.1" in text
-    assert "The mean change of a pixel value is 0.25 against 12.0 of 255" in text
+    assert "moves the outermost row of pixels by 0.16 pixels; one by 30 % would move it by 9.1" in text
+    assert "a pixel value changes by 0.25 of 255, against 12.0." in text
 
 
 def test_the_share_of_nearest_images_of_the_same_class_has_an_interval():
@@ -97,4 +97,6 @@ def test_summary_and_findings_have_the_numbers(tiny, split, duplicates, nearest)
     assert "chance level is 17%" in text
     assert "brightness runs from 0.05 to 0.95 for 90 % of the images" in text
     assert "at most 2 of" in text
-    assert "in 60.0% of 500 cases (95 % interval 50.0% to 70.0%), in the pixels in 5.0% of 500 cases" in text
+    assert (
+        "in 60.0% of 500 cases (95 % interval 50.0% to 70.0%); the nearest in the pixels in 5.0% of 500 cases" in text
+    )

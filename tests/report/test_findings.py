@@ -64,14 +64,14 @@ def test_validation_results_say_whether_a_run_is_above_chance_level(tmp_path):
     poor = write_run(tmp_path, "shallow_cnn", "as_reported", right=20)
     first, second = findings.validation_results([good, poor], NUM_CLASSES).splitlines()[2:]
     assert first.startswith("- Shallow CNN, improved, seed 0: 60.0 % (50.2 % to 69.1 %, n = 100), above chance")
-    assert first.endswith("classes that it predicts: 5.")
+    assert first.endswith("distinct classes predicted: 5.")
     assert ", at chance; " in second
 
 
 def test_the_best_epoch_stands_beside_the_last(tmp_path):
     run = write_run(tmp_path, "deep_cnn", "as_reported", validation=(0.1, 0.28, 0.25))
     assert findings.last_and_best_epochs([run], NUM_CLASSES).endswith(
-        "without test-time augmentation 25.0%, best of 3 epoch(s) 28.0%."
+        "without test-time augmentation 25.0%, best of 3 epochs 28.0%."
     )
 
 
@@ -95,11 +95,15 @@ def test_dead_units_are_listed_untrained_where_most_are_dead_and_learn_and_as_re
 def test_another_learning_rate_is_enough_only_where_it_leaves_chance_level(sweep):
     text = findings.learning_rate_alone(sweep, 50, 1_000, 100)
     assert "from 0.01 to 0.001, validation accuracy after 50 steps is 20.0% (above chance) in place of 1.0%" in text
-    assert text.endswith("That one change is enough for it to learn.")
+    assert text.endswith("That one change is enough to learn.")
     at_chance = sweep.assign(validation_accuracy=[0.011, 0.01])
-    assert findings.learning_rate_alone(at_chance, 50, 1_000, 100).endswith("does not show which rate learns.")
+    assert findings.learning_rate_alone(at_chance, 50, 1_000, 100).endswith(
+        "does not show at which rate the network learns."
+    )
     reported_is_best = sweep.assign(validation_accuracy=[0.01, 0.2])
-    assert findings.learning_rate_alone(reported_is_best, 50, 1_000, 100).endswith("does not show which rate learns.")
+    assert findings.learning_rate_alone(reported_is_best, 50, 1_000, 100).endswith(
+        "does not show at which rate the network learns."
+    )
 
 
 def test_training_loss_by_rate_takes_the_lowest_loss(sweep):
@@ -111,6 +115,7 @@ def test_training_loss_by_rate_takes_the_lowest_loss(sweep):
 def test_moving_averages_forget_their_start():
     assert "still hold 100% of" in findings.moving_average_lag(0)
     assert "still hold 37% of" in findings.moving_average_lag(100)
+    assert findings.moving_average_lag(2_000).endswith("have lost their starting values.")
 
 
 def test_layer_activity_names_the_layer_with_most_dead_units():
@@ -121,6 +126,8 @@ def test_layer_activity_names_the_layer_with_most_dead_units():
         "- Shallow CNN, as reported: up to 50% of the units of a layer are dead (`conv_1`); "
         "spread over images in the last layer (`dense_1`): 0.02."
     )
+    alive = findings.layer_activity({"Deep CNN, improved": layers.assign(dead_share=0.0)})
+    assert "improved: no unit is dead; spread" in alive
     assert findings.layer_activity({}) == ""
 
 
@@ -147,10 +154,10 @@ def test_the_penalty_is_weighted_by_the_weights_of_each_kernel():
 def test_the_course_of_a_penalty_has_start_highest_and_end():
     steps = pd.DataFrame({"penalty": [9.0, 30.0, 20.0], "cross_entropy": [5.0, 8.0, 4.7]})
     assert findings.penalty_course(steps) == (
-        "The penalty has 9.0 nats after the first step, 30.0 at its highest and 20.0 after 3 steps; "
+        "The penalty is 9.0 nats after the first step, 30.0 at its highest and 20.0 after 3 steps; "
         "the cross-entropy of the batch is 5.0 in the first step and 4.7 in the last."
     )
-    assert "is 30.0 nats at its highest in the first 3 steps" in findings.highest_penalty(steps, 100)
+    assert "peaks at 30.0 nats in the first 3 steps" in findings.highest_penalty(steps, 100)
 
 
 def test_a_change_helps_where_its_interval_lies_above_that_of_the_unchanged_recipe():
@@ -162,10 +169,11 @@ def test_a_change_helps_where_its_interval_lies_above_that_of_the_unchanged_reci
         }
     )
     text = findings.changes_that_help(changes, steps=10, n_validation=1_000)
-    assert "intervals apart: no L2: 20.0% (training loss 3.00); without a change it has 1.0% (4.60), while" in text
+    assert "accuracy of 1.0% (training loss 4.60), while" in text
+    assert text.endswith("intervals apart: no L2: 20.0% (training loss 3.00).")
     assert "smaller L2" not in text
     assert findings.changes_that_help(changes.iloc[:1], 1_000, 1_000).endswith(
-        "none of those tried; without a change it has 1.0% (4.60)."
+        "(training loss 4.60). Single changes that raise it, with 95 % intervals apart: none of those tried."
     )
 
 
@@ -206,7 +214,7 @@ def test_improved_is_compared_with_reported_on_validation(tmp_path):
     text = findings.improved_beside_reported([plain, improved], "deep_cnn")
     assert "`improved` has 60.0 %" in text
     assert "`as_reported` 20.0 %" in text
-    assert "(McNemar's exact test, p < 0.001), with 100% of the parameters and 2.5 times the seconds" in text
+    assert "(McNemar's exact test, p < 0.001), with 100% of the parameters and 2.5 times the training time" in text
     assert findings.improved_beside_reported([plain], "deep_cnn") == ""
 
 
