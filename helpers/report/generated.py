@@ -295,7 +295,9 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
         {
             "What": measured["name"],
             "Here": [f"{_rounded(row.ours)} {row.unit}" for row in measured.itertuples()],
-            "Beside it": [_if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()],
+            "Compared with": [
+                _if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()
+            ],
             "Ratio": [_if_measured(row.ratio, f"{_rounded(row.ratio)} x") for row in measured.itertuples()],
             "Lowest to highest": [
                 _if_measured(row.lowest, f"{_rounded(row.lowest)} to {_rounded(row.highest)}")
