@@ -147,8 +147,7 @@ def answers(
         for axis, ((model, recipe), values) in zip(axes[:, -2:].flat, probabilities.items(), strict=False):
             _draw_answers(axis, values, class_names, label, run_colour(model, recipe))
             axis.set_title(_title(name_of(model, recipe), values, label), loc="left", fontsize=8, pad=3)
-        if label is not None:
-            figure.suptitle(f"true class: {class_names[label]}", x=0.01, ha="left", fontsize=9, fontweight="bold")
+        headline(figure, _agreement(probabilities, class_names, label))
         note(figure, source)
     said = "; ".join(
         f"{name_of(*key)}: {class_names[int(values.argmax())]} ({values.max():.0%})"
@@ -163,6 +162,18 @@ def answers(
         f"{said}.",
         has_photographs=image is not None,
     )
+
+
+def _agreement(
+    probabilities: Mapping[tuple[str, str], np.ndarray], class_names: Sequence[str], label: int | None
+) -> str:
+    """How many networks are right or, where that is not known, which is the most confident."""
+    if label is None:
+        key = max(probabilities, key=lambda key: probabilities[key].max())
+        values = probabilities[key]
+        return f"Most confident: {name_of(*key)}, with {class_names[int(values.argmax())]} at {values.max():.0%}"
+    n_right = sum(int(values.argmax()) == label for values in probabilities.values())
+    return f"True class {class_names[label]}: {n_right} of {len(probabilities)} networks right"
 
 
 def answers_height(n_networks: int) -> float:

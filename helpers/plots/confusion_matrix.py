@@ -27,10 +27,10 @@ def confusion(related: RelatedConfusion, run_name: str, source: str) -> Plot:
     pairs = comparison.confused_pairs(counts, names, _NAMED)
     finding = f"{run_name}: {_mistakes(related)}"
     with theme():
-        figure = new_figure(PAGE, 4.6, 1, 1)[0]
+        figure = new_figure(PAGE, 6.8, 1, 1)[0]
         figure.clear()
-        grid = figure.add_gridspec(2, 2, width_ratios=[1.7, 1], height_ratios=[1, 1])
-        axis, listed = figure.add_subplot(grid[:, 0]), figure.add_subplot(grid[0, 1])
+        grid = figure.add_gridspec(2, 2, width_ratios=[1.4, 1], height_ratios=[2.5, 1])
+        axis, listed = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0])
         _draw_counts(axis, related)
         _list_pairs(axis, listed, pairs, related.class_names)
         inset = figure.add_subplot(grid[1, 1])
@@ -74,9 +74,9 @@ def _draw_counts(axis: Axes, related: RelatedConfusion) -> None:
     for end in ends[:-1] - 0.5:
         axis.axhline(end, color=LIGHT, linewidth=0.6)
         axis.axvline(end, color=LIGHT, linewidth=0.6)
-    bar = axis.figure.colorbar(picture, ax=axis, orientation="horizontal", shrink=0.6, aspect=30, pad=0.02)
+    bar = axis.figure.colorbar(picture, ax=axis, shrink=0.5, aspect=25, pad=0.02)
     bar.set_ticks([tick for tick in (1, 2, 5, 10, 20, 50, 100, 1000) if tick <= counts.max()])
-    bar.ax.xaxis.set_major_formatter("{x:g}")
+    bar.ax.yaxis.set_major_formatter("{x:g}")
     bar.ax.minorticks_off()
     bar.set_label("images")
 
@@ -84,7 +84,7 @@ def _draw_counts(axis: Axes, related: RelatedConfusion) -> None:
 def _list_pairs(axis: Axes, listed: Axes, pairs: pd.DataFrame, class_names: list[str]) -> None:
     """Number the pairs in the matrix, and name them beside it."""
     listed.axis("off")
-    listed.text(-0.15, 1, "Most confused pairs", va="top", weight="bold")
+    listed.text(0, 1.02, "Most confused pairs", va="top", weight="bold")
     for place, row in enumerate(pairs.itertuples(), start=1):
         first, second = int(row.first), int(row.second)
         axis.plot(
@@ -93,8 +93,8 @@ def _list_pairs(axis: Axes, listed: Axes, pairs: pd.DataFrame, class_names: list
         axis.annotate(
             str(place), (second, first), (4, 3), textcoords="offset points", fontsize=7, color=ORANGE, weight="bold"
         )
-        words = f"{place}  {short(class_names[first], 17)} / {short(class_names[second], 17)}: {row.mistakes}"
-        listed.text(-0.15, 1 - 0.11 * place, words, va="top", fontsize=7)
+        words = f"{place}  {short(class_names[first], 20)} / {short(class_names[second], 20)}: {row.mistakes}"
+        listed.text(0, 1 - 0.115 * place, words, va="top", fontsize=7.5)
 
 
 def _draw_groups(axis: Axes, related: RelatedConfusion) -> None:

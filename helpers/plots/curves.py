@@ -53,7 +53,7 @@ def training_curves(
     panels = [name for name in _PANELS if with_objective or name != "objective"]
     reported = reported or {}
     with theme():
-        figure, axes = new_figure(PAGE * 0.8, 0.7 + 1.85 * len(panels), len(panels), 1, sharex=True)
+        figure, axes = new_figure(PAGE, 0.7 + 1.85 * len(panels), len(panels), 1, sharex=True)
         places: list[list[tuple[str, str, float, float]]] = []
         for axis, panel in zip(axes, panels, strict=True):
             lines = [_draw_run(axis, run, panel) for run in runs]

@@ -141,7 +141,7 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
         figure, (left, right) = new_figure(PAGE, 2.5, 1, 2)
         left.hist(boxes["area"], bins=40, range=(0, 1), color=GREY)
         left.axvline(boxes["area"].median(), color=INK, linestyle="--", linewidth=1)
-        left.set(xlabel="share of the image inside the box (dashed: the median)", ylabel="images")
+        left.set(xlabel="share of the image inside the box\n(dashed: the median)", ylabel="images")
         picture = right.imshow(coverage, cmap=SEQUENTIAL, vmin=0, vmax=1)
         right.set(title="share of boxes over each pixel", xticks=[], yticks=[])
         figure.colorbar(picture, ax=right, format=lambda value, _: f"{value:.0%}")
@@ -209,7 +209,7 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
     first, last = (np.floor((value - threshold) / _BAR) for value in (correlation.min(), correlation.max()))
     edges = threshold + _BAR * np.arange(first, last + 2)  # no bar stands on both sides of the line
     with theme():
-        figure, axis = new_figure(PAGE * 0.6, 2.6)
+        figure, axis = new_figure(PAGE * 0.8, 2.6)
         axis.hist(correlation, bins=edges, color=GREY)
         axis.axvline(threshold, color=INK, linestyle="--", linewidth=1)
         axis.set(

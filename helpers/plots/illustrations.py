@@ -127,12 +127,18 @@ def cross_entropy(num_classes: int = 100) -> Plot:
     """The loss of one image by the probability that its true class was given."""
     p = np.geomspace(0.001, 1, 200)
     with theme():
-        figure, axis = new_figure(PAGE * 0.65, 2.7)
+        figure, axis = new_figure(PAGE * 0.8, 2.7)
         axis.plot(p, -np.log(p), color=MODEL_COLOURS["shallow_cnn"])
         for value, words in ((1 / num_classes, "chance level"), (0.5, "an even bet"), (0.95, "near certainty")):
             axis.plot(value, -np.log(value), "o", color=INK)
-            place = {"xy": (value, -np.log(value)), "xytext": (-7, -3), "textcoords": "offset points"}
-            axis.annotate(f"{words}: {-np.log(value):.2f}", **place, ha="right", va="center")
+            axis.annotate(
+                f"{words}: {-np.log(value):.2f}",
+                (value, -np.log(value)),
+                (5, 5) if value < 0.1 else (-7, -3),
+                textcoords="offset points",
+                ha="left" if value < 0.1 else "right",
+                va="bottom" if value < 0.1 else "center",
+            )
         axis.set(
             xscale="log",
             xlabel="probability given to the true class",
@@ -155,7 +161,7 @@ def optimizers(steps: int = 40) -> Plot:
     """Paths of gradient descent and of Adam in a long, narrow valley."""
     scales = np.array([1.0, 30.0], np.float32)
     with theme():
-        figure, axis = new_figure(PAGE * 0.75, 2.4)
+        figure, axis = new_figure(PAGE, 2.4)
         names: list[str] = []
         xs, ys = np.meshgrid(np.linspace(-4.5, 1, 120), np.linspace(-1.2, 1.2, 80))
         axis.contour(xs, ys, scales[0] * xs**2 + scales[1] * ys**2, levels=12, colors=LIGHT, linewidths=0.7)

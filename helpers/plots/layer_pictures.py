@@ -40,14 +40,14 @@ def convolution() -> Plot:
         words = f"In the frame:\n{terms}\n+ the same of the other\ntwo columns = {result[0, 2]:.0f}\n\nThe frame slides on by\none; the nine weights\nstay the same."
         axes[0, 3].text(0, 0.5, words, va="center", fontsize=7.5, linespacing=1.4)
         axes[1, 0].imshow(image, cmap="gray", interpolation="none")
-        axes[1, 0].set_title(f"photograph, {_SIDE} x {_SIDE}", fontsize=8)
+        axes[1, 0].set_title(f"photograph\n{_SIDE} x {_SIDE}", fontsize=8)
         for axis, (name, weights) in zip(axes[1, 1:], EDGES.items(), strict=True):
             response = _convolved(image, weights)
             bound = np.quantile(np.abs(response), 0.995)
             axis.imshow(
                 response, cmap="gray", interpolation="none", vmin=-bound if weights.min() < 0 else 0, vmax=bound
             )
-            axis.set_title(f"{name}, {response.shape[0]} x {response.shape[1]}", fontsize=8)
+            axis.set_title(f"{name}\n{response.shape[0]} x {response.shape[1]}", fontsize=8)
         for axis in axes[1]:
             axis.axis("off")
         headline(
@@ -72,7 +72,7 @@ def max_pooling() -> Plot:
         maps.append(np.asarray(keras.ops.max_pool(maps[-1][None, :, :, None], 2))[0, :, :, 0])
     pooled = np.asarray(keras.ops.max_pool(_MAP[None, :, :, None], 2))[0, :, :, 0]
     with theme():
-        figure, axes = new_figure(PAGE * 0.85, 4.2, 2, 3, height_ratios=[1, 1.2])
+        figure, axes = new_figure(PAGE, 4.2, 2, 3, height_ratios=[1, 1.2])
         _numbers(axes[0, 0], _MAP, "numbers, 4 x 4", (2, 2, 2))
         _numbers(axes[0, 1], pooled, "the largest of each 2 x 2", (1, 1, 1))
         axes[0, 0].plot([1.5, 1.5], [-0.5, 3.5], [-0.5, 3.5], [1.5, 1.5], color=INK, linewidth=1)

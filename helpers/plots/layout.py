@@ -11,7 +11,7 @@ from helpers.plots.style import PAGE, new_figure
 
 
 def tiles(
-    rows: int, columns: int, side: float, titles: Sequence[str] = (), left: float = 0.0
+    rows: int, columns: int, side: float, titles: Sequence[str] = (), left: float = 0.0, top: float = 0.0
 ) -> tuple[Figure, np.ndarray]:
     """Axes without frames for small images; placed by hand, because the layout engine is slow with a hundred axes.
 
@@ -21,16 +21,17 @@ def tiles(
         side: height of an image in inches.
         titles: wrapped words that will stand above images; the longest decides the room for all.
         left: inches left free for words before each row.
+        top: inches left free above all rows.
 
     Returns:
         The figure, and its axes (rows, columns).
     """
     gap, margin = 0.06, 0.1
     above = gap + 0.11 * max((title.count("\n") + 1 for title in titles if title), default=0)
-    height = rows * (side + above) + 0.25
+    height = top + rows * (side + above) + 0.25
     left = max(left, margin)
     width = (PAGE - left - margin - (columns - 1) * gap) / columns
-    places = {"left": left / PAGE, "right": 1 - margin / PAGE, "top": 1 - above / height, "bottom": 0.25 / height}
+    places = {"left": left / PAGE, "right": 1 - margin / PAGE, "top": 1 - (top + above) / height, "bottom": 0.25 / height}
     gaps = {"wspace": gap / width, "hspace": above / side}
     figure, axes = new_figure(PAGE, height, rows, columns, squeeze=False, layout="none", gridspec_kw={**places, **gaps})
     for axis in axes.flat:

@@ -46,7 +46,7 @@ def blocks(residual: keras.Model, inverted: keras.Model, source: str) -> Plot:
         f"{wide[0].channels} and narrows them again, with {totals[1] / totals[0]:.0%} of the parameters"
     )
     with theme():
-        figure, axes = new_figure(PAGE * 0.8, 4.4, 2, 1)
+        figure, axes = new_figure(PAGE, 4.4, 2, 1)
         panels = (
             ("deep_cnn", f"Residual block (deep CNN, improved): {totals[0]:,} parameters", plain),
             ("mobilenetv2", f"Inverted residual (MobileNetV2): {totals[1]:,} parameters", wide),

@@ -32,21 +32,32 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
         source: what they were trained on.
     """
     shown = 32
+    finding = "; ".join(
+        f"{name}: {_n_coloured(kernel)} of {kernel.shape[3]} filters weigh colour more than brightness"
+        for name, kernel in kernels.items()
+    )
     with theme():
-        figure, axes = new_figure(PAGE, 1.25 * len(kernels) + 0.2, len(kernels), 1, squeeze=False)
+        figure, axes = new_figure(PAGE, 1.0 * len(kernels) + 0.5, len(kernels), 1, squeeze=False)
         for axis, (name, kernel) in zip(axes.flat, kernels.items(), strict=True):
             squares = np.moveaxis(0.5 + kernel / (2 * max(abs(kernel).max(), 1e-9)), 3, 0)[:shown]
             squares = np.pad(squares, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)
             axis.imshow(np.vstack([np.hstack(list(squares[i : i + 16])) for i in range(0, len(squares), 16)]))
             axis.set_title(f"{name}: {len(squares)} of {kernel.shape[3]} filters", loc="left")
             axis.axis("off")
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
-        f"Filters of the first convolution after training, red, green and blue as the weights of the three channels; grey is "
-        f"zero, and full colour the largest weight of the layer ({source}). Networks whose run folder is not here are left out.",
-        f"Rows of small coloured squares for {', '.join(kernels)}.",
+        f"Filters of the first convolution after training, red, green and blue as the weights of the three channels; mid-grey is "
+        f"zero, and full colour the largest weight of the layer ({source}). A filter weighs colour more than brightness where less than half of its squared weights is common to the three channels. Networks whose run folder is not here are left out.",
+        f"{finding}.",
     )
+
+
+def _n_coloured(kernel: np.ndarray) -> int:
+    """How many filters (height, width, 3, n) have less of their squared weights in grey, the mean of the channels, than in colour."""
+    grey = 3 * np.square(kernel.mean(axis=2)).sum(axis=(0, 1))
+    return int((2 * grey < np.square(kernel).sum(axis=(0, 1, 2))).sum())
 
 
 def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
@@ -62,7 +73,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     if not layer["dead_share"]:
         finding = "No unit is dead"
     with theme():
-        figure, (left, right) = new_figure(PAGE, 3.1, 1, 2)
+        figure, (left, right) = new_figure(PAGE, 4.6, 2, 1, sharex=True)
         for name, activity in tables.items():
             options = {"marker": RUN_MARKERS[name], "color": RUN_COLOURS[name]}
             left.plot(_depths(activity), activity["dead_share"], **options)

@@ -142,7 +142,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
     best, (half, whole) = max(halves.items(), key=lambda item: item[1].iloc[-1])
     finding = f"{best}: {half:.0%} right on the more confident half, {whole:.0%} on all"
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 3.0)
+        figure, axis = new_figure(PAGE, 3.0)
         places, words = [], []
         for run, curve in zip(runs, curves, strict=True):
             # Points for the eye; an accuracy of fewer answers than the first of them says nothing.
@@ -205,7 +205,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
     above, below = (per_class["low"] > whole).sum(), (per_class["high"] < whole).sum()
     finding = f"{run_name}: of {len(per_class)} classes, {above} lie clearly above the accuracy on all images and {below} clearly below"
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 1.1 + 0.19 * len(chosen))
+        figure, axis = new_figure(PAGE, 1.1 + 0.19 * len(chosen))
         places = np.arange(len(chosen)) + (np.arange(len(chosen)) >= min(shown, len(chosen) - shown)) * 1.2
         is_sure = ((chosen["low"] > whole) | (chosen["high"] < whole)).to_numpy()
         for place, row, sure in zip(places, chosen.itertuples(), is_sure, strict=True):

@@ -52,7 +52,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.DataFrame, source: str) -> P
     finding += "".join(f"; where the base is released ({name}), {ratios[name]:.2f} times" for name in released)
     n_images = "".join(f", {n:,} training images" for n in sorted({run.training_images for run in first}))
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 1.2 + 0.36 * len(drawn))
+        figure, axis = new_figure(PAGE, 1.2 + 0.36 * len(drawn))
         for place, (name, (colour, marker, seconds)) in enumerate(reversed(drawn.items())):
             axis.plot([1, ratios[name]], [place] * 2, color=colour, linewidth=1)
             axis.plot(ratios[name], place, marker, color=colour, markersize=6)

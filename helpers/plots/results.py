@@ -114,7 +114,7 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     table = table.assign(seconds=table["train_seconds"] + table["feature_seconds"])
     front = _cheapest(table)
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 3.6)
+        figure, axis = new_figure(PAGE, 3.6)
         corners = front["seconds"].repeat(2).iloc[1:], front["accuracy"].repeat(2).iloc[:-1]  # a step at each of them
         axis.plot(*corners, color=FAINT, linewidth=1, linestyle="--")
         for row in table.itertuples():
@@ -190,7 +190,7 @@ def differences(gaps: pd.DataFrame, source: str) -> Plot:
     n_clear = int((gaps["p_holm"] < SIGNIFICANCE).sum())
     finding = f"{n_clear} of {len(gaps)} steps down the ranking are more than chance"
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 1.0 + 0.3 * len(gaps))
+        figure, axis = new_figure(PAGE, 1.0 + 0.3 * len(gaps))
         for place, row in enumerate(gaps.iloc[::-1].itertuples()):
             is_clear = row.p_holm < SIGNIFICANCE
             axis.plot([row.low, row.high], [place] * 2, color=INK if is_clear else FAINT, linewidth=1)

@@ -4,7 +4,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from helpers.plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, new_figure, note, theme
+from helpers.plots.labels import label_places
+from helpers.plots.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PAGE,
+    PINK,
+    Plot,
+    headline,
+    new_figure,
+    note,
+    theme,
+)
 from helpers.report.scaling_facts import STEP_NAMES, brief
 
 # In the order of the work; colour never works alone.
@@ -25,26 +40,41 @@ def scaling(measured: pd.DataFrame, source: str) -> Plot:
         source: what was measured, and where.
     """
     measured = measured[measured["step"].isin(STEP_NAMES)]
+    low, high = measured["images"].min(), measured["images"].max()
+    longest = measured.loc[measured["seconds"].idxmax()]
+    finding = (
+        f"Time grows as the images do: of {high:,} images, the longest step is {STEP_NAMES[longest['step']]}, "
+        f"{brief(longest['seconds'])} s; none takes more than {measured['anonymous_mib'].max():,.0f} MiB"
+    )
     with theme():
-        figure, (left, right) = new_figure(PAGE, 3.3, 1, 2)
+        figure, (left, right) = new_figure(PAGE, 5.4, 2, 1, sharex=True)
         for step, (colour, marker) in _LOOKS.items():
             rows = measured[measured["step"] == step].sort_values("images")
             for axis, column in ((left, "seconds"), (right, "anonymous_mib")):
-                axis.plot(rows["images"], rows[column], color=colour, marker=marker, label=STEP_NAMES[step])
+                axis.plot(rows["images"], rows[column], color=colour, marker=marker)
         _slope_one(left, measured)
-        left.set(xscale="log", yscale="log", xlabel="images", ylabel="seconds")
-        right.set(xscale="log", xlabel="images", ylabel="peak of anonymous memory, MiB")
+        left.set(xscale="log", yscale="log", ylabel="seconds", xlim=(low / 1.3, high * 20))
+        right.set(xlabel="images", ylabel="peak of anonymous memory, MiB")
         right.set_ylim(0, measured["anonymous_mib"].max() * 1.1)
-        handles, labels = left.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=4)
+        sizes = sorted(measured["images"].unique())
+        right.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        right.minorticks_off()
+        headline(figure, finding)
         note(figure, source)
-    low, high = measured["images"].min(), measured["images"].max()
+        ends = measured.sort_values("images").groupby("step").last()
+        for axis, column in ((left, "seconds"), (right, "anonymous_mib")):
+            label_places(
+                axis,
+                [(ends.loc[step, "images"], ends.loc[step, column]) for step in _LOOKS if step in ends.index],
+                [STEP_NAMES[step] for step in _LOOKS if step in ends.index],
+                [colour for step, (colour, _) in _LOOKS.items() if step in ends.index],
+            )
     return Plot(
         figure,
-        f"Time (left) and peak memory (right) of each step by the number of images, measured ({source}). Points on a line "
+        f"Time (above) and peak memory (below) of each step by the number of images, measured ({source}). Points on a line "
         "parallel to the dashed one grow as the images do. Memory is what a process has to have, TensorFlow among it; mapped "
         "pages of files are not in it.",
-        f"From {low:,} to {high:,} images: " + "; ".join(_grown(measured, step) for step in _LOOKS) + ".",
+        f"{finding}. From {low:,} to {high:,} images: " + "; ".join(_grown(measured, step) for step in _LOOKS) + ".",
     )
 
 
@@ -52,7 +82,7 @@ def _slope_one(axis: Axes, measured: pd.DataFrame) -> None:
     """A line along which twice the images take twice the time, above all points."""
     sizes = np.array([measured["images"].min(), measured["images"].max()])
     seconds = 2 * (measured["seconds"] / measured["images"]).max() * sizes
-    axis.plot(sizes, seconds, color=FAINT, linestyle="--", linewidth=1, label="slope 1")
+    axis.plot(sizes, seconds, color=FAINT, linestyle="--", linewidth=1)
 
 
 def _grown(measured: pd.DataFrame, step: str) -> str:

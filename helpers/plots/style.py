@@ -189,13 +189,14 @@ def new_figure(
 
 
 def note(figure: Figure, text: str) -> None:
-    """Say inside the picture what it was made from."""
-    figure.supxlabel(text, x=0.995, ha="right", fontsize=7, color=FAINT)
+    """Say inside the picture what it was made from, wrapped to the figure's width."""
+    characters = int(figure.get_size_inches()[0] * 18)
+    figure.supxlabel(textwrap.fill(text, characters), x=0.995, ha="right", fontsize=7, color=FAINT)
 
 
 def headline(figure: Figure, text: str) -> None:
     """State the finding above all panels, wrapped to the figure's width."""
-    characters = int(figure.get_size_inches()[0] * 15)
+    characters = int(figure.get_size_inches()[0] * 14)
     figure.suptitle(textwrap.fill(text, characters), x=0.01, ha="left", fontsize=9)
 
 

@@ -52,7 +52,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
     decades = 10.0 ** np.arange(*np.round(np.log10(sweep.loc[trained, "learning_rate"].agg(["min", "max"]))) + [0, 1])
     untrained = decades[0] / 10
     with theme():
-        figure, axes = new_figure(PAGE, 2.7, 1, 3)
+        figure, axes = new_figure(PAGE, 5.0, 3, 1, sharex=True)
         shown = sweep.assign(training_loss=sweep["training_loss"].clip(upper=highest))
         drawn = (("training_loss",), ("validation_accuracy",), tuple(column for column, _ in layers))
         for axis, names in zip(axes, drawn, strict=True):
@@ -67,7 +67,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
                 fresh = shown.loc[~trained, name]
                 axis.plot([untrained] * len(fresh), fresh, "o", fillstyle="none", color=MODEL_COLOURS[model])
         axes[0].axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
-        axes[0].set(ylabel="training loss at the end, nats")
+        axes[0].set(ylabel="training loss\nat the end, nats")
         chance_line(axes[1], num_classes)
         axes[1].set(ylabel="validation accuracy", ylim=(0, 1.15 * axes[1].get_ylim()[1]))
         axes[2].set(ylabel="dead units", ylim=(-0.03, 1.03))
@@ -75,10 +75,11 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
             percent_axis(axis, decimals=0)
         for axis in axes:
             axis.axvline(marked, color=INK, linestyle="--", linewidth=1)
-            axis.set(xscale="log", xlabel="learning rate" if trained.all() else "learning rate (0: untrained)")
+            axis.set_xscale("log")
             ticks = [f"$10^{{{round(np.log10(decade))}}}$" for decade in decades]
             axis.set_xticks(*((decades, ticks) if trained.all() else ([untrained, *decades], ["0", *ticks])))
             axis.minorticks_off()
+        axes[-1].set_xlabel("learning rate" if trained.all() else "learning rate (0: untrained)")
         headline(figure, finding)
         note(figure, source)
         axes[0].set_ylim(top=axes[0].get_ylim()[0] + 1.2 * np.ptp(axes[0].get_ylim()))
@@ -113,7 +114,7 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
         f"{first['batch_size']:.0f} images a batch to {last['batch_size']:.0f}"
     )
     with theme():
-        figure, axis = new_figure(PAGE * 0.6, 2.7)
+        figure, axis = new_figure(PAGE * 0.8, 2.7)
         axis.plot(frame["batch_size"], frame["relative_noise"], marker="o", color=MODEL_COLOURS["shallow_cnn"])
         fall = first["relative_noise"] * np.sqrt(first["batch_size"] / frame["batch_size"])
         axis.plot(frame["batch_size"], fall, color=FAINT, linestyle=":")
@@ -148,7 +149,7 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
         f"{course['penalty'].iloc[-1]:.1f}"
     )
     with theme():
-        figure, axis = new_figure(PAGE * 0.8, 2.7)
+        figure, axis = new_figure(PAGE, 2.7)
         colour, last = MODEL_COLOURS["deep_cnn_l2"], course.iloc[-1]
         shown = course.iloc[np.unique(np.linspace(0, len(course) - 1, _POINTS).astype(int))]
         axis.plot(shown["step"], shown["penalty"], color=colour)

@@ -81,7 +81,7 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
         f"{few} images a class give {means['accuracy'].loc[few]:.1%}, {many} give {means['accuracy'].loc[many]:.1%}"
     )
     with theme():
-        figure, axis = new_figure(PAGE * 0.65, 2.8)
+        figure, axis = new_figure(PAGE * 0.8, 2.8)
         axis.plot(means.index, means["accuracy"], color=colour)
         axis.fill_between(means.index, means["low"], means["high"], color=colour, alpha=0.2, linewidth=0)
         axis.plot(curve["images_per_class"], curve["accuracy"], "o", color=colour, markersize=3)
@@ -117,7 +117,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
     """
     finding = _range_and_size(sweep)
     with theme():
-        figure, axis = new_figure(PAGE * 0.75, 3.1)
+        figure, axis = new_figure(PAGE, 3.1)
         colours, markers, labels = iter((INK, MODEL_COLOURS["mobilenetv2"], GREY)), iter("os^"), []
         for span, group in sweep.groupby("input_range", sort=False):
             colour, gains = next(colours), group["accuracy"].diff()
@@ -170,7 +170,7 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
     by_chance = np.sqrt(mean * (1 - mean) / frame["n"].mean())
     finding = f"{len(frame)} folds have {mean:.1%} on average; they spread by {100 * spread:.1f} points, and chance alone by {100 * by_chance:.1f}"
     with theme():
-        figure, axis = new_figure(PAGE * 0.65, 2.6)
+        figure, axis = new_figure(PAGE * 0.8, 2.6)
         errors = [frame["accuracy"] - frame["low"], frame["high"] - frame["accuracy"]]
         axis.errorbar(
             frame["fold"], frame["accuracy"], yerr=errors, fmt="o", color=MODEL_COLOURS["mobilenetv2"], capsize=3

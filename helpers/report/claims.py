@@ -78,9 +78,9 @@ def _best(runs_by_recipe: RunsByRecipe) -> Answer:
     ahead = transfer.result()["accuracy"] > rival.result()["accuracy"]
     verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
-        f"{transfer.title} {_test(transfer)} against {rival.title} {_test(rival)} on the same {transfer.result()['n']:,} test images "
-        f"(McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts from weights "
-        f"({transfer.weights_origin}), the other from random numbers."
+        f"On the same {transfer.result()['n']:,} test images {transfer.title}, reaches {_test(transfer)} and {rival.title}, "
+        f"{_test(rival)} (McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts "
+        f"from weights ({transfer.weights_origin}), the other from random numbers."
     )
 
 
@@ -92,7 +92,9 @@ def _plateau(runs_by_recipe: RunsByRecipe) -> Answer:
     run = runs_by_recipe.get(("mobilenetv2", "as_coded"))
     if run is not None and len(run.history) >= 4:
         sentences.append(f"Here, {run.title}: {_pace_text(run.history['validation_accuracy'])}.")
-    return verdict, " ".join([*sentences, "Still rising is not the same as undiminished."])
+    if verdict == "partly supported":
+        sentences.append("Accuracy still rises, but at less than a quarter of its first pace.")
+    return verdict, " ".join(sentences)
 
 
 def _validation_above(runs_by_recipe: RunsByRecipe) -> Answer:
@@ -157,14 +159,14 @@ def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
     goal = scratch.history["validation_accuracy"].max()
     own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
     assert own is not None  # the goal is its own maximum
-    evidence = f"{scratch.title}, at best has {goal:.1%} on validation, after {duration(own)} of training epochs. "
+    evidence = f"{scratch.title}, peaks at {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
         return "not supported", f"{evidence}{transfer.title}, never reaches that."
     around = _around(transfer)
-    outside = "was not measured, since the run was resumed" if around is None else f"took it {duration(around)} more"
+    outside = "was not measured, since the run was resumed" if around is None else f"took {duration(around)} more"
     return "holds" if reached + (around or 0) < own else "not supported", (
-        f"{evidence}{transfer.title}, reaches that after {duration(reached)} of epochs; what is outside them (frozen features, where "
-        f"none were kept from before, and the evaluation) {outside}. What the pretraining cost is in neither."
+        f"{evidence}{transfer.title}, reaches that after {duration(reached)} of epochs; the rest of its run (evaluation, and frozen features "
+        f"unless they were cached) {outside}. Pretraining is not counted."
     )
 
 
@@ -197,13 +199,13 @@ def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
         return _missing("the cross-validation of notebook 04")
     mean, n = folds["accuracy"].mean(), folds["n"].mean()
     evidence = (
-        f"On features computed once, {len(folds)} folds need as many linear classifiers: accuracy "
-        f"{folds['accuracy'].min():.1%} to {folds['accuracy'].max():.1%}, standard deviation {_points(folds['accuracy'].std())}, "
-        f"where chance in {n:,.0f} images gives {_points((mean * (1 - mean) / n) ** 0.5)}."
+        f"On frozen features, computed once, a fold is a linear classifier. {len(folds)} folds have accuracies of "
+        f"{folds['accuracy'].min():.1%} to {folds['accuracy'].max():.1%} with a standard deviation of {_points(folds['accuracy'].std())}; "
+        f"chance alone, with {n:,.0f} images a fold, gives {_points((mean * (1 - mean) / n) ** 0.5)}."
     )
     deep = runs_by_recipe.get(("deep_cnn", "as_reported"))
     if deep is not None:
-        evidence += f" {deep.title}, would take {duration(len(folds) * deep.train_seconds)} for as many folds."
+        evidence += f" {deep.title}, would take {duration(len(folds) * deep.train_seconds)} for {len(folds)} folds."
     return "not supported for frozen features", evidence
 
 
@@ -213,10 +215,10 @@ def _size(sweep: pd.DataFrame) -> Answer:
     scaled = sweep[sweep["input_range"] == sweep["input_range"].iloc[-1]].sort_values("input_size")
     small, best = scaled.iloc[0], scaled.loc[scaled["accuracy"].idxmax()]
     return "partly supported" if best["low"] > small["high"] else "inconclusive", (
-        f"The same frozen network reads {small['accuracy']:.1%} ({_interval(small)}) of the images at "
-        f"{small['input_size']:.0f} px, and {best['accuracy']:.1%} ({_interval(best)}) when the same images are enlarged to "
-        f"{best['input_size']:.0f} px. Enlarging adds no detail, so a gain was lost in how the network was fed, not in the "
-        "images; what no enlargement brings back is not measured here."
+        f"A linear classifier on the same frozen network is right on {small['accuracy']:.1%} ({_interval(small)}) of the images at "
+        f"{small['input_size']:.0f} px, and on {best['accuracy']:.1%} ({_interval(best)}) when the same images are enlarged to "
+        f"{best['input_size']:.0f} px. Enlarging adds no detail, so what it gains was lost to the network's input size, not to the "
+        "images. What images of more detail would gain is not measured here."
     )
 
 
@@ -224,8 +226,8 @@ def _labels(n_wrong_labels: int) -> Answer:
     if n_wrong_labels == 0:
         return "no evidence here", "No image stands in two classes."
     return "holds", (
-        f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. That is a lower "
-        "bound; notebook 06 names further candidates, which only a person could confirm (Northcutt et al. [14])."
+        f"Copies of one image stand in different classes, so with one answer an image at least {n_wrong_labels} labels count as wrong. "
+        "Notebook 06 names further candidates, which only a person could confirm (Northcutt et al. [14])."
     )
 
 
@@ -254,16 +256,18 @@ def _main(runs_by_recipe: RunsByRecipe) -> Answer:
     result = run.result()
     overlap = result["accuracy_low"] <= high and low <= result["accuracy_high"]
     return "holds" if overlap else "not supported", (
-        f"{evidence} As coded it reaches {_test(run)} here; {value:.1%} of {_UNLABELLED:,} images has the interval {low:.1%} to {high:.1%}."
+        f"{evidence} As coded, it reaches {_test(run)} here; {value:.1%} on {_UNLABELLED:,} images has the interval {low:.1%} to {high:.1%}."
     )
 
 
 def _memory() -> Answer:
     batches, needed = _training_gigabytes()
-    listed = "; ".join(f"{MODEL_NAMES[model]} {small:.2f} and {large:.2f}" for model, (small, large) in needed.items())
+    listed = "; ".join(
+        f"{MODEL_NAMES[model]} {small:.2f} and {large:.2f} GB" for model, (small, large) in needed.items()
+    )
     return "not supported" if max(large for _, large in needed.values()) < _GPU_GIGABYTES else "holds", (
-        f"Computed from the layers, a training step with {batches[0]} and with {batches[1]} images takes in gigabytes: {listed}. The report's "
-        f"GPU has {_GPU_GIGABYTES}. The work space of its kernels is not counted."
+        f"Memory of a training step with {batches[0]} and with {batches[1]} images, computed from the layers: {listed}. The report's GPU has "
+        f"{_GPU_GIGABYTES} GB. The workspace of its kernels is not counted."
     )
 
 

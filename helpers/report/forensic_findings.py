@@ -24,8 +24,8 @@ def batch_size_of_reported_curve(recipe: Recipe) -> str:
     left_by_code = penalties.left_by_descent(recipe, images / recipe.batch_size)
     guess, end = np.log(NUM_CLASSES), curve["validation_loss"].iloc[-1]
     return (
-        f"From its second epoch on, the printed training loss falls in each epoch to {left:.3f} of its height above {guess:.2f}. That is "
-        f"what descent does with **{reported_batch_size(recipe)} images a batch** of the report's {images:,} training images; its validation "
+        f"From the second epoch on, the height of the printed training loss above chance level, {guess:.2f}, shrinks by a factor of {left:.3f} "
+        f"an epoch. That is what gradient descent does with **{reported_batch_size(recipe)} images a batch** of the report's {images:,} training images; its validation "
         f"curve gives {by_validation:.0f}. With the code's {recipe.batch_size} a batch, {left_by_code:.0%} of the penalty would be left after "
         f"each epoch. The validation curve ends at {end:.1f} after {len(curve)} epochs; one more would have brought it to "
         f"**{guess + (end - guess) * left:.1f}**. Table 1 says {REPORTED['shallow_cnn'].loss:g}."
@@ -78,8 +78,8 @@ def clock(log: pd.DataFrame, runs: Sequence[Run]) -> str:
     released = [_ratio(run.history) for run in runs if run.recipe == "as_reported"][:1]
     here = "".join(f"; with the base released it takes {ratio:.2f} times as long here" for ratio in released)
     return (
-        f"In the report's log an epoch of the second phase takes {_ratio(log):.2f} times as long as one of the first{here}. So its base "
-        "stayed frozen, by the clock as by the histograms."
+        f"In the report's log an epoch of the second phase takes {_ratio(log):.2f} times as long as one of the first{here}. So the report's "
+        "base stayed frozen, as the histograms of its weights also say."
     )
 
 
@@ -92,10 +92,10 @@ def submission(agreement: pd.DataFrame) -> str:
     """Whether the report's text or its code made its submission; `agreement` is of `reported.submission_agreement`."""
     shares = agreement.set_index("submission")["agreement"]
     coded, described = shares["mobilenetv2_as_coded"], shares["mobilenetv2_as_reported"]
-    maker = "of the released code" if coded > described else "of the network that the text describes"
+    maker = "the released code" if coded > described else "the network that the text describes"
     return (
-        f"Of the {agreement['n'].iloc[0]:,} answers that the report submitted, {coded:.1%} are those of our network as coded and "
-        f"{described:.1%} those of our network as reported: the file is the work {maker}."
+        f"Of the {agreement['n'].iloc[0]:,} answers that the report submitted, {coded:.1%} agree with our network as coded and "
+        f"{described:.1%} with our network as reported: they come from {maker}."
     )
 
 
@@ -112,11 +112,12 @@ def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: in
     false_alarms = (check["candidates"] - check["found"]) / (check["images"] - check["planted"])
     n_caught = np.isin(copies, candidates["index"]).any(axis=1).sum()
     return (
-        f"Of {n_images:,} images {len(candidates):,} are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
-        f"of wrong labels than an estimate. In the test above the method named {check['candidates'] / check['images']:.1%} where "
-        f"{check['planted'] / check['images']:.1%} were replaced, and {false_alarms:.1%} of the labels that were not. Of the "
-        f"{len(copies)} images that stand in two classes, one label of which counts as wrong, {n_caught} have a copy among the candidates. Of the labels that it named in the test "
-        f"{check['found'] / check['candidates']:.0%} had been replaced, so its candidates are no evidence of errors beyond these copies."
+        f"{len(candidates):,} of {n_images:,} images are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
+        f"of wrong labels than an estimate. In the test above, where {check['planted'] / check['images']:.1%} of the labels were replaced, "
+        f"the method named {check['candidates'] / check['images']:.1%}, among them {false_alarms:.1%} of the labels that were left as they "
+        f"are; {check['found'] / check['candidates']:.0%} of those that it named had been replaced. Of the {len(copies)} images that stand in "
+        f"two classes, and so have a wrong label for certain, {n_caught} have a copy among the candidates. The other candidates are no "
+        "evidence of errors by themselves."
     )
 
 
@@ -124,7 +125,6 @@ def worth_of_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images:
     """How far candidates for label errors can be trusted; the arguments are those of `label_candidates`."""
     check = noise.iloc[0]
     return (
-        f"Confident learning names {len(candidates):,} of {n_images:,} labels, {len(candidates) / n_images:.1%}. Of those that it names in a "
-        f"test with labels replaced on purpose, {check['precision']:.0%} had been replaced: they are candidates to look at, and no count "
-        "of errors."
+        f"Confident learning names {len(candidates):,} of {n_images:,} labels, {len(candidates) / n_images:.1%}. In a test with labels replaced "
+        f"on purpose, {check['precision']:.0%} of those that it named had been replaced: they are candidates to look at, not a count of errors."
     )

@@ -17,7 +17,7 @@ from helpers.analysis import comparison, costs, penalties, reported
 from helpers.config.labels import MODEL_NAMES
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
-from helpers.config.report_facts import DEEP_LARGER_BATCH, REPORTED
+from helpers.config.report_facts import REPORTED
 from helpers.core import markers, paths, storage
 from helpers.report import (
     data_findings,
@@ -223,8 +223,9 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
     read = {name: pd.read_csv(file) for name, file in by_name.items()}
     rate = find_recipe("shallow_cnn", "as_reported").phases[0].learning_rate
     rates, trap, sizes = read["shallow_learning_rates"], read["fine_tuning_trap"], read["input_sweep"]
-    deep_run = selection.by_recipe(runs)["deep_cnn", "as_reported"]
-    deep, larger = deep_run.history.iloc[-1], read["deep_larger_batch"]
+    by_recipe = selection.by_recipe(runs)
+    deep_run, larger_run = by_recipe["deep_cnn", "as_reported"], by_recipe["deep_cnn_batch_128", "as_coded"]
+    deep, larger = deep_run.history.iloc[-1], larger_run.history
     figure_3, figure_2 = reported.figure_curves("deep_cnn"), reported.figure_curves("shallow_cnn_l2")
     ends = (deep, figure_3.iloc[-1].rename({"train_accuracy": "accuracy"}), larger.iloc[-1])
     code, l2 = find_recipe("shallow_cnn", "as_coded"), read["shallow_larger_batch"]
@@ -238,7 +239,7 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "fitting": forensic_findings.reported_batch_size(code),
         "coded_batch": code.batch_size,
         "tried_batch": round(tried),  # of the probe of the shallow CNN, by the same arithmetic
-        "deep_tried_batch": DEEP_LARGER_BATCH,
+        "deep_larger_batch": larger_run.settings.batch_size,
         "figure_2": figure_2,
         "one_epoch_more": math.log(NUM_CLASSES) + last_penalty * left,
         "reported_split": reported.split(),
@@ -257,7 +258,7 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
         "slower_second_phase": _slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
-        "slower_when_released": _slower_second_phase(selection.by_recipe(runs)["mobilenetv2", "as_reported"].history),
+        "slower_when_released": _slower_second_phase(by_recipe["mobilenetv2", "as_reported"].history),
         "trap_coded": trap[trap["second_phase"] == "not compiled again"].iloc[0],
         "input_reported": sizes.iloc[0],
         "input_scaled": sizes.iloc[1],
@@ -295,7 +296,9 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
         {
             "What": measured["name"],
             "Here": [f"{_rounded(row.ours)} {row.unit}" for row in measured.itertuples()],
-            "Beside it": [_if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()],
+            "Compared with": [
+                _if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()
+            ],
             "Ratio": [_if_measured(row.ratio, f"{_rounded(row.ratio)} x") for row in measured.itertuples()],
             "Lowest to highest": [
                 _if_measured(row.lowest, f"{_rounded(row.lowest)} to {_rounded(row.highest)}")

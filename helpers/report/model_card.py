@@ -97,7 +97,7 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
     words = {
         "dropout": "dropout {:g} before the output layer",
         "label_smoothing": "label smoothing {:g}",
-        "mix": "CutMix in {:.0%} of the batches of images or of maps; averages over maps are not mixed",
+        "mix": "CutMix in {:.0%} of the batches of images or of maps, and in no phase that reads averages of maps",
         "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
     }
     return [text.format(recipe[name]) for name, text in words.items() if recipe[name]]

@@ -45,8 +45,8 @@ TEST_SOURCES = {
 ABOUT_INTERVALS = "Intervals cover the choice of images and, where there are several seeds, of the seed"
 
 ABOUT_SECONDS = (
-    "Training is the wall-clock time of all epochs, the median over seeds, on a machine that did other work as well, and "
-    "without the computation of frozen features"
+    "Training is the wall-clock time of all epochs without the computation of frozen features, the median over seeds, measured "
+    "while the machine did other work as well"
 )
 
 MAIN_FIGURES = (

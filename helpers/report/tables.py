@@ -241,7 +241,7 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
             what = f"tuned from {phase['trainable']} upwards" if phase["trainable"] else "tuned as a whole"
         rows.append((what, accuracy))
     if recipe["flip_at_test"]:
-        rows.append(("averaged over both sides of an image", run.result("validation")["accuracy"]))
+        rows.append(("averaged over image and mirror image", run.result("validation")["accuracy"]))
     frame = pd.DataFrame(rows, columns=["lever", "accuracy"]).assign(n=n)
     intervals = [metrics.accuracy_interval(value, n) for value in frame["accuracy"]]
     frame[["low", "high"]] = intervals

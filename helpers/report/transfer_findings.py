@@ -57,7 +57,7 @@ def released_base(trap: pd.DataFrame) -> str:
     """How many tensors of a released base change with and without compiling again; `trap` is of `fine_tuning.fine_tuning_trap`."""
     changed = _changed_tensors(trap)
     return (
-        f"Each time the model claims the same {trap['trainable_weights'].iloc[0]:,} trainable numbers. Without compiling again, "
+        f"Each time the model reports the same {trap['trainable_weights'].iloc[0]:,} trainable parameters. Without compiling again, "
         f"{changed['not compiled again']} of {trap['base_tensors'].iloc[0]} tensors of the base change; after saving and loading, "
         f"which compiles in passing, {changed['saved and loaded']}; after compiling again, {changed['compiled again']}."
     )
@@ -92,8 +92,8 @@ def worth_of_input(sweep: pd.DataFrame) -> str:
 def learning_curve(curve: pd.DataFrame) -> str:
     """Validation accuracy by the number of training images; `curve` is of `linear_probes.learning_curve`."""
     means = curve.groupby("images_per_class")["accuracy"].mean()
-    steps = "; ".join(f"{size} per class: {value:.1%}" for size, value in means.items())
-    return f"Training images and validation accuracy, means over the draws: {steps}."
+    steps = "; ".join(f"{value:.1%} with {size} images per class" for size, value in means.items())
+    return f"Validation accuracy, mean over the draws: {steps}."
 
 
 def folds(table: pd.DataFrame) -> str:
@@ -102,7 +102,7 @@ def folds(table: pd.DataFrame) -> str:
     expected = (mean * (1 - mean) / n) ** 0.5
     return (
         f"{len(table)} folds take {table['seconds'].sum():.0f} s of fitting. Their accuracies have mean {mean:.1%} and standard "
-        f"deviation {100 * table['accuracy'].std():.1f} points, where chance in {n:,.0f} images alone gives one of "
+        f"deviation {100 * table['accuracy'].std():.1f} points; chance alone, with {n:,.0f} images a fold, gives "
         f"{100 * expected:.1f} points."
     )
 
@@ -133,16 +133,18 @@ def seconds_of_phases(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def saved_by_frozen_features(improved: Sequence[Run], as_coded: Sequence[Run]) -> str:
-    """How much faster an epoch is on cached features than through the frozen base, for each pair of runs."""
-    sentences = []
+    """How much faster an epoch is on cached features than through the frozen base, for each pair of runs; "" where there is none."""
+    pairs = []
     for cached, coded in zip(improved, as_coded, strict=False):
         fast, slow = (run.history.query("phase == 1")["seconds"].median() for run in (cached, coded))
-        sentences.append(
-            f"An epoch of phase 1 takes {fast:.2f} s in `improved` and {slow:.1f} s in `as_coded`: a ratio of {slow / fast:.0f}, of which "
-            "a part is due to larger batches and a smaller head. Computing the features once is not in these seconds; it takes about as "
-            f"long as two epochs of inference at {cached.settings.input_size} pixels, one for the images and one for their mirror images."
-        )
-    return "\n\n".join(sentences)
+        pairs.append(f"{fast:.2f} s and {slow:.1f} s (seed {cached.seed}), a ratio of {slow / fast:.0f}")
+    if not pairs:
+        return ""
+    return (
+        f"An epoch of phase 1 in `improved` and in `as_coded`: {'; '.join(pairs)}. Computing the features once is not included; it takes "
+        f"about as long as two epochs of inference at {improved[0].settings.input_size} pixels, one for the images and one for their "
+        "mirror images."
+    )
 
 
 def training_gap(gap: pd.DataFrame, log: pd.DataFrame) -> str:
@@ -153,9 +155,9 @@ def training_gap(gap: pd.DataFrame, log: pd.DataFrame) -> str:
         log: of `reported.curves`.
     """
     lines = [
-        f"{row.Recipe}, seed {row.seed}: on clean images (`train_clean`), training accuracy lies {_points(row.train_clean - row.fit)} "
-        f"from what the last epoch showed (`fit`), and {_points(row.train_clean - row.validation)} from validation."
-        for row in gap.itertuples()
+        f"{recipe}: training accuracy on clean images (`train_clean`) exceeds that of the last epoch (`fit`) by "
+        f"{_range_of_points(rows['train_clean'] - rows['fit'])}, and validation by {_range_of_points(rows['train_clean'] - rows['validation'])}."
+        for recipe, rows in gap.groupby("Recipe", sort=False)
     ]
     above = int((log["validation_accuracy"] > log["train_accuracy"]).sum())
     return bullets([*lines, f"The report's log: validation is above training in {above} of {len(log)} epochs."])
@@ -180,6 +182,12 @@ def paired_tests(runs: Iterable[Run]) -> pd.DataFrame:
 def _points(difference: float) -> str:
     """A difference of two accuracies: "+1.2 points"."""
     return f"{100 * difference:+.1f} points"
+
+
+def _range_of_points(differences: pd.Series) -> str:
+    """The lowest and the highest of several differences: "+0.7 to +2.8 points"; one where they are the same."""
+    low, high = (f"{100 * value:+.1f}" for value in (differences.min(), differences.max()))
+    return f"{low} points" if low == high else f"{low} to {high} points"
 
 
 def _changed_tensors(trap: pd.DataFrame) -> pd.Series:

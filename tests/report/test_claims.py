@@ -55,8 +55,8 @@ def test_the_best_run_of_each_side_is_compared(make):
     runs = [make("mobilenetv2", "as_coded", right=20), make("mobilenetv2", "improved", right=70)]
     runs += [make("deep_cnn", "as_reported", right=40), make("shallow_cnn", "as_reported", right=1)]
     _, evidence = verdict("best", runs)
-    assert evidence.startswith("MobileNetV2, improved 70.0%")
-    assert "Deep CNN, as reported 40.0%" in evidence
+    assert "test images MobileNetV2, improved, reaches 70.0%" in evidence
+    assert "Deep CNN, as reported, 40.0%" in evidence
 
 
 def test_the_plateau_is_read_from_the_report_s_own_log(make):
@@ -102,7 +102,7 @@ def test_transfer_is_judged_by_the_time_to_the_other_s_accuracy(make):
     found, evidence = verdict("compute", [scratch, quick])
     assert found == "holds"
     assert "30.0% on validation, after 5 min" in evidence
-    assert "after 20 s of epochs" in evidence and "took it 30 s more" in evidence  # of the whole minute
+    assert "after 20 s of epochs" in evidence and ") took 30 s more" in evidence  # of the whole minute
     resumed = make("mobilenetv2", "improved", validation=(0.2, 0.35, 0.4), seconds=30, seed=1)
     found, evidence = verdict("compute", [scratch, resumed])
     assert found == "holds" and "was not measured, since the run was resumed" in evidence
@@ -162,9 +162,12 @@ def test_folds_are_compared_with_chance_and_with_training_from_pixels(make):
     folds = pd.DataFrame({"fold": [1, 2, 3], "n": 400, "accuracy": [0.48, 0.50, 0.52], "low": 0.4, "high": 0.6})
     found, evidence = verdict("folds", folds=folds)
     assert found == "not supported for frozen features"
-    assert "48.0% to 52.0%, standard deviation 2.0 points, where chance in 400 images gives 2.5 points" in evidence
+    assert (
+        "48.0% to 52.0% with a standard deviation of 2.0 points; chance alone, with 400 images a fold, gives 2.5"
+        in evidence
+    )
     deep = make("deep_cnn", "as_reported", seconds=100)
-    assert "15 min for as many folds" in verdict("folds", [deep], folds)[1]
+    assert "15 min for 3 folds" in verdict("folds", [deep], folds)[1]
 
 
 @pytest.mark.parametrize(("accuracy", "expected"), [(0.7, "partly supported"), (0.42, "inconclusive")])
@@ -205,10 +208,10 @@ def test_the_released_code_reproduces_a_result_within_the_interval_of_ours(make,
     found, evidence = verdict("main", [make("mobilenetv2", "as_coded", right=right)])
     assert found == expected
     assert "44.3% on validation" in evidence and "epoch 10 of 10" in evidence
-    assert "66.6% are those of our network as coded and 41.5% those of our network as reported" in evidence
+    assert "66.6% agree with our network as coded and 41.5% with our network as reported" in evidence
 
 
 def test_larger_batches_would_have_fitted_into_the_report_s_memory():
     found, evidence = verdict("memory")
     assert found == "not supported"
-    assert "Shallow CNN 0.09 and 0.21; Deep CNN 0.26 and 0.67; MobileNetV2 0.20 and 0.99" in evidence
+    assert "Shallow CNN 0.09 and 0.21 GB; Deep CNN 0.26 and 0.67 GB; MobileNetV2 0.20 and 0.99 GB" in evidence

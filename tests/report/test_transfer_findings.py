@@ -71,7 +71,7 @@ def test_final_accuracies_name_log_and_runs(tmp_path):
 
 def test_a_base_changes_only_after_compiling_again():
     assert transfer_findings.released_base(TRAP) == (
-        "Each time the model claims the same 5,000 trainable numbers. Without compiling again, 0 of 260 tensors of the base "
+        "Each time the model reports the same 5,000 trainable parameters. Without compiling again, 0 of 260 tensors of the base "
         "change; after saving and loading, which compiles in passing, 156; after compiling again, 208."
     )
     logged = pd.DataFrame({"changed": [False] * 260 + [True] * 8})
@@ -92,7 +92,9 @@ def test_range_and_size_have_their_gains():
 
 def test_the_learning_curve_has_means_over_draws():
     curve = pd.DataFrame({"images_per_class": [5, 5, 10], "accuracy": [0.1, 0.3, 0.4]})
-    assert transfer_findings.learning_curve(curve).endswith("5 per class: 20.0%; 10 per class: 40.0%.")
+    assert transfer_findings.learning_curve(curve).endswith(
+        "20.0% with 5 images per class; 40.0% with 10 images per class."
+    )
 
 
 def test_folds_scatter_beside_what_chance_explains():
@@ -100,7 +102,7 @@ def test_folds_scatter_beside_what_chance_explains():
     assert text.startswith(
         "3 folds take 6 s of fitting. Their accuracies have mean 50.0% and standard deviation 10.0 points"
     )
-    assert text.endswith("chance in 100 images alone gives one of 5.0 points.")
+    assert text.endswith("chance alone, with 100 images a fold, gives 5.0 points.")
     assert transfer_findings.cost_of_folds(FOLDS) == (
         "3 folds on frozen features scatter by 10.0 points (standard deviation) and take 6 s of fitting."
     )
@@ -116,15 +118,24 @@ def test_frozen_features_are_compared_run_by_run(tmp_path):
     cached = with_phases(run_of(tmp_path, "improved"), seconds=[0.5, 0.5, 9.0, 9.0])
     coded = with_phases(run_of(tmp_path, "as_coded"), seconds=[10.0, 10.0, 9.0, 9.0])
     text = transfer_findings.saved_by_frozen_features([cached], [coded])
-    assert text.startswith("An epoch of phase 1 takes 0.50 s in `improved` and 10.0 s in `as_coded`: a ratio of 20,")
+    assert text.startswith(
+        "An epoch of phase 1 in `improved` and in `as_coded`: 0.50 s and 10.0 s (seed 0), a ratio of 20. "
+    )
     assert f"at {cached.settings.input_size} pixels" in text
     assert transfer_findings.saved_by_frozen_features([cached], []) == ""
 
 
 def test_the_training_gap_is_measured_on_clean_images():
-    gap = pd.DataFrame([{"Recipe": "as coded", "seed": 0, "fit": 0.3, "train_clean": 0.5, "validation": 0.4}])
-    here, log = transfer_findings.training_gap(gap, LOG).splitlines()
-    assert "lies +20.0 points from what the last epoch showed (`fit`), and +10.0 points from validation" in here
+    gap = pd.DataFrame(
+        [
+            {"Recipe": "improved", "seed": 0, "fit": 0.3, "train_clean": 0.5, "validation": 0.4},
+            {"Recipe": "as coded", "seed": 0, "fit": 0.3, "train_clean": 0.5, "validation": 0.4},
+            {"Recipe": "as coded", "seed": 1, "fit": 0.3, "train_clean": 0.35, "validation": 0.4},
+        ]
+    )
+    one, several, log = transfer_findings.training_gap(gap, LOG).splitlines()
+    assert one.startswith("- improved: ") and "(`fit`) by +20.0 points, and validation by +10.0 points." in one
+    assert "(`fit`) by +5.0 to +20.0 points, and validation by -5.0 to +10.0 points." in several
     assert log == "- The report's log: validation is above training in 1 of 2 epochs."
 
 
