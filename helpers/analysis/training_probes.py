@@ -14,6 +14,8 @@ from helpers.data.dataset import Dataset, Split
 from helpers.models import architecture
 from helpers.training import fit, metrics
 
+_ACTIVITY_IMAGES = 200  # of the validation set
+
 
 def short_trainings(
     recipes: Sequence[Recipe], steps: int, dataset: Dataset, split: Split, seed: int, layers: Sequence[str] = ()
@@ -33,18 +35,12 @@ def short_trainings(
         `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU), and `dead_<layer>` for
         each of `layers`.
     """
-    images, labels = dataset.part(split, "train")
     validation, truth = dataset.part(split, "validation")
     rows = []
     for recipe in recipes:
-        keras.utils.clear_session()
-        keras.utils.set_random_seed(seed)
-        model = architecture.build(recipe, dataset.num_classes)
-        fit.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
-        stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
-        losses = [step_loss(model, *next(stream)) for _ in range(steps)]
+        model, losses = _trained(recipe, steps, dataset, split, seed)
         scores = fit.predict(model, validation)
-        dead = layer_activity(model, validation[:200]).set_index("layer")["dead_share"]
+        dead = layer_activity(model, validation[:_ACTIVITY_IMAGES]).set_index("layer")["dead_share"]
         rows.append(
             {
                 "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
@@ -55,6 +51,30 @@ def short_trainings(
             | {f"dead_{layer}": dead[layer] for layer in layers}
         )
     return pd.DataFrame(rows)
+
+
+def activity_after(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """What the layers of a network pass on after a few steps of training; see `network_probes.layer_activity`.
+
+    Args:
+        recipe: for a network trained from scratch, whose first phase has a constant learning rate.
+        steps: optimizer steps.
+        dataset: the data.
+        split: its split; the activity is that on validation images.
+        seed: of the training.
+    """
+    model, _ = _trained(recipe, steps, dataset, split, seed)
+    return layer_activity(model, dataset.part(split, "validation")[0][:_ACTIVITY_IMAGES])
+
+
+def _trained(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> tuple[keras.Model, list[float]]:
+    """A network after a few steps of training, and the cross-entropy of each step."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    model = architecture.build(recipe, dataset.num_classes)
+    fit.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
+    stream = iter(batches.training_batches(*dataset.part(split, "train"), recipe, dataset.num_classes, seed))
+    return model, [step_loss(model, *next(stream)) for _ in range(steps)]
 
 
 def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:

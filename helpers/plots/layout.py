@@ -31,7 +31,12 @@ def tiles(
     height = top + rows * (side + above) + 0.25
     left = max(left, margin)
     width = (PAGE - left - margin - (columns - 1) * gap) / columns
-    places = {"left": left / PAGE, "right": 1 - margin / PAGE, "top": 1 - (top + above) / height, "bottom": 0.25 / height}
+    places = {
+        "left": left / PAGE,
+        "right": 1 - margin / PAGE,
+        "top": 1 - (top + above) / height,
+        "bottom": 0.25 / height,
+    }
     gaps = {"wspace": gap / width, "hspace": above / side}
     figure, axes = new_figure(PAGE, height, rows, columns, squeeze=False, layout="none", gridspec_kw={**places, **gaps})
     for axis in axes.flat:

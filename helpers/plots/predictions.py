@@ -170,7 +170,10 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
             percent_axis(axis, which)
         headline(figure, finding)
         note(figure, f"{source}, {n:,} test images")
-        label_places(axis, places, words, [run_colour(run.model, run.recipe) for run in runs])
+        colours = [run_colour(run.model, run.recipe) for run in runs]
+        label_places(
+            axis, places[::-1], words[::-1], colours[::-1]
+        )  # from the highest down: the labels go to the right
     return Plot(
         figure,
         f"Accuracy with its 95 % interval if only the images of highest confidence are answered, on test ({source}): "

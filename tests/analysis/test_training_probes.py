@@ -58,6 +58,13 @@ def test_a_rate_of_zero_is_the_untrained_network(tiny, split):
     assert far_too_fast[0] > untrained[0]
 
 
+def test_the_activity_after_some_steps_is_that_of_the_same_training(tiny, split):
+    activity = training_probes.activity_after(SHALLOW, 3, tiny, split, seed=0).set_index("layer")
+    [trained] = training_probes.short_trainings([SHALLOW], 3, tiny, split, seed=0, layers=("conv_2",)).itertuples()
+    assert activity.index.tolist() == ["conv_1", "conv_2", "dense_1"]
+    assert activity["dead_share"][["conv_2", "dense_1"]].tolist() == [trained.dead_conv_2, trained.dead_share]
+
+
 def test_noise_vanishes_when_a_batch_holds_all_images(tiny, split):
     table = training_probes.gradient_noise(SHALLOW, (len(split.train), 2), tiny, split, seed=0, repeats=2)
     assert table.columns.tolist() == ["batch_size", "relative_noise"]
