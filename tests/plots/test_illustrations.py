@@ -44,7 +44,7 @@ def test_the_example_image_is_always_the_same():
 
 
 def test_filters_and_poolings_give_the_sizes_in_their_titles():
-    assert "vertical edges, 126 x 126" in texts(layer_pictures.convolution())
+    assert "vertical edges\n126 x 126" in texts(layer_pictures.convolution())
     axes = layer_pictures.max_pooling().figure.axes[3:]
     assert [axis.get_title() for axis in axes] == ["126 x 126", "63 x 63", "31 x 31"]
     fine, coarse, _ = (np.asarray(axis.images[0].get_array()) for axis in axes)
