@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from helpers.config.families import NETWORK_OPTIONS, find_family
+from helpers.config.report_facts import REPORTED_RATE
 from helpers.core.errors import InputError
 
 SPLIT_SEED = 42  # the report's random_state; nobody varies it
@@ -200,7 +201,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "mild_and_sharp": Augmentation(10, 0.1, 0, 0.15, flip_horizontal=True, contrast=0.3, whole_pixels=0.5),
 }
 
-_ADAM_001 = Phase(3, "adam", 0.01)  # text: "Adam", "0.01 for the non-pretrained models"
+_ADAM_001 = Phase(3, "adam", REPORTED_RATE)  # text: "Adam", "0.01 for the non-pretrained models"
 _ADAM_1E5 = Phase(5, "adam", 1e-5)  # text: "1e-5 for the MobileNetV2 transfer learning"
 
 _SHALLOW_AS_REPORTED = Recipe(

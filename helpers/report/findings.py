@@ -11,13 +11,12 @@ import pandas as pd
 
 from helpers.analysis import comparison, reported
 from helpers.config.recipes import NUM_CLASSES
-from helpers.config.report_facts import REPORTED
+from helpers.config.report_facts import REPORTED, REPORTED_RATE
 from helpers.data.dataset import Split
 from helpers.report import selection
 from helpers.training.metrics import accuracy_interval
 from helpers.training.runs import Run
 
-REPORTED_RATE = 0.01  # learning rate of the report's two networks from scratch
 _MOVING_AVERAGE = 0.99  # what Keras keeps of the moving averages of batch normalisation at each step
 
 
