@@ -93,7 +93,7 @@ def _list_pairs(axis: Axes, listed: Axes, pairs: pd.DataFrame, class_names: list
         axis.annotate(
             str(place), (second, first), (4, 3), textcoords="offset points", fontsize=7, color=ORANGE, weight="bold"
         )
-        words = f"{place}  {short(class_names[first], 20)} / {short(class_names[second], 20)}: {row.mistakes}"
+        words = f"{place}  {short(class_names[first], 16)} / {short(class_names[second], 16)}: {row.mistakes}"
         listed.text(0, 1 - 0.115 * place, words, va="top", fontsize=7.5)
 
 

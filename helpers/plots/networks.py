@@ -42,7 +42,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
             squares = np.moveaxis(0.5 + kernel / (2 * max(abs(kernel).max(), 1e-9)), 3, 0)[:shown]
             squares = np.pad(squares, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=1)
             axis.imshow(np.vstack([np.hstack(list(squares[i : i + 16])) for i in range(0, len(squares), 16)]))
-            axis.set_title(f"{name}: {len(squares)} of {kernel.shape[3]} filters", loc="left")
+            axis.set_title(f"{name}, {len(squares)} of the filters" if len(kernels) > 1 else "", loc="left")
             axis.axis("off")
         headline(figure, finding)
         note(figure, source)
@@ -73,17 +73,17 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
     if not layer["dead_share"]:
         finding = "No unit is dead"
     with theme():
-        figure, (left, right) = new_figure(PAGE, 4.6, 2, 1, sharex=True)
+        figure, (upper, lower) = new_figure(PAGE, 4.6, 2, 1, sharex=True)
         for name, activity in tables.items():
             options = {"marker": RUN_MARKERS[name], "color": RUN_COLOURS[name]}
-            left.plot(_depths(activity), activity["dead_share"], **options)
-            right.plot(_depths(activity), activity["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
+            upper.plot(_depths(activity), activity["dead_share"], **options)
+            lower.plot(_depths(activity), activity["spread_over_images"].clip(lower=_LEAST_SPREAD), **options)
         deepest = max(tables.values(), key=len)
-        left.set(ylim=(-0.12, 1.12), title="units that never fire")
-        percent_axis(left, decimals=0)
-        right.set(yscale="log", title="spread of a unit over images")
+        upper.set(ylim=(-0.12, 1.12), title="units that never fire")
+        percent_axis(upper, decimals=0)
+        lower.set(yscale="log", title="spread of a unit over images")
         named = slice(None, None, -max(1, -(-len(deepest) // _MOST_NAMES)))  # every so many, and always the last
-        for axis in (left, right):
+        for axis in (upper, lower):
             axis.set_xticks(
                 _depths(deepest)[named],
                 deepest["layer"].iloc[named],
@@ -92,18 +92,19 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
                 rotation_mode="anchor",
                 fontsize=7,
             )
-            axis.set(xlim=(-0.05, 1.6), xlabel="depth: first to last rectified layer")
+            axis.set_xlim(-0.05, 1.6)
+        lower.set_xlabel("depth: first to last rectified layer")
         headline(figure, finding)
         note(figure, source)
         colours = [RUN_COLOURS[name] for name in tables]
         names = [name.split(", ", 1)[1] for name in tables]
-        label_places(left, [(1.0, activity["dead_share"].iloc[-1]) for activity in tables.values()], names, colours)
+        label_places(upper, [(1.0, activity["dead_share"].iloc[-1]) for activity in tables.values()], names, colours)
         ends = [max(activity["spread_over_images"].iloc[-1], _LEAST_SPREAD) for activity in tables.values()]
-        label_places(right, [(1.0, end) for end in ends], names, colours)
+        label_places(lower, [(1.0, end) for end in ends], names, colours)
     return Plot(
         figure,
         f"What comes out of each rectified layer on images of the validation set ({source}), by relative depth; the names are those of the "
-        "deepest network. Left, units that are zero for every image; right, how much a unit's mean differs from image to image "
+        "deepest network. Above, units that are zero for every image; below, how much a unit's mean differs from image to image "
         f"(logarithmic; what lies below {_LEAST_SPREAD:g} is drawn there).",
         f"{finding}. At the last layer: "
         + "; ".join(f"{name} {activity['dead_share'].iloc[-1]:.0%}" for name, activity in tables.items())

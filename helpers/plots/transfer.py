@@ -53,9 +53,9 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
             axis.text(max(row.high, start) + 0.012, place, words, va="center")
             if place:
                 axis.plot([row.accuracy] * 2, [place - 1.31, place + 0.31], color=FAINT, linewidth=0.8)
-        axis.set_yticks(places, [wrapped(lever, 44, 2) for lever in frame["lever"]])
+        axis.set_yticks(places, [wrapped(lever, 34, 2) for lever in frame["lever"]])
         axis.tick_params(axis="y", length=0)
-        axis.set(xlabel="validation accuracy", xlim=(0, 1.25 * frame["high"].max()), ylim=(-0.6, len(frame) - 0.4))
+        axis.set(xlabel="validation accuracy", xlim=(0, 1.35 * frame["high"].max()), ylim=(-0.6, len(frame) - 0.4))
         percent_axis(axis, "x", decimals=0)
         headline(figure, finding)
         note(figure, f"{source}, {frame['n'].iloc[0]:,} validation images")

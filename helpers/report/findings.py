@@ -253,16 +253,29 @@ def courses(runs: Sequence[Run], reported_curves: pd.DataFrame) -> str:
         runs: one for each line.
         reported_curves: of `reported.figure_curves`.
     """
-    named = {"The report's figure 3": reported_curves.rename(columns={"train_accuracy": "accuracy"})}
-    named |= {f"{run.title}, seed {run.seed}, {run.settings.batch_size} a batch": run.history for run in runs}
-    return bullets(_course(name, history) for name, history in named.items())
+    drawn = reported_curves.rename(columns={"train_accuracy": "accuracy"})
+    lines = [f"{_course('The report, figure 3', drawn)}."]
+    for run in runs:
+        name = f"{run.title}, seed {run.seed}, {run.settings.batch_size} a batch"
+        distance = distance_of_curves(run.history, reported_curves)
+        lines.append(
+            f"{_course(name, run.history)}. Its training accuracy lies {100 * distance:.1f} points from the report's, on average over "
+            "epochs."
+        )
+    return bullets(lines)
+
+
+def distance_of_curves(history: pd.DataFrame, reported_curves: pd.DataFrame) -> float:
+    """Mean distance of a run's training accuracy from the report's, over the epochs that both have, as a share."""
+    pairs = list(zip(history["accuracy"], reported_curves["train_accuracy"], strict=False))
+    return float(np.mean([abs(ours - theirs) for ours, theirs in pairs]))
 
 
 def _course(name: str, history: pd.DataFrame) -> str:
     training, validation = history["accuracy"], history["validation_accuracy"]
     return (
         f"{name}: {training.iloc[0]:.1%} in training after the first epoch, {training.iloc[-1]:.1%} after {len(history)}; on validation "
-        f"{validation.iloc[-1]:.1%} at the end and {validation.max():.1%} in the best epoch."
+        f"{validation.iloc[-1]:.1%} at the end and {validation.max():.1%} in the best epoch"
     )
 
 

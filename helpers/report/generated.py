@@ -22,6 +22,7 @@ from helpers.core import markers, paths, storage
 from helpers.report import (
     data_findings,
     evaluations,
+    findings,
     forensic_findings,
     pages,
     results,
@@ -227,7 +228,6 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
     deep_run, larger_run = by_recipe["deep_cnn", "as_reported"], by_recipe["deep_cnn_batch_128", "as_coded"]
     deep, larger = deep_run.history.iloc[-1], larger_run.history
     figure_3, figure_2 = reported.figure_curves("deep_cnn"), reported.figure_curves("shallow_cnn_l2")
-    ends = (deep, figure_3.iloc[-1].rename({"train_accuracy": "accuracy"}), larger.iloc[-1])
     code, l2 = find_recipe("shallow_cnn", "as_coded"), read["shallow_larger_batch"]
     tried = penalties.batch_size_of_curve(code, l2["objective"][1:], runs[0].training_images, NUM_CLASSES)
     left = penalties.left_by_epoch(figure_2["train_loss"][1:], NUM_CLASSES)
@@ -248,13 +248,12 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "shallow_best": rates.loc[rates["validation_accuracy"].idxmax()],
         "l2": l2,
         "deep": deep,
-        "deep_first": deep_run.history.iloc[0],
         "deep_batch": deep_run.settings.batch_size,
         "deep_larger": larger,
         "figure_3": figure_3,
-        "deep_is_between": all(
-            ends[0][name] < ends[1][name] < ends[2][name] for name in ("accuracy", "validation_accuracy")
-        ),
+        "deep_larger_best": larger.loc[larger["validation_accuracy"].idxmax()],
+        "deep_distance": findings.distance_of_curves(deep_run.history, figure_3),
+        "deep_larger_distance": findings.distance_of_curves(larger, figure_3),
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
         "slower_second_phase": _slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
