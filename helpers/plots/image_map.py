@@ -42,7 +42,7 @@ def embedding_map(
             _name_groups(axis, places, labels, tree)
         axis.set(xticks=[], yticks=[])
         axis.axis("off")
-        axis.legend(loc="upper left", bbox_to_anchor=(0, 0), ncols=5, markerscale=2, handletextpad=0.1)
+        axis.legend(loc="upper left", bbox_to_anchor=(0, 0), ncols=3, markerscale=2, handletextpad=0.1)
         headline(figure, finding)
         note(figure, f"{source}, {len(places):,} training images")
     listed = f"The groups are {', '.join(sorted(set(groups)))}." if tree else ""

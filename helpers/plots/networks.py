@@ -1,5 +1,6 @@
 """Figures of networks: their layers, and what they make of an image."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from helpers.plots.style import (
 
 _LEAST_SPREAD = 1e-6  # a layer of dead units has none, which has no place on a logarithmic axis
 _MOST_NAMES = 8  # of layers under an axis
+_TITLE = 0.25  # inches above small images
 
 
 def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
@@ -141,8 +143,10 @@ def grad_cam(
     titles += [[wrapped(answer, width, 3) for answer in answers[name]] for name in maps]
     for column, name in zip(titles[1:], maps, strict=True):
         column[0] = f"{name}:\n{column[0]}"
+    finding = _agreement_of_maps(maps)
     with theme():
-        figure, axes = tiles(len(images), columns, 1.0, [title for column in titles for title in column])
+        words = [title for column in titles for title in column]
+        figure, axes = tiles(len(images), columns, 1.0, words, top=_TITLE if finding else 0)
         for row, image in enumerate(images):
             axes[row, 0].imshow(image, interpolation="nearest")
             for axis, heat in zip(axes[row, 1:], maps.values(), strict=True):
@@ -150,14 +154,29 @@ def grad_cam(
                 axis.imshow(heat[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
             for axis, column in zip(axes[row], titles, strict=True):
                 axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
         f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Each column is one "
         "network; the first has the image.",
-        f"{len(images)} images in rows; beside each the same image in grey under a coloured map for {' and '.join(maps)}.",
+        f"{finding + '. ' if finding else ''}{len(images)} images in rows; beside each the same image in grey under a coloured map for "
+        f"{' and '.join(maps)}.",
         has_photographs=not are_free,
     )
+
+
+def _agreement_of_maps(maps: dict[str, np.ndarray]) -> str:
+    """How alike the maps of different networks are, as a title; "" for one network, and where a map is flat."""
+    with np.errstate(invalid="ignore"):
+        correlations = [
+            np.corrcoef(first[row].ravel(), second[row].ravel())[0, 1]
+            for first, second in itertools.combinations(maps.values(), 2)
+            for row in range(len(first))
+        ]
+    if not np.isfinite(correlations).any():
+        return ""
+    return f"Of the same image, the maps of two networks correlate by {np.nanmean(correlations):.2f} on average"
 
 
 def neighbours(
@@ -202,8 +221,12 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
         source: what the image is.
     """
     shown = 8
+    first, last = list(maps.values())[0], list(maps.values())[-1]
+    sizes = [f"{values.shape[0]} x {values.shape[1]} places" for values in (first, last)]
+    zeros = [f"{(values == 0).mean():.0%}" for values in (first, last)]
+    finding = f"From {sizes[0]}, {zeros[0]} of whose outputs are zero, to {sizes[1]}, {zeros[1]} of them zero"
     with theme():
-        figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7)
+        figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7, top=_TITLE)
         axes[0, 0].imshow(image, interpolation="nearest")
         for row, (name, values) in zip(axes, maps.items(), strict=True):
             liveliest = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:shown]
@@ -218,9 +241,10 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
                 va="center",
                 fontsize=7,
             )
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
         f"What some layers make of one image: the {shown} maps of each that vary most over it ({source}); light is high.",
-        f"One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
+        f"{finding}. One image and {shown} maps for each of the layers {', '.join(maps)}; the maps get coarser from layer to layer.",
     )
