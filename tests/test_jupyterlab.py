@@ -71,8 +71,7 @@ def test_a_moved_slider_changes_the_picture(page, how, tmp_path):
     row = page.locator(".widget-slider", has_text="rotation")
     handle, picture = row.locator(".noUi-handle"), page.locator("figure img").first
     picture.scroll_into_view_if_needed()
-    before, value = picture.screenshot(path=tmp_path / "before.png"), row.locator(".widget-readout").inner_text()
-    source = picture.get_attribute("src")
+    value, source = row.locator(".widget-readout").inner_text(), picture.get_attribute("src")
     if how == "keyboard":
         handle.focus()
         for _ in range(5):
@@ -88,7 +87,6 @@ def test_a_moved_slider_changes_the_picture(page, how, tmp_path):
         page.mouse.up()
         expect(row.locator(".widget-readout")).not_to_have_text(value)
     expect(picture).not_to_have_attribute("src", source)
-    assert picture.screenshot(path=tmp_path / "after.png") != before
     page.screenshot(path=tmp_path / "page.png")
 
 

@@ -12,6 +12,7 @@ from lab_server import lab, open_and_run
 from PIL import Image
 from playwright.sync_api import expect
 
+from helpers.config.recipes import RECIPES
 from helpers.core import paths
 from helpers.report import published, results, site
 from helpers.runner.execute import run_notebook
@@ -181,7 +182,7 @@ def test_results_have_a_row_for_every_recipe_and_split(finished):
     assert not table.duplicated(["model", "recipe", "seed", "split"]).any()
     assert set(table["split"]) == {"validation", "test"}
     assert set(table["test_source"]) == {"split_off"}
-    assert len(table) == 2 * 10
+    assert len(table) == 2 * len(RECIPES)
     assert set(table["seed"]) == {3}
     assert table["accuracy"].between(0, 1).all()
     assert (finished["output"] / "results.md").read_text().count("Shallow CNN") >= 3
