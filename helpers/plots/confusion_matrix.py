@@ -29,7 +29,7 @@ def confusion(related: RelatedConfusion, run_name: str, source: str) -> Plot:
     with theme():
         figure = new_figure(PAGE, 6.8, 1, 1)[0]
         figure.clear()
-        grid = figure.add_gridspec(2, 2, width_ratios=[1.4, 1], height_ratios=[2.5, 1])
+        grid = figure.add_gridspec(2, 2, width_ratios=[1.8, 1], height_ratios=[2.5, 1])
         axis, listed = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0])
         _draw_counts(axis, related)
         _list_pairs(axis, listed, pairs, related.class_names)

@@ -222,9 +222,9 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
     """
     shown = 8
     first, last = list(maps.values())[0], list(maps.values())[-1]
-    sizes = [f"{values.shape[0]} x {values.shape[1]} places" for values in (first, last)]
+    sizes = [f"{values.shape[0]} x {values.shape[1]}" for values in (first, last)]
     zeros = [f"{(values == 0).mean():.0%}" for values in (first, last)]
-    finding = f"From {sizes[0]}, {zeros[0]} of whose outputs are zero, to {sizes[1]}, {zeros[1]} of them zero"
+    finding = f"At {sizes[0]} places {zeros[0]} of the outputs are zero, at {sizes[1]} places {zeros[1]}"
     with theme():
         figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7, top=_TITLE)
         axes[0, 0].imshow(image, interpolation="nearest")

@@ -190,7 +190,7 @@ def new_figure(
 
 def note(figure: Figure, text: str) -> None:
     """Say inside the picture what it was made from, wrapped to the figure's width."""
-    characters = int(figure.get_size_inches()[0] * 18)
+    characters = int(figure.get_size_inches()[0] * 19.5)
     figure.supxlabel(textwrap.fill(text, characters), x=0.995, ha="right", fontsize=7, color=FAINT)
 
 
