@@ -247,7 +247,7 @@ def neighbours_of_mistakes(
     dataset: Dataset,
     searched: np.ndarray,
     most: int = 5,
-) -> tuple[np.ndarray, list[str], np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The surest mistakes of a run, with the training images that its network finds most alike.
 
     Args:
@@ -259,14 +259,13 @@ def neighbours_of_mistakes(
         most: mistakes, and neighbours of each.
 
     Returns:
-        The images of the mistakes, a title for each (its answer and the true class), uint8 (most, most, height, width, 3) with
-        their neighbours, and the class names of these.
+        The images of the mistakes, the class that each was taken for and its true one, str (most,), then uint8 (most, most, height,
+        width, 3) with their neighbours, and the classes of these, str (most, most).
     """
     mistakes, names = surest_mistakes(run, most), np.array(dataset.class_names)
     answers, truth = names[run.predicted()[mistakes]], names[run.labels()[mistakes]]
-    titles = [f"{answer}; true: {true}" for answer, true in zip(answers, truth, strict=True)]
     near = nearest_training_images(network, images[mistakes], dataset, searched, most)
-    return images[mistakes], titles, dataset.images[near], names[dataset.labels[near]]
+    return images[mistakes], answers, truth, dataset.images[near], names[dataset.labels[near]]
 
 
 def feature_maps(model: keras.Model, image: np.ndarray) -> dict[str, np.ndarray]:

@@ -51,6 +51,7 @@ _DEMO_EPOCHS = {
     ("shallow_cnn", "improved"): (3,),
     ("deep_cnn", "as_reported"): (1,),
     ("deep_cnn_l2", "as_reported"): (1,),
+    ("deep_cnn", "as_coded"): (1,),
     ("deep_cnn_batch_128", "as_coded"): (1,),
     ("deep_cnn", "improved"): (4,),
     ("mobilenetv2", "as_coded"): (1, 1),

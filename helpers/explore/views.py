@@ -72,18 +72,23 @@ def augmentation(image: np.ndarray, values: Mapping[str, float | bool], source: 
         ValueError: a name is unknown.
     """
     changed = transformed(image, values)
-    words = ", ".join(_setting(name, value) for name, value in values.items() if value != UNCHANGED[name])
+    words = (
+        ", ".join(_setting(name, value) for name, value in values.items() if value != UNCHANGED[name]) or "no change"
+    )
+    change = np.abs(changed.astype(float) - image).mean()
+    finding = f"{words[0].upper()}{words[1:]}: pixels change by {change:.0f} of 255 levels on average"
     with theme():
         figure, axes = new_figure(PAGE * 0.8, 3.4, 1, 2)
         for axis, picture, title in zip(axes, (image, changed), ("as it is", "transformed"), strict=True):
             axis.imshow(picture, interpolation="nearest")
             axis.set_title(title)
             axis.axis("off")
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
-        f"One image, left as it is, right transformed ({words or 'by nothing'}); edges repeat outside of the image ({source}).",
-        f"Two versions of one image; the right one has {words or 'no change'}.",
+        f"One image, left as it is, right transformed ({words}); edges repeat outside of the image ({source}).",
+        f"{finding}. Two versions of one image; the right one has {words}.",
         has_photographs=True,
     )
 

@@ -18,7 +18,7 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
     n = max(len(images) for images in rows.values())
     changes = {name: np.abs(images[1:] - images[0]).mean() for name, images in rows.items()}
     least, most = min(changes, key=lambda name: changes[name]), max(changes, key=lambda name: changes[name])
-    finding = f"Least changed by {least}: pixels move by {changes[least]:.0f} of 255 levels on average; most by {most}: {changes[most]:.0f}"
+    finding = f"Least changed by {least}: pixels change by {changes[least]:.0f} of 255 levels on average; most by {most}: {changes[most]:.0f}"
     with theme():
         figure, axes = tiles(len(rows), n, 0.8, left=1.9, top=0.4)
         for row, (name, images) in zip(axes, rows.items(), strict=True):

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.ticker import NullFormatter
 
 from helpers.plots.labels import label_places
-from helpers.plots.layout import span, tiles, wrapped
+from helpers.plots.layout import TITLE, span, tiles, wrapped
 from helpers.plots.style import (
     BLUE,
     GREEN,
@@ -27,27 +27,31 @@ from helpers.plots.style import (
 _BAR = 0.015  # width of a bar in the histogram of correlations
 
 
-def image_grid(images: np.ndarray, titles: Sequence[str], what: str, source: str, columns: int = 10) -> Plot:
+def image_grid(
+    images: np.ndarray, titles: Sequence[str], finding: str, caption: str, source: str, columns: int = 10
+) -> Plot:
     """Images with words above them.
 
     Args:
         images: uint8 (n, height, width, 3).
         titles: words for each.
-        what: what the images are, for the caption: "One image of each class".
+        finding: what the images show, the title of the figure.
+        caption: what the images are.
         source: what they are taken from.
         columns: of the grid.
     """
     words = [wrapped(title, int(PAGE / columns * 20), 5 if columns <= 5 else 3) for title in titles]
     with theme():
-        figure, axes = tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words)
+        figure, axes = tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words, top=TITLE)
         for axis, image, title in zip(axes.flat, images, words, strict=False):
             axis.imshow(image, interpolation="nearest")
             axis.set_title(title, fontsize=6.5, pad=2, linespacing=0.95)
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
-        f"{what} ({source}).",
-        f"A grid of {len(images)} small images; above the first stands {titles[0]!r}.",
+        f"{caption} ({source}).",
+        f"{finding}. A grid of {len(images)} small images; above the first stands {titles[0]!r}.",
         has_photographs=True,
     )
 
@@ -162,9 +166,10 @@ def nearest_pairs(
     left: np.ndarray,
     right: np.ndarray,
     titles: Sequence[str],
+    finding: str,
+    caption: str,
     source: str,
     lower_titles: Sequence[str] = (),
-    caption: str = "Pairs of images, one above the other",
 ) -> Plot:
     """Pairs of images, one above the other.
 
@@ -172,9 +177,10 @@ def nearest_pairs(
         left: uint8 (n, height, width, 3), shown in the upper row.
         right: the other image of each pair, in the lower row.
         titles: words above each pair.
+        finding: what the pairs show, the title of the figure.
+        caption: what the pairs are.
         source: what the images are.
         lower_titles: words above each lower image.
-        caption: what the pairs are.
     """
     n = len(left)
     with theme():
@@ -183,16 +189,17 @@ def nearest_pairs(
             [wrapped(title, characters, 3) for title in row]
             for row in (titles, lower_titles if len(lower_titles) else [""] * n)
         ]
-        figure, axes = tiles(2, n, PAGE / max(n, 5) * 0.92, words[0] + words[1])
+        figure, axes = tiles(2, n, PAGE / max(n, 5) * 0.92, words[0] + words[1], top=TITLE)
         for row, images in enumerate((left, right)):
             for axis, image, title in zip(axes[row], images, words[row], strict=True):
                 axis.imshow(image, interpolation="nearest")
                 axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
         f"{caption} ({source}).",
-        f"{n} pairs of images, one above the other; above the first stands {titles[0]!r}.",
+        f"{finding}. {n} pairs of images, one above the other; above the first stands {titles[0]!r}.",
         has_photographs=True,
     )
 

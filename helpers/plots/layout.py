@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from helpers.plots.style import PAGE, new_figure
 
+TITLE = 0.25  # inches that a title of one line takes above small images
+
 
 def tiles(
     rows: int, columns: int, side: float, titles: Sequence[str] = (), left: float = 0.0, top: float = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.plots.labels import label_places
-from helpers.plots.layout import tiles, wrapped
+from helpers.plots.layout import TITLE, tiles, wrapped
 from helpers.plots.style import (
     PAGE,
     RUN_COLOURS,
@@ -23,7 +23,6 @@ from helpers.plots.style import (
 
 _LEAST_SPREAD = 1e-6  # a layer of dead units has none, which has no place on a logarithmic axis
 _MOST_NAMES = 8  # of layers under an axis
-_TITLE = 0.25  # inches above small images
 
 
 def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
@@ -146,7 +145,7 @@ def grad_cam(
     finding = _agreement_of_maps(maps)
     with theme():
         words = [title for column in titles for title in column]
-        figure, axes = tiles(len(images), columns, 1.0, words, top=_TITLE if finding else 0)
+        figure, axes = tiles(len(images), columns, 1.0, words, top=TITLE if finding else 0)
         for row, image in enumerate(images):
             axes[row, 0].imshow(image, interpolation="nearest")
             for axis, heat in zip(axes[row, 1:], maps.values(), strict=True):
@@ -180,17 +179,26 @@ def _agreement_of_maps(maps: dict[str, np.ndarray]) -> str:
 
 
 def neighbours(
-    images: np.ndarray, titles: Sequence[str], neighbour_images: np.ndarray, names: Sequence[Sequence[str]], source: str
+    images: np.ndarray,
+    answers: Sequence[str],
+    truth: Sequence[str],
+    neighbour_images: np.ndarray,
+    names: np.ndarray,
+    source: str,
 ) -> Plot:
-    """Images, and beside each the training images that a network finds most alike.
+    """Images with a wrong answer, and beside each the training images that a network finds most alike.
 
     Args:
         images: uint8 (n, height, width, 3).
-        titles: text above each.
+        answers: n classes, which the network named.
+        truth: n classes, the labels.
         neighbour_images: uint8 (n, m, height, width, 3).
-        names: classes of the neighbours, n lists of m.
+        names: str (n, m), classes of the neighbours.
         source: what the images are.
     """
+    shares = [(names == np.array(classes)[:, None]).mean() for classes in (answers, truth)]
+    finding = f"Of the nearest training images {shares[0]:.0%} are of the class that was named, {shares[1]:.0%} of the true one"
+    titles = [f"{answer}; true: {true}" for answer, true in zip(answers, truth, strict=True)]
     columns = 1 + neighbour_images.shape[1]
     width = int(PAGE / columns * 16)
     lines = [
@@ -198,16 +206,19 @@ def neighbours(
         for title, row in zip(titles, names, strict=True)
     ]
     with theme():
-        figure, axes = tiles(len(images), columns, PAGE / columns * 0.9, [line for row in lines for line in row])
+        figure, axes = tiles(
+            len(images), columns, PAGE / columns * 0.9, [line for row in lines for line in row], top=TITLE
+        )
         for row, image in enumerate(images):
             for axis, picture, title in zip(axes[row], (image, *neighbour_images[row]), lines[row], strict=True):
                 axis.imshow(picture, interpolation="nearest")
                 axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
+        headline(figure, finding)
         note(figure, source)
     return Plot(
         figure,
         f"Left: test images with a wrong answer. Beside each: the training images that the network finds most alike ({source}).",
-        f"{len(images)} rows of one test image and {neighbour_images.shape[1]} training images with their classes.",
+        f"{finding}. {len(images)} rows of one test image and {neighbour_images.shape[1]} training images with their classes.",
         has_photographs=True,
     )
 
@@ -226,7 +237,7 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
     zeros = [f"{(values == 0).mean():.0%}" for values in (first, last)]
     finding = f"At {sizes[0]} places {zeros[0]} of the outputs are zero, at {sizes[1]} places {zeros[1]}"
     with theme():
-        figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7, top=_TITLE)
+        figure, axes = tiles(len(maps), shown + 1, PAGE / (shown + 1) * 0.9, left=0.7, top=TITLE)
         axes[0, 0].imshow(image, interpolation="nearest")
         for row, (name, values) in zip(axes, maps.items(), strict=True):
             liveliest = np.argsort(-values.std(axis=(0, 1)), kind="stable")[:shown]

@@ -116,7 +116,7 @@ def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: in
         f"of wrong labels than an estimate. In the test above, where {check['planted'] / check['images']:.1%} of the labels were replaced, "
         f"the method named {check['candidates'] / check['images']:.1%}, among them {false_alarms:.1%} of the labels that were left as they "
         f"are; {check['found'] / check['candidates']:.0%} of those that it named had been replaced. Of the {len(copies)} images that stand in "
-        f"two classes, and so have a wrong label for certain, {n_caught} have a copy among the candidates. The other candidates are no "
+        f"two classes, where one of the two labels counts as wrong, {n_caught} have a copy among the candidates. The other candidates are no "
         "evidence of errors by themselves."
     )
 

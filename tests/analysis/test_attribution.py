@@ -140,10 +140,11 @@ def test_mistakes_have_their_answers_and_neighbours(tmp_path, tiny):
     network = keras.Model(network.inputs, network.outputs)
     run = write_run(tmp_path, "deep_cnn", "improved", right=37, n=40)
     images = tiny.images[:40]
-    mistakes, titles, neighbours, names = attribution.neighbours_of_mistakes(
+    mistakes, answers, truth, neighbours, names = attribution.neighbours_of_mistakes(
         run, network, images, tiny, np.arange(40), most=3
     )
     assert (mistakes == images[37:]).all()
     assert (neighbours[:, 0] == mistakes).all()
-    assert titles[0] == f"{tiny.class_names[run.predicted()[37]]}; true: {tiny.class_names[run.labels()[37]]}"
+    assert answers[0] == tiny.class_names[run.predicted()[37]]
+    assert truth[0] == tiny.class_names[run.labels()[37]]
     assert names.shape == (3, 3)

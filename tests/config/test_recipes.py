@@ -48,7 +48,7 @@ def test_unknown_profile_names_the_choices():
     assert find_profile("quick") is PROFILES["quick"]
 
 
-@pytest.mark.parametrize(("model", "name"), [("deep_cnn", "best"), ("resnet", "improved"), ("deep_cnn", "as_coded")])
+@pytest.mark.parametrize(("model", "name"), [("deep_cnn", "best"), ("resnet", "improved"), ("deep_cnn_l2", "as_coded")])
 def test_unknown_recipe_names_the_choices(model, name):
     with pytest.raises(InputError, match=rf"{model} {name}.*shallow_cnn as_reported.*mobilenetv2 improved"):
         find_recipe(model, name)

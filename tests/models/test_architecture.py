@@ -37,6 +37,7 @@ def transfer():
         ("shallow_cnn_l2", "as_reported", 4_239_652),
         ("shallow_cnn", "improved", 563_236),
         ("deep_cnn", "as_reported", 11_260_740),
+        ("deep_cnn", "as_coded", 11_260_740),
         ("deep_cnn_batch_128", "as_coded", 11_260_740),
         ("deep_cnn", "improved", 2_805_060),
         ("mobilenetv2", "as_reported", 3_672_228),

@@ -85,14 +85,16 @@ LOG = reported.curves().assign(seconds=reported.epoch_seconds())
 NOISE = pd.DataFrame({"batch_size": [4, 16, 64], "relative_noise": [8.0, 4.2, 2.0]})
 CASES = {
     "image_grid": lambda runs: plots.image_grid(
-        IMAGES, ["cat", "a dog with a very long name", "owl"], "One image of each of 3 classes", SOURCE, 2
+        IMAGES, ["cat", "a dog with a very long name", "owl"], "Three images of 3 classes", "Images", SOURCE, 2
     ),
     "channel_summary": lambda runs: plots.channel_summary(
         IMAGES[0] / 255, exploration.channel_densities(IMAGES), 3, SOURCE
     ),
     "brightness_spread": lambda runs: plots.brightness_spread(BRIGHTNESS, SOURCE),
     "box_summary": lambda runs: plots.box_summary(BOXES, np.full((64, 64), 0.4), SOURCE),
-    "nearest_pairs": lambda runs: plots.nearest_pairs(IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], SOURCE),
+    "nearest_pairs": lambda runs: plots.nearest_pairs(
+        IMAGES, IMAGES[::-1], ["r = 1", "r = 0.9", "r = 0.8"], "The most alike of 3 correlate by 1", "Pairs", SOURCE
+    ),
     "correlation_spread": lambda runs: plots.correlation_spread(pd.Series([0.5, 0.7, 0.99]), 0.95, SOURCE),
     "split": lambda runs: plots.split(PARTS, COPIES, SOURCE),
     "blocks": lambda runs: plots.blocks(
@@ -129,7 +131,12 @@ CASES = {
         SOURCE,
     ),
     "neighbours": lambda runs: plots.neighbours(
-        IMAGES[:2], ["cat; true: dog", "owl; true: cat"], IMAGES[[[0, 1, 2], [2, 1, 0]]], [["a", "b", "c"]] * 2, SOURCE
+        IMAGES[:2],
+        ["cat", "owl"],
+        ["dog", "cat"],
+        IMAGES[[[0, 1, 2], [2, 1, 0]]],
+        np.array([["cat", "dog", "cat"], ["cow", "owl", "owl"]]),
+        SOURCE,
     ),
     "feature_maps": lambda runs: plots.feature_maps(
         {"conv_1": RNG.random((8, 8, 12)), "conv_2": RNG.random((4, 4, 3))}, IMAGES[0], SOURCE
@@ -252,11 +259,18 @@ def test_many_labels_at_one_place_find_room_without_covering_each_other():
     assert len(axis.texts) == 6 and not overlapping(axis)
 
 
-@pytest.mark.parametrize("name", ["accuracies", "cost", "differences", "confusion", "levers", "input_sweep", "folds"])
+@pytest.mark.parametrize(
+    "name", ["accuracies", "cost", "differences", "confusion", "levers", "input_sweep", "folds", "neighbours"]
+)
 def test_a_title_states_what_was_found(name, runs):
     figure = CASES[name](runs).figure
     title = figure.get_suptitle() or figure.axes[0].get_title(loc="left")
     assert len(title.split()) > 5 and any(character.isdigit() for character in title)
+
+
+def test_the_title_of_neighbours_counts_the_classes_that_were_named_and_the_true_ones(runs):
+    title = CASES["neighbours"](runs).figure.get_suptitle().replace("\n", " ")
+    assert title == "Of the nearest training images 67% are of the class that was named, 17% of the true one"
 
 
 def test_large_curves_and_maps_make_small_vector_files(runs, tmp_path):

@@ -199,13 +199,14 @@ def test_batch_sizes_are_compared_epoch_by_epoch(tmp_path):
 
 def test_larger_batches_are_compared_after_equally_many_epochs(tmp_path):
     plain = write_run(tmp_path, "deep_cnn", "as_reported", training=(0.1, 0.2), validation=(0.1, 0.15))
+    coded = write_run(tmp_path, "deep_cnn", "as_coded", training=(0.1, 0.12), validation=(0.1, 0.11))
     larger = write_run(tmp_path, "deep_cnn_batch_128", "as_coded", training=(0.1, 0.3), validation=(0.1, 0.25))
-    assert findings.larger_batches([plain, larger]) == (
-        "After 2 epoch(s) the report's deep CNN has a training accuracy of 20.0% with batches of 20 and, with the code's dropout, of "
-        "30.0% with batches of 128; on validation 15.0% and 25.0%."
+    assert findings.larger_batches([plain, coded, larger]) == (
+        "After epoch 2 the training accuracy of the deep CNN is 20.0% as reported, with batches of 20; as coded, with twice the dropout, "
+        "12.0% with 20 and 30.0% with 128. On validation the three have 15.0%, 11.0% and 25.0%."
     )
     longer = write_run(tmp_path, "deep_cnn_batch_128", "as_coded", seed=1, training=(0.1,) * 3, validation=(0.1,) * 3)
-    assert findings.larger_batches([plain, longer]) == findings.larger_batches([plain]) == ""
+    assert findings.larger_batches([plain, coded, longer]) == findings.larger_batches([plain, coded]) == ""
 
 
 def test_improved_is_compared_with_reported_on_validation(tmp_path):

@@ -63,7 +63,9 @@ def test_candidates_are_checked_on_known_errors():
         "where 5.0% of the labels were replaced, the method named 7.0%, among them 4.0% of the labels that were" in text
     )
     assert "46% of those that it named had been replaced." in text
-    assert "Of the 3 images that stand in two classes, and so have a wrong label for certain, 2 have a copy" in text
+    assert (
+        "Of the 3 images that stand in two classes, where one of the two labels counts as wrong, 2 have a copy" in text
+    )
 
 
 def test_the_submission_is_that_of_the_code():
