@@ -24,7 +24,7 @@ from helpers.core import paths
 from helpers.data import batches
 from helpers.data.splits import make_split
 from helpers.models import architecture, deep_cnn
-from helpers.training import fit
+from helpers.training import fit, optimizers
 
 pytestmark = pytest.mark.training
 
@@ -113,8 +113,10 @@ def test_another_order_of_batches_is_noticed(monkeypatch):
 
 
 def test_another_optimizer_is_noticed(monkeypatch):
-    optimizer = fit._optimizer
-    monkeypatch.setattr(fit, "_optimizer", lambda phase, steps: optimizer(replace(phase, learning_rate=2e-3), steps))
+    optimizer = optimizers.optimizer
+    monkeypatch.setattr(
+        optimizers, "optimizer", lambda phase, steps: optimizer(replace(phase, learning_rate=2e-3), steps)
+    )
     assert mismatches(RECIPE["shallow_cnn improved"])
 
 

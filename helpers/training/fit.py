@@ -21,10 +21,11 @@ from helpers.data import batches
 from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
-from helpers.training import checkpoints, metrics, runs, tensorboard
+from helpers.training import checkpoints, metrics, optimizers, runs, tensorboard
 from helpers.training.plans import Plan
 from helpers.training.runs import Run
 
+_MOST_STEPS_PER_CALL = 16  # an interruption waits for the call to end
 _EVALUATION_BATCH = 100  # at 224 px the widest activations of so many images take half a gigabyte
 
 
@@ -55,7 +56,9 @@ def train(plan: Plan, progress: Callable[[str], None] = print) -> Run:
     return Run(folder)
 
 
-def compiled(model: keras.Model, phase: Phase, steps: int, label_smoothing: float = 0.0) -> keras.Model:
+def compiled(
+    model: keras.Model, phase: Phase, steps: int, label_smoothing: float = 0.0, steps_per_call: int = 1
+) -> keras.Model:
     """Compile a network for a phase: its optimizer and the cross-entropy from logits.
 
     Args:
@@ -63,17 +66,19 @@ def compiled(model: keras.Model, phase: Phase, steps: int, label_smoothing: floa
         phase: optimizer and learning rate.
         steps: in the whole phase, for the schedule.
         label_smoothing: share of the target spread over all classes.
+        steps_per_call: how many `fit` does in one call of TensorFlow; where it does not divide an epoch's, `fit` does some more.
 
     Returns:
         The same model.
     """
     model.compile(
-        _optimizer(phase, steps),
+        optimizers.optimizer(phase, steps),
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing),
         metrics=[
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy"),
         ],
+        steps_per_execution=steps_per_call,
         jit_compile=False,  # XLA makes convolutions slower on a CPU
     )
     # Without its variables an optimizer makes them in the first step, which TensorFlow then traces twice.
@@ -109,25 +114,11 @@ def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.nd
     return log_probabilities
 
 
-def _learning_rate(phase: Phase, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    rate = phase.learning_rate
-    if phase.schedule != "cosine":
-        return rate
-    warmup = max(1, steps // 20)
-    return keras.optimizers.schedules.CosineDecay(
-        rate / 100, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
-    )
-
-
-def _optimizer(phase: Phase, steps: int) -> keras.optimizers.Optimizer:
-    rate = _learning_rate(phase, steps)
-    if phase.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=phase.momentum)
-    if phase.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=phase.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+def _steps_per_call(steps: int) -> int:
+    """How many of the steps of an epoch TensorFlow does in one call: a divisor, since Keras would round the epoch up."""
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return 1  # the loop of several steps fails where a batch is divided between devices
+    return max(n for n in range(1, _MOST_STEPS_PER_CALL + 1) if steps % n == 0)
 
 
 class _Training:
@@ -165,7 +156,7 @@ class _Training:
         architecture.set_trainable(self.model, phase)
         learner = architecture.tail(self.model, phase.frozen_below)
         labels = self.plan.dataset.labels[self.plan.split.train]
-        compiled(learner, phase, self.steps * phase.epochs, self.recipe.label_smoothing)
+        compiled(learner, phase, self.steps * phase.epochs, self.recipe.label_smoothing, _steps_per_call(self.steps))
         done = len(self.history)
         if done > behind:
             for index, variable in enumerate(learner.optimizer.variables):
@@ -282,7 +273,7 @@ class _Training:
         """The rate at the end of each epoch of the history."""
         rates: list[float] = []
         for phase in self.recipe.phases:
-            rate = _learning_rate(phase, self.steps * phase.epochs)
+            rate = optimizers.learning_rate(phase, self.steps * phase.epochs)
             ends = [self.steps * epoch for epoch in range(1, phase.epochs + 1)]
             rates += [float(rate(end)) if callable(rate) else rate for end in ends]
         return rates[: len(self.history)]

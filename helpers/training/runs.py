@@ -290,7 +290,8 @@ def finish(
     with storage.replacing(folder / "predictions.npz") as partial:
         np.savez(partial, allow_pickle=False, **predictions)
     with storage.replacing(folder / "model.keras") as partial:
-        model.save(partial, include_optimizer=False)
+        # Without the optimizer's class, which only this project knows, whoever has Keras can load the file.
+        keras.Model(model.input, model.output, name=model.name).save(partial)
     dataset, weights = plan.dataset, plan.weights
     _end(
         folder,

@@ -22,17 +22,17 @@ from helpers.training import fit
 import keras
 
 recipe = replace(profiles.find_recipe("shallow_cnn", "as_reported"), batch_size=8, augmentation="none")
-phase = recipes.Phase(1, "sgd", 1e-4)
 images = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
-losses = []
-for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
-    with strategy.scope():
-        keras.utils.set_random_seed(0)
-        model = fit.compiled(architecture.build(recipe, 4), phase, 4)
-        stream = batches.training_batches(images, np.arange(32) % 4, recipe, 4, 0)
-        losses.append(model.fit(stream, epochs=3, steps_per_epoch=4, verbose=0).history["loss"])
-        assert fit.predict(model, images).shape == (32, 4)
-print(strategy.num_replicas_in_sync, np.abs(np.subtract(*losses)).max(), losses[0][0] - losses[0][-1])
+for phase in (recipes.Phase(1, "sgd", 1e-4), recipes.Phase(1, "adamw", 1e-5, weight_decay=0.1)):
+    losses = []
+    for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
+        with strategy.scope():
+            keras.utils.set_random_seed(0)
+            model = fit.compiled(architecture.build(recipe, 4), phase, 12)
+            stream = batches.training_batches(images, np.arange(32) % 4, recipe, 4, 0)
+            losses.append(model.fit(stream, epochs=3, steps_per_epoch=4, verbose=0).history["loss"])
+            assert fit.predict(model, images).shape == (32, 4)
+    print(strategy.num_replicas_in_sync, np.abs(np.subtract(*losses)).max(), losses[0][0] - losses[0][-1])
 """
 
 
@@ -41,10 +41,11 @@ def test_two_devices_share_a_batch_and_train_as_one():
         [sys.executable, "-c", TWO_DEVICES], cwd=paths.ROOT, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == 0, result.stderr
-    replicas, difference, learned = map(float, result.stdout.split())
-    assert replicas == 2
-    assert learned > 1e-3
-    assert difference < 1e-4
+    for line in result.stdout.splitlines():
+        replicas, difference, learned = map(float, line.split())
+        assert replicas == 2
+        assert learned > 1e-3
+        assert difference < 1e-4
 
 
 def test_one_processor_is_used_as_it_is():
