@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from helpers.plots.style import FAINT
@@ -84,8 +85,19 @@ def _drawn_pixels(axis: Axes) -> tuple[np.ndarray, np.ndarray]:
         paths.append((collection.get_offset_transform().transform(collection.get_offsets()), 1.0))
         paths += [(collection.get_transform().transform(path.vertices), 0.5) for path in collection.get_paths()[:200]]
     dense = [(_dense(path[np.isfinite(path).all(axis=1)]), weight) for path, weight in paths]
+    dense += [(_marks(line), 1.0) for line in axis.lines if line.get_marker() not in ("None", "", None)]
     points = np.concatenate([np.empty((0, 2)), *(path for path, _ in dense)])
     return points, np.concatenate([np.empty(0), *(np.full(len(path), weight) for path, weight in dense)])
+
+
+def _marks(line: Line2D) -> np.ndarray:
+    """The corners of the marks of a line, in pixels: a label that covers a mark covers what it is there to show."""
+    centres = line.get_transform().transform(np.asarray(line.get_xydata()))
+    figure = cast(Figure, line.get_figure(root=True))
+    half = line.get_markersize() / 2 * figure.dpi / 72
+    corners = half * np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
+    centres = centres[np.isfinite(centres).all(axis=1)][:: line.get_markevery() or 1]
+    return (centres[:, None] + corners).reshape(-1, 2)
 
 
 def _dense(path: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
             )
         low, high = table["seconds"].min(), table["seconds"].max()
         axis.set(xscale="log", xlabel="seconds of training, logarithmic", ylabel="test accuracy")
-        axis.set(xlim=(low / 1.5, high * 2.5), ylim=(-0.06, 1.15 * table["high"].max()))
+        axis.set(xlim=(low / 1.5, high * 2.5), ylim=(-0.13, 1.15 * table["high"].max()))
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.xaxis.set_minor_formatter(NullFormatter())

@@ -225,7 +225,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
     rate = find_recipe("shallow_cnn", "as_reported").phases[0].learning_rate
     rates, trap, sizes = read["shallow_learning_rates"], read["fine_tuning_trap"], read["input_sweep"]
     by_recipe = selection.by_recipe(runs)
-    deep_run, larger_run = by_recipe["deep_cnn", "as_reported"], by_recipe["deep_cnn_batch_128", "as_coded"]
+    deep_run, coded_run = by_recipe["deep_cnn", "as_reported"], by_recipe["deep_cnn", "as_coded"]
+    larger_run = by_recipe["deep_cnn_batch_128", "as_coded"]
     deep, larger = deep_run.history.iloc[-1], larger_run.history
     figure_3, figure_2 = reported.figure_curves("deep_cnn"), reported.figure_curves("shallow_cnn_l2")
     code, l2 = find_recipe("shallow_cnn", "as_coded"), read["shallow_larger_batch"]
@@ -253,6 +254,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "figure_3": figure_3,
         "deep_larger_best": larger.loc[larger["validation_accuracy"].idxmax()],
         "deep_distance": findings.distance_of_curves(deep_run.history, figure_3),
+        "deep_coded": coded_run.history.iloc[-1],
+        "deep_coded_distance": findings.distance_of_curves(coded_run.history, figure_3),
         "deep_larger_distance": findings.distance_of_curves(larger, figure_3),
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
