@@ -76,7 +76,7 @@ def augmentation(image: np.ndarray, values: Mapping[str, float | bool], source: 
         ", ".join(_setting(name, value) for name, value in values.items() if value != UNCHANGED[name]) or "no change"
     )
     change = np.abs(changed.astype(float) - image).mean()
-    finding = f"{words[0].upper()}{words[1:]}: pixels change by {change:.0f} of 255 levels on average"
+    finding = f"Under this transform pixels change by {change:.0f} of 255 levels on average"
     with theme():
         figure, axes = new_figure(PAGE * 0.8, 3.4, 1, 2)
         for axis, picture, title in zip(axes, (image, changed), ("as it is", "transformed"), strict=True):

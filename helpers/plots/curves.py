@@ -65,7 +65,7 @@ def training_curves(
             places.append(list({(text, colour): (text, colour, x, y) for text, colour, x, y in lines}.values()))
             axis.set_ylabel(_PANELS[panel])
         _finish_axes(axes, runs, reported, panels)
-        headline(figure, _finding(runs, reported))
+        headline(figure, _title(runs, reported))
         n_training, n_validation = runs[0].training_images, runs[0].result("validation")["n"]
         note(figure, f"{source}, {n_training:,} training and {n_validation:,} validation images")
         for axis, labels in zip(axes, places, strict=True):
@@ -110,7 +110,9 @@ def _finish_axes(
             axis.axvline(border, color=FAINT, linewidth=0.8, linestyle=(0, (1, 2)))
         if panel == "accuracy":
             chance_line(axis, num_classes)
-            axis.set_ylim(0, 1.12 * axis.get_ylim()[1])
+            top = axis.get_ylim()[1]
+            axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick <= 1])
+            axis.set_ylim(-0.14 * top, 1.12 * top)  # below 0 is room for the names of what stays at chance level
             percent_axis(axis, decimals=0)
             continue
         axis.set_yscale("log")
@@ -159,6 +161,20 @@ def _finding(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame]) -> str:
         by_value.setdefault(value, []).append(name)
     listed = "; ".join(f"{value} {', '.join(names)}" for value, names in by_value.items())
     return f"{family}, validation accuracy at the end: {listed}"
+
+
+def _title(runs: Sequence[Run], reported: Mapping[str, pd.DataFrame]) -> str:
+    """What sets the improved recipe apart; where there is no other, or it is missing, the whole finding."""
+    ends = [(run.recipe, run.history["validation_accuracy"].iloc[-1]) for run in runs]
+    ends += [("", curves["validation_accuracy"].iloc[-1]) for curves in reported.values()]
+    improved, others = ([end for recipe, end in ends if (recipe == "improved") is wanted] for wanted in (True, False))
+    if not improved or not others:
+        return _finding(runs, reported)
+    family = MODEL_NAMES[runs[0].model].split(", ")[0]
+    return (
+        f"{family}: validation accuracy ends at {_range(improved)} with the improved recipe, at {_range(others)} with the others"
+        f"{' and in the report' if reported else ''}"
+    )
 
 
 def _range(values: Sequence[float]) -> str:

@@ -26,6 +26,7 @@ from helpers.plots.style import (
 )
 from helpers.training.runs import Run
 
+_LEFTMOST = 0.02  # of a label, so that it does not cover the line of chance level
 _MARKED = {"as_reported": "reproduced", "improved": "improved"}  # recipes that `accuracies` draws
 
 
@@ -53,20 +54,22 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
             axis.plot([min(ends, default=0), max(ends, default=0)], [place] * 2, color=colour, linewidth=3, alpha=0.3)
             if reported is not None:
                 axis.plot(reported, place, "o", color=INK, fillstyle="none", markersize=8)
-                axis.text(reported, place + 0.24, f"report {reported:.1%}", ha="left", color=INK)
+                axis.text(max(reported, _LEFTMOST), place + 0.24, f"report {reported:.1%}", ha="left", color=INK)
             for recipe, words in _MARKED.items():
                 if (mean := means.get((model, recipe))) is None:
                     continue
                 axis.plot(mean, place, "o", color=colour, markersize=9 if recipe == "improved" else 5)
                 axis.plot(mean_interval(rows[model][recipe], n), [place] * 2, color=INK, linewidth=1)
                 at, weight = ((0, -0.36), "normal") if recipe == "as_reported" else ((0.022, -0.07), "bold")
-                axis.text(mean + at[0], place + at[1], f"{words} {mean:.1%}", color=colour, weight=weight)
+                axis.text(
+                    max(mean + at[0], _LEFTMOST), place + at[1], f"{words} {mean:.1%}", color=colour, weight=weight
+                )
         axis.set_yticks(range(len(rows)), [MODEL_NAMES[model] for model in reversed(rows)])
         axis.tick_params(axis="y", length=0)
         axis.set(xlabel="accuracy on test (dotted: chance level)", ylim=(-0.6, len(rows) - 0.4))
         axis.set_xlim(0, max(*means.values(), *(REPORTED[model].accuracy or 0 for model in rows)) + 0.19)
         percent_axis(axis, "x")
-        axis.set_title(_gains(means), loc="left")
+        headline(figure, _gains(means))
         note(figure, f"{source}, {n:,} test images")
     intervals = "images and seeds" if len(runs) > len({(run.model, run.recipe) for run in runs}) else "images"
     return Plot(
@@ -99,8 +102,8 @@ def _gains(means: dict[tuple[str, str], float]) -> str:
     if not gains:
         return "Test accuracy by family"
     sizes = dict.fromkeys(f"{gain:d}" if gains[0] > 0 else f"{gain:+d}" for gain in (gains[0], gains[-1]))
-    verb = "gains" if gains[0] > 0 else "changes accuracy by"
-    return f"Within each family, the improved recipe {verb} {' to '.join(sizes)} points"
+    verb = "gain" if gains[0] > 0 else "change accuracy by"
+    return f"The improved recipes {verb} {' to '.join(sizes)} points over the report's, trained here"
 
 
 def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
@@ -114,7 +117,7 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     table = table.assign(seconds=table["train_seconds"] + table["feature_seconds"])
     front = _cheapest(table)
     with theme():
-        figure, axis = new_figure(PAGE, 3.6)
+        figure, axis = new_figure(PAGE, 4.4)
         corners = front["seconds"].repeat(2).iloc[1:], front["accuracy"].repeat(2).iloc[:-1]  # a step at each of them
         axis.plot(*corners, color=FAINT, linewidth=1, linestyle="--")
         for row in table.itertuples():

@@ -49,7 +49,7 @@ def as_page(
             if "text/markdown" in output.get("data", {}):
                 output.data["text/markdown"] = _linked(output.data["text/markdown"], names, has_references)
     heading, _, opening = notebook.cells[0].source.partition("\n")
-    made = f"*Made from {made_from} with the profile `{published['profile']}`.*{note}"
+    made = f"*Made from {made_from} with the profile `{published['profile']}`; the code below shows the parameters' defaults.*{note}"
     notebook.cells[0].source = f"{heading}\n\n{made}\n{opening}"
     return notebook
 

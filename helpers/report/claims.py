@@ -78,8 +78,8 @@ def _best(runs_by_recipe: RunsByRecipe) -> Answer:
     ahead = transfer.result()["accuracy"] > rival.result()["accuracy"]
     verdict = "inconclusive" if p_value >= comparison.SIGNIFICANCE else "holds" if ahead else "not supported"
     return verdict, (
-        f"On the same {transfer.result()['n']:,} test images {transfer.title}, reaches {_test(transfer)} and {rival.title}, "
-        f"{_test(rival)} (McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts "
+        f"On the same {transfer.result()['n']:,} test images {transfer.title}, reaches {_test(transfer)} with seed {transfer.seed} and {rival.title}, "
+        f"{_test(rival)} with seed {rival.seed} (McNemar's exact test, {comparison.p_value_text(p_value)}); both were chosen on validation. MobileNetV2 starts "
         f"from weights ({transfer.weights_origin}), the other from random numbers."
     )
 
@@ -147,7 +147,7 @@ def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
         classes_here = run.probabilities().shape[1]
         here = comparison.versus_chance(run.result()["accuracy"], run.result()["n"], classes_here)
         evidence += f" Here the recipe gives {_test(run)}, {here}."
-    return "explained by the split", evidence
+    return "true only on its uneven split", evidence
 
 
 def _compute(runs_by_recipe: RunsByRecipe) -> Answer:

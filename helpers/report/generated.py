@@ -144,12 +144,18 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
             model: test[test["model"] == model].groupby("recipe")["accuracy"].mean().to_dict()
             for model in selection.FAMILIES
         },
+        "one_seed": selection.joined(
+            MODEL_NAMES[model]
+            for model in selection.FAMILIES
+            if len({run.seed for run in runs if run.model == model}) == 1
+        ),
         "n_test": runs[0].result()["n"],
         "test_source": results.TEST_SOURCES[runs[0].test_source],
         "table_1": pages.markdown_table(results.table_1(runs).replace("not run", "not run yet")),
         "concentrated_losses": tables.concentrated_losses_note(runs),
         "provenance": pages.markdown_table(_provenance(runs)),
         "about_intervals": results.ABOUT_INTERVALS,
+        "about_marks": results.ABOUT_MARKS,
         "about_seconds": results.ABOUT_SECONDS,
         "hardware": selection.joined(run.hardware for run in runs),
         "trainings": {model: _trainings(runs, model) for model in selection.FAMILIES},

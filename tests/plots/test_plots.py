@@ -303,6 +303,15 @@ def test_the_title_of_curves_has_where_each_recipe_ends(tmp_path):
         plot.alt
         == "Deep CNN, validation accuracy at the end: 30.0% as reported; 25.6% report; 1.0% to 1.2% as reported + L2."
     )
+    runs.append(write_run(tmp_path, "deep_cnn", "improved", validation=(0, 0.1, 0.4)))
+    titles = [
+        plots.training_curves(runs, SOURCE, drawn).figure.get_suptitle().replace("\n", " ")
+        for drawn in ({"report": reported.figure_curves("deep_cnn")}, {})
+    ]
+    assert titles[0] == (
+        "Deep CNN: validation accuracy ends at 40.0% with the improved recipe, at 1.0% to 30.0% with the others and in the report"
+    )
+    assert titles[1].endswith("with the improved recipe, at 1.0% to 30.0% with the others")
 
 
 def test_the_objective_has_a_panel_with_the_curves_of_the_report(runs):
@@ -352,9 +361,9 @@ def test_accuracies_draw_the_report_and_the_mean_of_each_recipe_in_a_row_a_famil
     assert marks == pytest.approx([0.2, 0.28, 0.42])
     assert {text.get_text() for text in axis.texts} == {"report 28.0%", "reproduced 20.0%", "improved 42.0%"}
     assert plot.alt == (
-        "Within each family, the improved recipe gains 22 points: Deep CNN, report 28.0%, reproduced 20.0%, improved 42.0%."
+        "The improved recipes gain 22 points over the report's, trained here: Deep CNN, report 28.0%, reproduced 20.0%, improved 42.0%."
     )
-    assert axis.get_title(loc="left") == "Within each family, the improved recipe gains 22 points"
+    assert plot.figure.get_suptitle() == "The improved recipes gain 22 points over the report's, trained here"
 
 
 def test_cost_draws_each_run_in_its_colour_at_all_its_seconds(tmp_path, runs):

@@ -29,7 +29,10 @@ def printed(lines):
 @pytest.mark.parametrize(("data", "named"), [("", "the demo data"), ("of`mine.zip", "`of'mine.zip`")])
 def test_a_page_says_what_it_was_made_from(data, named):
     [opening] = page(text("# Title\n\nProse."), data=data)
-    assert opening.source == f"# Title\n\n*Made from {named} with the profile `demo`.*\n\nProse."
+    assert (
+        opening.source
+        == f"# Title\n\n*Made from {named} with the profile `demo`; the code below shows the parameters' defaults.*\n\nProse."
+    )
 
 
 @pytest.mark.parametrize("has_newer", [True, False])

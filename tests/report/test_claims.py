@@ -91,7 +91,7 @@ def test_validation_above_training_in_every_epoch_is_not_chance():
 @pytest.mark.parametrize(("right", "where"), [(1, "below chance"), (20, "at chance"), (60, "above chance")])
 def test_less_than_one_per_cent_is_what_a_constant_answer_scores_on_the_report_s_split(make, right, where):
     found, evidence = verdict("chance", [make("shallow_cnn", "as_reported", right=right)])
-    assert found == verdict("chance")[0] == "explained by the split"
+    assert found == verdict("chance")[0] == "true only on its uneven split"
     assert "79 of 10,000" in evidence and evidence.count("0.79%") == 2 and where in evidence
     assert "Here" not in verdict("chance")[1]
 
