@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from helpers.config.recipes import AUGMENTATIONS, Recipe
+from helpers.core import provenance
 from helpers.core.tensorflow import tf
 from helpers.data.augment import augment, cutmix
 from helpers.data.dataset import Rows
 
 # Images transformed together: drawing and composing the transforms of a small batch costs more than applying them.
 _CHUNK = 256
+_PARALLEL = 2 * provenance.cores()  # chunks that are made at a time
 _TRANSFORMS, _BLENDING = range(2)
 
 
@@ -73,14 +75,12 @@ def training_batches(
         mixed = tf.random.stateless_uniform((), whether) < recipe.mix
         return tf.cond(mixed, lambda: cutmix(*batch, how), lambda: batch)
 
-    options = tf.data.Options()
-    options.deterministic = True
     endless = tf.data.Dataset.range(first_epoch * chunks, tf.int64.max)
     # What is left over from an epoch's last whole batch is never made, so chunks divide into whole batches.
-    stream = endless.map(chunk, num_parallel_calls=tf.data.AUTOTUNE).rebatch(size, drop_remainder=True)
+    stream = endless.map(chunk, num_parallel_calls=_PARALLEL).rebatch(size, drop_remainder=True)
     if recipe.mix and len(sides[0].shape) == 4:  # images or maps; rows of features have no rectangles
-        stream = stream.enumerate(first_epoch * steps).map(blend, num_parallel_calls=tf.data.AUTOTUNE)
-    return stream.prefetch(4).with_options(options)
+        stream = stream.enumerate(first_epoch * steps).map(blend, num_parallel_calls=_PARALLEL)
+    return stream.prefetch(4).with_options(_options())
 
 
 def evaluation_batches(inputs: np.ndarray | Rows, labels: np.ndarray, num_classes: int, size: int) -> tf.data.Dataset:
@@ -101,7 +101,15 @@ def evaluation_batches(inputs: np.ndarray | Rows, labels: np.ndarray, num_classe
     def batch(order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return gather(order, tf.zeros_like(order)), tf.one_hot(tf.gather(targets, order), num_classes)
 
-    return tf.data.Dataset.range(len(labels)).batch(size).map(batch).prefetch(1)
+    return tf.data.Dataset.range(len(labels)).batch(size).map(batch).prefetch(1).with_options(_options())
+
+
+def _options() -> tf.data.Options:
+    """In order, and without tuning: its thread can miss that a training has ended, and hold it up for as long as it has run."""
+    options = tf.data.Options()
+    options.deterministic = True
+    options.autotune.enabled = False
+    return options
 
 
 def _key(seed: int, number: tf.Tensor, purpose: int) -> tf.Tensor:

@@ -111,7 +111,8 @@ def _finish_axes(
         if panel == "accuracy":
             chance_line(axis, num_classes)
             top = axis.get_ylim()[1]
-            axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick <= 1])
+            axis.set_ylim(0, 1.12 * top)
+            axis.set_yticks([tick for tick in axis.get_yticks() if 0 <= tick <= 1.12 * top])
             axis.set_ylim(-0.14 * top, 1.12 * top)  # below 0 is room for the names of what stays at chance level
             percent_axis(axis, decimals=0)
             continue

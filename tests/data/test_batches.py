@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.config.profiles import find_recipe
-from helpers.data.batches import steps_per_epoch, training_batches
+from helpers.data.batches import evaluation_batches, steps_per_epoch, training_batches
 
 PLAIN = replace(find_recipe("deep_cnn", "improved"), batch_size=4, augmentation="none", mix=0.0)
 AUGMENTED = replace(PLAIN, augmentation="mild", mix=0.5)
@@ -119,3 +119,10 @@ def test_sides_are_the_same_after_starting_later():
     whole = take(9, sides, np.arange(12), PLAIN, 12, seed=2, from_pixels=False)
     later = take(6, sides, np.arange(12), PLAIN, 12, seed=2, first_epoch=1, from_pixels=False)
     assert all(np.array_equal(x, y) for (x, _), (y, _) in zip(whole[3:], later, strict=True))
+
+
+def test_no_tuning_of_the_pipeline_outlives_a_training():
+    images, labels = np.zeros((20, 64, 64, 3), np.uint8), np.arange(20) % 4
+    recipe = find_recipe("shallow_cnn", "as_reported")
+    for stream in (training_batches(images, labels, recipe, 4, 0), evaluation_batches(images, labels, 4, 10)):
+        assert stream.options().autotune.enabled is False
