@@ -40,7 +40,7 @@ def image_grid(
         source: what they are taken from.
         columns: of the grid.
     """
-    words = [wrapped(title, int(PAGE / columns * 20), 5 if columns <= 5 else 3) for title in titles]
+    words = [wrapped(title, int(PAGE / columns * 18), 5 if columns <= 5 else 3) for title in titles]
     with theme():
         figure, axes = tiles(-(-len(images) // columns), columns, PAGE / columns * 0.92, words, top=TITLE)
         for axis, image, title in zip(axes.flat, images, words, strict=False):
@@ -184,7 +184,7 @@ def nearest_pairs(
     """
     n = len(left)
     with theme():
-        characters = int(PAGE / n * 18)  # of 7 points, in a column
+        characters = int(PAGE / n * 16)  # of 7 points, in a column
         words = [
             [wrapped(title, characters, 3) for title in row]
             for row in (titles, lower_titles if len(lower_titles) else [""] * n)

@@ -197,7 +197,7 @@ def neighbours(
         source: what the images are.
     """
     shares = [(names == np.array(classes)[:, None]).mean() for classes in (answers, truth)]
-    finding = f"Of the nearest training images {shares[0]:.0%} are of the class that was named, {shares[1]:.0%} of the true one"
+    finding = f"{shares[0]:.0%} of the neighbours are of the class that was named, {shares[1]:.0%} of the true one"
     titles = [f"{answer}; true: {true}" for answer, true in zip(answers, truth, strict=True)]
     columns = 1 + neighbour_images.shape[1]
     width = int(PAGE / columns * 16)

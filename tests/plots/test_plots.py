@@ -271,7 +271,7 @@ def test_a_title_states_what_was_found(name, runs):
 
 def test_the_title_of_neighbours_counts_the_classes_that_were_named_and_the_true_ones(runs):
     title = CASES["neighbours"](runs).figure.get_suptitle().replace("\n", " ")
-    assert title == "Of the nearest training images 67% are of the class that was named, 17% of the true one"
+    assert title == "67% of the neighbours are of the class that was named, 17% of the true one"
 
 
 def test_large_curves_and_maps_make_small_vector_files(runs, tmp_path):
