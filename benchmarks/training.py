@@ -40,8 +40,7 @@ def steps(recipe: Recipe, phase: Phase, n_steps: int, steps_per_call: int = 1) -
     network = architecture.build(recipe, NUM_CLASSES)
     architecture.set_trainable(network, phase)
     learner = architecture.tail(network, phase.frozen_below)
-    learner = fit.compiled(learner, phase, n_steps, recipe.label_smoothing)
-    learner.steps_per_execution = steps_per_call  # `fit` reads it when it builds its training function
+    learner = fit.compiled(learner, phase, n_steps, recipe.label_smoothing, steps_per_call)
     from_pixels = not phase.frozen_below
     shape = (n_steps * recipe.batch_size, *learner.input_shape[1:])
     inputs = _noise(shape) if from_pixels else [np.random.default_rng(0).random(shape, np.float32).astype(np.float16)]
