@@ -252,6 +252,20 @@ def test_labels_at_the_data_do_not_cover_each_other(name, runs):
     assert not any(overlapping(axis) for axis in CASES[name](runs).figure.axes)
 
 
+def test_a_label_covers_no_corner_of_a_mark():
+    with style.theme():
+        figure, axis = style.new_figure(4, 3)
+        axis.set(xlim=(0, 1), ylim=(0, 1))
+        axis.plot(0.2, 0.5, "o", markersize=3)
+        figure.draw_without_rendering()
+        right = axis.transData.transform((0.2, 0.5)) + np.array([20, 9]) * figure.dpi / 72
+        axis.plot(*axis.transData.inverted().transform(right), "s", markersize=10)
+    labels.label_places(axis, [(0.2, 0.5)], ["a label of some length"], [style.INK])
+    figure.draw_without_rendering()
+    lower_edge = right - np.array([0, 5]) * figure.dpi / 72
+    assert not axis.texts[0].get_window_extent().contains(*lower_edge)
+
+
 def test_many_labels_at_one_place_find_room_without_covering_each_other():
     with style.theme():
         figure, axis = style.new_figure(4, 3)
