@@ -50,7 +50,7 @@ def batch(source: Path) -> Work:
     parts = make_split(dataset)
     images, labels = dataset.part(parts, "train")
     recipe = find_recipe("shallow_cnn", "improved")
-    steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
+    steps = batches.steps_per_epoch(recipe, len(labels))
     stream = batches.training_batches(images, labels, recipe, dataset.num_classes, 0).take(steps)
     return lambda: [None for _ in stream]
 

@@ -89,7 +89,7 @@ def memory(source: Path) -> Work:
         split = make_split(dataset)
         recipe = profiles.find_recipe("shallow_cnn", "as_reported")
         images, labels = dataset.part(split, "train")
-        n_steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
+        n_steps = batches.steps_per_epoch(recipe, len(labels))
         model = fit.compiled(architecture.build(recipe, dataset.num_classes), recipe.phases[0], n_steps)
         stream = batches.training_batches(images, labels, recipe, dataset.num_classes, 0)
         model.fit(stream, steps_per_epoch=n_steps, verbose=0, shuffle=False)
@@ -111,7 +111,7 @@ def time_to_reported_accuracy(source: Path, weights: BaseWeights) -> dict[str, o
     architecture.load_base_weights(model, weights.width, weights.file)
     trunk = architecture.trunk(model, phase.frozen_below)
     rows = features.activations(trunk, dataset.images[chosen], "benchmark", progress=lambda line: None)
-    n_steps = batches.steps_per_epoch(len(rows), _HEAD.batch_size)
+    n_steps = batches.steps_per_epoch(_HEAD, len(rows))
     head = architecture.tail(model, phase.frozen_below)
     head = fit.compiled(head, phase, phase.epochs * n_steps, _HEAD.label_smoothing)
     labels = dataset.labels[chosen]

@@ -94,7 +94,7 @@ def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: in
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     images, labels = dataset.part(split, "train")
-    steps = batches.steps_per_epoch(len(labels), min(recipe.batch_size, len(labels)))
+    steps = batches.steps_per_epoch(recipe, len(labels))
     model = fit.compiled(
         architecture.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs, recipe.label_smoothing
     )

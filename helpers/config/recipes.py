@@ -76,6 +76,7 @@ class Recipe:
         network: its architecture, one of those in `families.FAMILIES`.
         phases: stretches of training, one after another.
         batch_size: images a step.
+        epoch_images: training images that an epoch draws, others each time; None for all.
         augmentation: a name in AUGMENTATIONS.
         views: randomly augmented copies of each training image whose activations are kept for phases with `frozen_below`;
             0 for the image and its mirror image.
@@ -99,6 +100,7 @@ class Recipe:
     phases: tuple[Phase, ...]
     batch_size: int
     augmentation: str
+    epoch_images: int | None = None
     views: int = 0
     input_size: int = IMAGE_SIZE
     input_range: tuple[float, float] = (0.0, 1.0)

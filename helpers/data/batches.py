@@ -19,9 +19,9 @@ _PARALLEL = 2 * provenance.cores()  # chunks that are made at a time
 _TRANSFORMS, _BLENDING = range(2)
 
 
-def steps_per_epoch(n_images: int, batch_size: int) -> int:
-    """Whole batches in a pass over the images; a shorter last one is left out, at least one is kept."""
-    return max(1, n_images // batch_size)
+def steps_per_epoch(recipe: Recipe, n_images: int) -> int:
+    """Whole batches in an epoch of so many training images; a shorter last one is left out, at least one is kept."""
+    return max(1, min(n_images, recipe.epoch_images or n_images) // min(recipe.batch_size, n_images))
 
 
 def training_batches(
@@ -39,7 +39,7 @@ def training_batches(
         inputs: uint8 pixels (n, 64, 64, 3); or a sequence of arrays of activations (n, ...), one of each view of the images
             (themselves and mirrored, say), of which each step takes one at random for each image.
         labels: integer (n,).
-        recipe: batch size, augmentation, CutMix.
+        recipe: batch size, images of an epoch, augmentation, CutMix.
         num_classes: width of the targets.
         seed: another seed gives another order and other transforms.
         first_epoch: epochs that are already behind.
@@ -50,7 +50,7 @@ def training_batches(
     """
     n = len(labels)
     size = min(recipe.batch_size, n)
-    steps = steps_per_epoch(n, size)
+    steps = steps_per_epoch(recipe, n)
     steps_per_chunk = max(1, _CHUNK // size)
     chunks = -(-steps // steps_per_chunk)  # an epoch; the last one may be shorter
     sides: Sequence[np.ndarray | Rows] = [inputs] if isinstance(inputs, np.ndarray | Rows) else inputs

@@ -39,7 +39,7 @@ def pretrain(pretraining: Pretraining = PRETRAINING) -> keras.Model:
         # With Keras' 0.999 the moving statistics would lag behind a training as short as this one.
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.95
-    steps = batches.steps_per_epoch(int(is_training.sum()), recipe.batch_size)
+    steps = batches.steps_per_epoch(recipe, int(is_training.sum()))
     total = steps * pretraining.epochs
     schedule = keras.optimizers.schedules.CosineDecay(
         1e-5, int(0.95 * total), warmup_target=pretraining.learning_rate, warmup_steps=int(0.05 * total)

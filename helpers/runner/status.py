@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from helpers.config.recipes import Recipe
 from helpers.core import checksums, paths
 from helpers.core.progress import duration
 from helpers.experiment import Experiment
@@ -61,10 +62,13 @@ def estimate(plan: Plan, measured: Sequence[Run]) -> float | None:
     if not own:
         return None
     run = max(own, key=lambda run: run.finished)
-    made_by = run.config["recipe"]
-    seen = run.training_images * run.epochs * made_by["input_size"] ** 2
-    to_see = len(plan.split.train) * plan.recipe.epochs * plan.recipe.input_size**2
-    return run.train_seconds * to_see / seen
+    to_see = _pixels(plan.recipe, len(plan.split.train))
+    return run.train_seconds * to_see / _pixels(run.settings, run.training_images)
+
+
+def _pixels(recipe: Recipe, n_images: int) -> int:
+    """The pixels that a training sees, up to a factor."""
+    return min(n_images, recipe.epoch_images or n_images) * recipe.epochs * recipe.input_size**2
 
 
 def _plans(lab: Experiment) -> list[Plan]:

@@ -128,8 +128,7 @@ class _Training:
         self.plan, self.folder, self.progress = plan, folder, progress
         self.recipe = plan.recipe
         self.name = plan.name
-        n_images = len(plan.split.train)
-        self.steps = batches.steps_per_epoch(n_images, min(self.recipe.batch_size, n_images))
+        self.steps = batches.steps_per_epoch(self.recipe, len(plan.split.train))
         self.history: list[dict[str, float]] = []
         self.starts = [runtime.start_record()]
 

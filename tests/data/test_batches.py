@@ -23,9 +23,20 @@ def visited(batches):
     return [x[:, 0, 0, 0].astype(int).tolist() for x, _ in batches]
 
 
-@pytest.mark.parametrize(("n", "batch_size", "steps"), [(20, 4, 5), (23, 4, 5), (3, 4, 1), (4, 4, 1)])
-def test_steps_are_whole_batches_and_at_least_one(n, batch_size, steps):
-    assert steps_per_epoch(n, batch_size) == steps
+@pytest.mark.parametrize(
+    ("n", "epoch_images", "steps"),
+    [(20, None, 5), (23, None, 5), (3, None, 1), (4, None, 1), (20, 9, 2), (20, 3, 1), (20, 40, 5)],
+)
+def test_steps_are_whole_batches_and_at_least_one(n, epoch_images, steps):
+    assert steps_per_epoch(replace(PLAIN, epoch_images=epoch_images), n) == steps
+
+
+def test_an_epoch_of_fewer_images_draws_others_each_time():
+    recipe = replace(PLAIN, epoch_images=8)
+    first, second = np.reshape(visited(take(4, numbered(40), np.zeros(40, int), recipe, 2, seed=0)), (2, 8))
+    assert len(set(first)) == len(set(second)) == 8 and set(first) != set(second)
+    resumed = visited(take(2, numbered(40), np.zeros(40, int), recipe, 2, seed=0, first_epoch=1))
+    assert np.ravel(resumed).tolist() == second.tolist()
 
 
 def test_every_epoch_visits_every_image_once():
