@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from helpers.core.tensorflow import tf
 from helpers.data.dataset import Dataset, Rows
-from helpers.models import architecture
+from helpers.models import architecture, inference
 from helpers.training import fit
 from helpers.training.runs import Run
 
@@ -111,12 +111,7 @@ def embeddings(model: keras.Model, images: np.ndarray | Rows) -> np.ndarray:
         float32 (n, d).
     """
     network = keras.Model(model.input, model.get_layer(architecture.LOGITS).input)
-    return np.concatenate(
-        [
-            network(tf.cast(images[start : start + _CHUNK], tf.float32), training=False).numpy()
-            for start in range(0, len(images), _CHUNK)
-        ]
-    )
+    return inference.forward_pass(network, len(images))(images)
 
 
 def nearest(embedded: np.ndarray, queries: np.ndarray, most: int) -> np.ndarray:

@@ -41,14 +41,15 @@ def frozen_features(
     Returns:
         float16 (n, 1280), memory-mapped.
     """
+    key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
+    key += [weights.sha256, provenance.key_packages(), versions_of("decoding", "mobilenetv2", "features")]
+    name = f"probe_{provenance.digest(key)}"
+    if (kept := features.kept(name)) is not None:
+        return kept
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
     size_and_range = replace(recipe, network=network, dropout=0.0, phases=())  # features are those of the base
     model = pretrained(size_and_range, weights, dataset.num_classes, 0)
-    key = [recipe.input_size, recipe.input_range, weights.width, pooling, dataset.fingerprint, indices.tolist()]
-    key += [weights.sha256, provenance.key_packages(), versions_of("decoding", "mobilenetv2", "features")]
-    return features.activations(
-        architecture.trunk(model, pooling), Rows(dataset.images, indices), f"probe_{provenance.digest(key)}"
-    )
+    return features.activations(architecture.trunk(model, pooling), Rows(dataset.images, indices), name)
 
 
 def probe_indices(dataset: Dataset, split: Split, images_per_class: int) -> tuple[np.ndarray, np.ndarray]:

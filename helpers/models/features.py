@@ -36,9 +36,8 @@ def activations(
     Returns:
         float16 (n, ...), memory-mapped, read-only.
     """
-    folder = paths.cache() / "activations"
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.npy"
+    file = _file(name)
+    file.parent.mkdir(parents=True, exist_ok=True)
     with storage.locked(file.with_suffix(".lock")):
         if not storage.is_intact(file):
             if file.exists():
@@ -47,6 +46,16 @@ def activations(
             progress(f"computing {network.name} once for {len(inputs)} images{', mirrored' if mirrored else ''}")
             _compute(network, inputs, file, mirrored)
     return np.load(file, mmap_mode="r")
+
+
+def kept(name: str) -> np.ndarray | None:
+    """What `activations` computed under that name before; None where it has to compute."""
+    file = _file(name)
+    return np.load(file, mmap_mode="r") if storage.is_intact(file) else None
+
+
+def _file(name: str) -> Path:
+    return paths.cache() / "activations" / f"{name}.npy"
 
 
 def _compute(network: keras.Model, inputs: np.ndarray | Rows | View, file: Path, mirrored: bool) -> None:

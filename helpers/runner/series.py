@@ -11,13 +11,16 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from helpers.core import paths, provenance
+from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.core.progress import duration
 from helpers.runner.display import Display
 from helpers.runner.notebooks import Notebook, cell_seconds, stages
 
 _SECONDS_TO_END = 20  # that an interrupted notebook gets to end its kernel
+# Of NumPy, SciPy and scikit-learn, whose threads wait by spinning: on two cores, logistic regressions of two notebooks side by
+# side take six times as long with two threads each, and a single one gains less than a fifth. TensorFlow and LiteRT have their own.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def run_series(chosen: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int) -> None:
@@ -56,7 +59,7 @@ class _Stage:
         self, notebooks: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int, display: Display
     ) -> None:
         self.waiting, self.executed, self.parameters = deque(notebooks), executed, parameters
-        self.jobs, self.display = min(jobs, len(notebooks)), display
+        self.jobs, self.display = jobs, display
         self.running: dict[Notebook, subprocess.Popen] = {}
         self.events: queue.SimpleQueue[tuple[Notebook, dict[str, Any] | None]] = queue.SimpleQueue()
         self.problems: dict[Notebook, str] = {}
@@ -82,7 +85,7 @@ class _Stage:
         process = subprocess.Popen(
             [sys.executable, "-m", "helpers.runner.execute", *[arg for arg in sys.argv if arg == "--traceback"]],
             cwd=paths.ROOT,
-            env=_threads(self.jobs) | os.environ,
+            env=_ONE_THREAD | os.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -114,16 +117,6 @@ class _Stage:
             raise InputError(
                 self.problems.get(notebook, f"{notebook.name} ended with status {status}; see its last lines.")
             )
-
-
-def _threads(jobs: int) -> dict[str, str]:
-    """The environment in which so many processes share the cores for linear algebra.
-
-    Its libraries, other than TensorFlow, wait for a core by spinning: on two cores, two logistic regressions with two threads each
-    take six times as long as with one.
-    """
-    share = str(max(1, provenance.cores() // jobs))
-    return {"OPENBLAS_NUM_THREADS": share, "OMP_NUM_THREADS": share}
 
 
 def _as_event(line: str) -> dict[str, Any]:

@@ -92,3 +92,12 @@ def test_activations_can_be_computed_from_activations(network, images):
     above = keras.Model(inputs, layers.GlobalAveragePooling2D()(inputs), name="above")
     result = features.activations(above, below, "above", progress=quiet)
     np.testing.assert_allclose(result, np.asarray(below, np.float32).mean(axis=(1, 2)), rtol=2e-3, atol=0.1)
+
+
+def test_what_was_computed_before_is_had_without_a_network_unless_it_is_damaged(network, images):
+    assert features.kept("once") is None
+    result = features.activations(network, images, "once", progress=quiet)
+    assert np.array_equal(features.kept("once"), result)
+    file = paths.cache() / "activations" / "once.npy"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert features.kept("once") is None
