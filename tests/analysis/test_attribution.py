@@ -70,8 +70,8 @@ def test_nearest_goes_by_angle():
 
 
 def test_nearest_training_images_finds_the_image_itself(tiny):
-    network = keras.Sequential([keras.Input((64, 64, 3)), layers.Flatten(), layers.Dense(2, name=architecture.LOGITS)])
-    network = keras.Model(network.input, network.output)
+    pixels = keras.Input((64, 64, 3))
+    network = keras.Model(pixels, layers.Dense(2, name=architecture.LOGITS)(layers.Flatten()(pixels)))
     indices = np.arange(0, 30, 3)
     found = attribution.nearest_training_images(network, tiny.images[[6, 27]], tiny, indices, 2)
     assert found[:, 0].tolist() == [6, 27]
@@ -136,8 +136,8 @@ def test_images_from_elsewhere_get_maps_and_answers(tmp_path, bright_or_not):
 
 
 def test_mistakes_have_their_answers_and_neighbours(tmp_path, tiny):
-    network = keras.Sequential([keras.Input((64, 64, 3)), layers.Flatten(), layers.Dense(2, name=architecture.LOGITS)])
-    network = keras.Model(network.input, network.output)
+    pixels = keras.Input((64, 64, 3))
+    network = keras.Model(pixels, layers.Dense(2, name=architecture.LOGITS)(layers.Flatten()(pixels)))
     run = write_run(tmp_path, "deep_cnn", "improved", right=37, n=40)
     images = tiny.images[:40]
     mistakes, answers, truth, neighbours, names = attribution.neighbours_of_mistakes(

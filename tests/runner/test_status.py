@@ -49,21 +49,21 @@ def test_a_full_run_whose_record_is_current_is_not_trained_again(lab, monkeypatc
 
 class Measured:
     model, recipe = "shallow_cnn", "improved"
-    config = {"recipe": {"input_size": 64}}
+    finished, training_images = "2026-01-01", 1000
 
-    finished, training_images, epochs = "2026-01-01", 1000, 10
-
-    def __init__(self, hardware, seconds):
+    def __init__(self, plan, hardware, seconds):
+        phases = tuple(replace(phase, epochs=10) for phase in plan.recipe.phases)
+        self.settings = replace(plan.recipe, phases=phases, epoch_images=500)
         self.hardware, self.train_seconds = hardware, seconds
 
 
 def test_an_estimate_scales_the_speed_of_this_machine_where_it_was_measured(lab):
     [plan] = lab.plans(1)
     images = len(plan.split.train) * plan.recipe.epochs
-    elsewhere, here = Measured("another", 100.0), Measured(runtime.hardware(), 500.0)
+    elsewhere, here = Measured(plan, "another", 100.0), Measured(plan, runtime.hardware(), 500.0)
     assert status.estimate(plan, []) is None
-    assert status.estimate(plan, [elsewhere]) == pytest.approx(100 * images / 10_000)
-    assert status.estimate(plan, [here, elsewhere]) == pytest.approx(500 * images / 10_000)
+    assert status.estimate(plan, [elsewhere]) == pytest.approx(100 * images / 5_000)
+    assert status.estimate(plan, [here, elsewhere]) == pytest.approx(500 * images / 5_000)
 
 
 def test_differences_name_what_decides_a_run(lab):
