@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import sklearn
+
 from benchmarks.measure import Work, timed
 from helpers.core import paths
 
@@ -46,6 +48,13 @@ def report(commit: str, workspace: Path) -> Work:
     _clone(commit, clone)
     _run(["make", "setup"], clone)
     return timed(lambda: _run(["make", "report"], clone))
+
+
+def predict() -> Work:
+    """`make predict` of a photograph, with the network that comes with the repository, converted before."""
+    command = ["make", "predict", f"IMAGE={Path(sklearn.__file__).parent / 'datasets' / 'images' / 'flower.jpg'}"]
+    _run(command, paths.ROOT)
+    return timed(lambda: _run(command, paths.ROOT))
 
 
 def _clone(commit: str, folder: Path) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from unittest.mock import patch
 
 from helpers.core import provenance
+from helpers.core.tensorflow import is_onednn_on
 
 Work = Callable[[], float]  # does something once and returns its seconds
 
@@ -48,6 +49,7 @@ class Comparison:
         beside: what the peer is, in a few words.
         aim: the ratio to reach; None where the row only says what bounds another.
         repeats: turns that count; one before them warms up, unless there is only one.
+        noticed: whether users wait for it; else it explains where their time goes.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Comparison:
     beside: str = "the report's way"
     aim: float | None = None
     repeats: int = 3
+    noticed: bool = False
 
 
 def compare(comparison: Comparison) -> dict[str, object]:
@@ -63,7 +66,7 @@ def compare(comparison: Comparison) -> dict[str, object]:
 
     Returns:
         A row of the table: `name`, `beside`, `ours` and `peer` (median seconds), `unit`, `ratio` (median), `lowest`, `highest`,
-        `aim`, `reached`, `repeats`, and where it was measured.
+        `aim`, `reached`, `repeats`, `noticed`, and where it was measured.
     """
     with working(comparison.ours) as ours, working(comparison.peer) as peer:
         if comparison.repeats > 1:
@@ -83,6 +86,7 @@ def compare(comparison: Comparison) -> dict[str, object]:
         aim="" if aim is None else f"at least {aim:g} x",
         reached=None if aim is None else ratio >= aim,
         repeats=comparison.repeats,
+        noticed=comparison.noticed,
     )
 
 
@@ -92,12 +96,13 @@ def measured(way: Way) -> float:
         return work()
 
 
-def row(name: str, **values: object) -> dict[str, object]:
+def row(name: str, noticed: bool = False, **values: object) -> dict[str, object]:
     """A row of the table, with the machine and the code that it was measured with."""
     sets = provenance.instruction_sets()
     widest = "AVX-512" if any(flag.startswith("avx512") for flag in sets) else "AVX2" if "avx2" in sets else "no AVX2"
     where = {"hardware": f"{provenance.hardware()}, {widest}", "code_version": provenance.code_version()}
-    return {"name": name, **values, **where}
+    where["onednn"] = {True: "on", False: "off", None: "TensorFlow's default"}[is_onednn_on()]
+    return {"name": name, "noticed": noticed, **values, **where}
 
 
 def timed(work: Callable[[], object]) -> Work:

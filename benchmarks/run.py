@@ -47,6 +47,7 @@ def comparisons(source: Path, workspace: Path) -> Iterator[Comparison]:
         beside=f"commit {BASELINE}",
         aim=5,
         repeats=1,
+        noticed=True,
     )
     yield Comparison(
         "set-up, empty caches",
@@ -55,6 +56,7 @@ def comparisons(source: Path, workspace: Path) -> Iterator[Comparison]:
         "pip, the same lock",
         aim=5,
         repeats=1,
+        noticed=True,
     )
     yield from _data(source)
     yield from _inference()
@@ -63,8 +65,8 @@ def comparisons(source: Path, workspace: Path) -> Iterator[Comparison]:
 
 def _data(source: Path) -> Iterator[Comparison]:
     by_report = Way(data.read_as_reported, (source,))
-    yield Comparison("decode all images, cold", Way(data.decode, (source,)), by_report, aim=2)
-    yield Comparison("open decoded images", Way(data.reopen, (source,)), by_report, aim=100)
+    yield Comparison("decode all images, cold", Way(data.decode, (source,)), by_report, aim=2, noticed=True)
+    yield Comparison("open decoded images", Way(data.reopen, (source,)), by_report, aim=100, noticed=True)
     generator = Way(data.augment_as_reported, (10_000,))
     yield Comparison("augment 10,000 images as reported", Way(data.augment, (10_000,)), generator, aim=5)
     yield Comparison("OpenCV's interpolation of 10,000 images alone", Way(data.interpolate, (10_000,)), generator)
@@ -141,6 +143,8 @@ def _rows(source: Path, weights: BaseWeights | None) -> Iterator[dict[str, objec
     with tempfile.TemporaryDirectory() as workspace:
         for comparison in comparisons(source, Path(workspace)):
             yield compare(comparison)
+    answer = measured(Way(commands.predict))
+    yield row("`make predict` of one photograph", noticed=True, ours=answer, unit="s")
     for model in ("shallow_cnn", "deep_cnn", "mobilenetv2"):
         share = measured(Way(training.waiting, (profiles.find_recipe(model, "as_reported"),)))
         name = f"waiting for input, {model} as_reported"

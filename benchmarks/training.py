@@ -129,6 +129,7 @@ def time_to_reported_accuracy(source: Path, weights: BaseWeights) -> dict[str, o
         "ratio": reported.seconds / ours,
         "aim": "under 60 s",
         "reached": ours < 60 and accuracy >= reported.accuracy,
+        "noticed": True,
     }
 
 

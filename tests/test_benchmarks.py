@@ -69,6 +69,10 @@ def test_the_default_of_tensorflow_depends_on_the_processor(sets, default, monke
     assert run.tensorflow_default()[ONEDNN_VARIABLE] == default
 
 
+def test_a_photograph_is_named_by_the_command():
+    assert commands.predict()() > 0
+
+
 def test_every_comparison_has_a_name_of_its_own_and_differs_from_its_peer(kaggle_folder, tmp_path):
     comparisons = list(run.comparisons(kaggle_folder, tmp_path))
     assert len({comparison.name for comparison in comparisons}) == len(comparisons)

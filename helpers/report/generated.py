@@ -300,12 +300,14 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
     Args:
         measured: the rows of `benchmarks.csv`.
     """
+    measured = measured.assign(noticed=measured["noticed"].astype(bool))
     table = pd.DataFrame(
         {
             "What": measured["name"],
             "Here": [f"{_rounded(row.ours)} {row.unit}" for row in measured.itertuples()],
             "Compared with": [
-                _if_measured(row.peer, f"{_rounded(row.peer)} {row.unit}") for row in measured.itertuples()
+                _if_measured(row.peer, f"{row.beside}: {_rounded(row.peer)} {row.unit}")
+                for row in measured.itertuples()
             ],
             "Ratio": [_if_measured(row.ratio, f"{_rounded(row.ratio)} x") for row in measured.itertuples()],
             "Lowest to highest": [
@@ -317,11 +319,13 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
     )
     decoding = measured.set_index("name")["ours"].filter(like="decode 55,000")
     return {
-        "table": pages.markdown_table(table),
+        "noticed": pages.markdown_table(table[measured["noticed"]]),
+        "inside": pages.markdown_table(table[~measured["noticed"]]),
         "decoding": "".join(_rounded(seconds) for seconds in decoding),
         "repeats": int(measured["repeats"].max()),
         "missed": "; ".join(measured.loc[measured["reached"].eq(False), "name"]),
         "hardware": measured["hardware"].iloc[0],
+        "onednn": measured["onednn"].iloc[0],
         "code_version": measured["code_version"].iloc[0],
     }
 
