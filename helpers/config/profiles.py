@@ -43,9 +43,7 @@ class Profile:
     map_images: int = 2000
 
 
-# The demo runs every recipe to show that it works; only the improved ones get enough steps to learn something. An epoch of the
-# report's networks is a quarter of the training images there.
-_DEMO_EPOCH_IMAGES = 500
+# The short profiles run every recipe to show that it works; only the improved ones get enough steps to learn something.
 _DEMO_EPOCHS = {
     ("shallow_cnn", "as_reported"): (2,),
     ("shallow_cnn_l2", "as_reported"): (1,),
@@ -65,16 +63,25 @@ _QUICK_EPOCHS = _DEMO_EPOCHS | {
     ("deep_cnn", "improved"): (5,),
     ("mobilenetv2", "improved"): (20, 4),
 }
-# A few thousand images make too few large batches an epoch, and CutMix pays only in long trainings.
-_SHORT_CHANGES: dict[tuple[str, str], dict[str, Any]] = {
-    (model, "improved"): {"batch_size": 32, "mix": 0.0} for model in ("shallow_cnn", "deep_cnn", "mobilenetv2")
-}
+
+
+def _short_epochs(epoch_images: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Epochs of so many images for the report's recipes, and smaller batches without CutMix for the improved ones.
+
+    A few thousand images make too few large batches, and CutMix pays only in long trainings.
+    """
+    return {
+        (recipe.model, recipe.name): {"batch_size": 32, "mix": 0.0}
+        if recipe.name == "improved"
+        else {"epoch_images": epoch_images}
+        for recipe in RECIPES
+    }
+
+
 # In so few steps augmentation slows learning down and cannot prevent overfitting yet.
-_DEMO_CHANGES = (
-    {(recipe.model, recipe.name): {"epoch_images": _DEMO_EPOCH_IMAGES} for recipe in RECIPES}
-    | _SHORT_CHANGES
-    | {("deep_cnn", "improved"): {"batch_size": 32, "mix": 0.0, "augmentation": "none", "dropout": 0.0}}
-)
+_DEMO_CHANGES = _short_epochs(500) | {
+    ("deep_cnn", "improved"): {"batch_size": 32, "mix": 0.0, "augmentation": "none", "dropout": 0.0}
+}
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
@@ -104,7 +111,7 @@ PROFILES: dict[str, Profile] = {
             "quick",
             images_per_class=60,
             epochs=_QUICK_EPOCHS,
-            changes=_SHORT_CHANGES,
+            changes=_short_epochs(2000),
             input_size=96,
             sweep_sizes=(64, 96, 128),
             sweep_images_per_class=20,
