@@ -78,3 +78,12 @@ def test_what_a_series_is_about_to_do_has_an_estimate_from_its_last_run(series, 
     assert text.startswith("Running notebooks 01, 02 with the profile demo, up to 2 side by side; how long it takes")
     executed = series(1, _01_sleeps=["import time\ntime.sleep(1)"])
     assert "; about 1 s if" in describe_series(find_notebooks(tmp_path), executed, "demo", 1)
+
+
+def test_linear_algebra_of_a_notebook_has_one_thread_unless_the_user_says_otherwise(series, monkeypatch, capfd):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    count = "import numpy, threadpoolctl\nprint({pool['num_threads'] for pool in threadpoolctl.threadpool_info()})"
+    series(1, _01_counts=[count, "import os; print(os.environ['OMP_NUM_THREADS'])"])
+    lines = capfd.readouterr().out.splitlines()
+    assert "01_counts: {1}" in lines and "01_counts: 2" in lines
