@@ -1,15 +1,18 @@
 import ast
 import gc
 import json
+import platform
 import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import nbformat
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from helpers.core import paths
 
@@ -174,3 +177,10 @@ def test_every_test_that_the_page_on_reliability_names_is_there():
     tests = "".join(file.read_text() for file in (paths.ROOT / "tests").rglob("test_*.py"))
     assert len(named) > 40
     assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+def test_every_package_says_that_it_is_for_this_python():
+    """uv overlooks an upper bound of `Requires-Python`; pip, which installs where uv cannot, refuses the whole lock for it."""
+    here = platform.python_version()
+    bounds = {package.name: package.metadata["Requires-Python"] for package in metadata.distributions()}
+    assert [name for name, bound in bounds.items() if bound and here not in SpecifierSet(bound)] == []
