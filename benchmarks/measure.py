@@ -15,7 +15,6 @@ from multiprocessing.connection import Connection
 from unittest.mock import patch
 
 from helpers.core import provenance
-from helpers.core.tensorflow import is_onednn_on
 
 Work = Callable[[], float]  # does something once and returns its seconds
 
@@ -96,13 +95,12 @@ def measured(way: Way) -> float:
         return work()
 
 
-def row(name: str, noticed: bool = False, **values: object) -> dict[str, object]:
+def row(name: str, **values: object) -> dict[str, object]:
     """A row of the table, with the machine and the code that it was measured with."""
     sets = provenance.instruction_sets()
     widest = "AVX-512" if any(flag.startswith("avx512") for flag in sets) else "AVX2" if "avx2" in sets else "no AVX2"
     where = {"hardware": f"{provenance.hardware()}, {widest}", "code_version": provenance.code_version()}
-    where["onednn"] = {True: "on", False: "off", None: "TensorFlow's default"}[is_onednn_on()]
-    return {"name": name, "noticed": noticed, **values, **where}
+    return {"name": name, **values, **where}
 
 
 def timed(work: Callable[[], object]) -> Work:

@@ -18,7 +18,7 @@ from helpers.cli import main
 from helpers.config import profiles
 from helpers.core import paths, provenance, storage
 from helpers.core.errors import InputError
-from helpers.core.tensorflow import ONEDNN_VARIABLE
+from helpers.core.tensorflow import ONEDNN_VARIABLE, is_onednn_on
 from helpers.data import dataset
 from helpers.models.weights import BaseWeights, find_weights
 from helpers.report import generated, pages
@@ -129,7 +129,7 @@ def run(
     for values in _rows(path, find_weights(weights, is_demo=False) if source else None):
         rows.append(values)
         print(f"{values['name']}: {values['ours']:.3g} {values['unit']}", flush=True)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(onednn={True: "on", False: "off", None: "as TensorFlow sets it"}[is_onednn_on()])
     with storage.replacing(target) as partial:
         table.to_csv(partial, index=False)
     if profile == "full":
