@@ -125,16 +125,21 @@ def run(
     path = paths.resolve(source) if source else dataset.demo_folder(profiles.find_profile(profile).demo)
     target = paths.FIGURES / profile / "benchmarks.csv"
     target.parent.mkdir(parents=True, exist_ok=True)
+    onednn = {True: "on", False: "off", None: "as TensorFlow sets it"}[is_onednn_on()]
     rows = []
     for values in _rows(path, find_weights(weights, is_demo=False) if source else None):
-        rows.append(values)
-        print(f"{values['name']}: {values['ours']:.3g} {values['unit']}", flush=True)
-    table = pd.DataFrame(rows).assign(onednn={True: "on", False: "off", None: "as TensorFlow sets it"}[is_onednn_on()])
-    with storage.replacing(target) as partial:
-        table.to_csv(partial, index=False)
+        rows.append({**values, "onednn": onednn})
+        print(", ".join([f"{values['name']}: {values['ours']:.3g} {values['unit']}", *_ratio(values)]), flush=True)
+        table = pd.DataFrame(rows)
+        with storage.replacing(target) as partial:  # each row as it comes: one that fails loses none before it
+            table.to_csv(partial, index=False)
     if profile == "full":
         generated.update()
     print(pages.markdown_table(table.drop(columns="code_version").round(3).astype(object).fillna("")))
+
+
+def _ratio(values: dict[str, object]) -> list[str]:
+    return [f"{values['ratio']:.2f} x as fast as {values['beside']}"] if "ratio" in values else []
 
 
 def _rows(source: Path, weights: BaseWeights | None) -> Iterator[dict[str, object]]:
