@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import time
 from collections import namedtuple
@@ -119,3 +120,11 @@ def test_uv_is_installed_with_its_hash():
     first, *hashes = environment.locked_entry("uv").splitlines()
     assert first.startswith("uv==") and hashes
     assert all(line.lstrip().startswith("--hash=sha256:") for line in hashes)
+
+
+def test_uv_takes_the_lock_with_its_hashes(tmp_path):
+    """Without a network uv stops at the first package to fetch; a setting in pyproject.toml that it refuses stops it before."""
+    uv = [sys.executable, "-m", "uv", "pip", "install", "--dry-run", "--offline", "--cache-dir", tmp_path / "cache"]
+    lock = ["--target", tmp_path / "target", "--require-hashes", "-r", paths.ROOT / "requirements.lock"]
+    answer = subprocess.run([*uv, *lock], cwd=paths.ROOT, capture_output=True, text=True)
+    assert "the network was disabled" in answer.stderr, answer.stderr
