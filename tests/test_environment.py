@@ -84,7 +84,7 @@ def test_zenodo_and_the_citation_agree():
 # Packages that nothing imports, and where they are asked for instead.
 ASKED_FOR_BY_NAME = {
     "anywidget": ("helpers/explore/widgets.py", "go.FigureWidget("),  # plotly needs it there
-    "backports-strenum": ("pyproject.toml", "ai-edge-litert>="),  # which wants it, and would get a version that pip refuses
+    "backports-strenum": ("pyproject.toml", "ai-edge-litert>="),  # which wants it
     "bokeh": ("helpers/cluster/sweep.py", "client.dashboard_link"),  # distributed shows its dashboard with it
     "import-linter": ("Makefile", "lint-imports"),
     "mypy": ("Makefile", "mypy"),
