@@ -20,7 +20,7 @@ from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
 from helpers.data import batches
 from helpers.data.dataset import open_source
 from helpers.data.splits import make_split
-from helpers.models import architecture, features
+from helpers.models import architecture, inference
 from helpers.models.weights import BaseWeights
 from helpers.training import fit, metrics
 
@@ -110,7 +110,7 @@ def time_to_reported_accuracy(source: Path, weights: BaseWeights) -> dict[str, o
     model = architecture.build(replace(_HEAD, width=weights.width), dataset.num_classes)
     architecture.load_base_weights(model, weights.width, weights.file)
     trunk = architecture.trunk(model, phase.frozen_below)
-    rows = features.activations(trunk, dataset.images[chosen], "benchmark", progress=lambda line: None)
+    rows = inference.forward_pass(trunk, len(chosen))(dataset.images[chosen])
     n_steps = batches.steps_per_epoch(_HEAD, len(rows))
     head = architecture.tail(model, phase.frozen_below)
     head = fit.compiled(head, phase, phase.epochs * n_steps, _HEAD.label_smoothing)
