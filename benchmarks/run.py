@@ -12,8 +12,9 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from benchmarks import commands, data, inference, training
+from benchmarks import commands, data, depthwise, inference, training
 from benchmarks.measure import SMALL_PAGES, Comparison, Way, compare, measured, row
+from helpers.analysis import costs
 from helpers.cli import main
 from helpers.config import profiles
 from helpers.core import paths, provenance, storage
@@ -75,7 +76,11 @@ def _data(source: Path) -> Iterator[Comparison]:
 def _inference() -> Iterator[Comparison]:
     for name, prepare, n_images in (
         ("frozen features of MobileNetV2 at 160 px, 1,000 images", inference.frozen_features, 1_000),
-        ("evaluation of MobileNetV2 at 160 px, 10,000 images and their mirror images", inference.evaluation, 10_000),
+        (
+            "evaluation of MobileNetV2 at 160 px, 10,000 images and their mirror images, conversion included",
+            inference.evaluation,
+            10_000,
+        ),
     ):
         keras = Way(prepare, ("Keras", n_images), tensorflow_default())
         yield Comparison(name, Way(prepare, ("LiteRT", n_images)), keras, "Keras, TensorFlow's defaults", 2.4, 2)
@@ -87,27 +92,39 @@ def _training() -> Iterator[Comparison]:
         ("20 steps of deep_cnn improved, 128 a batch", (deep, deep.phases[0], 20), 1.0),
         ("20 steps of MobileNetV2 from block 13 up, 160 px, 128 a batch", (mobile, mobile.phases[-1], 20), 1.0),
     ):
-        default = Way(training.steps, settings, tensorflow_default())
-        yield Comparison(name, Way(training.steps, settings), default, "oneDNN and pages of memory by default", aim)
-        off = Way(training.steps, settings, {ONEDNN_VARIABLE: "0"})
-        yield Comparison(f"{name}, oneDNN on", Way(training.steps, settings, {ONEDNN_VARIABLE: "1"}), off, "oneDNN off")
+        default = Way(costs.training_steps, settings, tensorflow_default())
+        yield Comparison(
+            name, Way(costs.training_steps, settings), default, "oneDNN and pages of memory by default", aim
+        )
+        off = Way(costs.training_steps, settings, {ONEDNN_VARIABLE: "0"})
+        yield Comparison(
+            f"{name}, oneDNN on", Way(costs.training_steps, settings, {ONEDNN_VARIABLE: "1"}), off, "oneDNN off"
+        )
+    convolved = Way(depthwise.training, ("depthwise", 50))
+    for form, beside in (("grouped", "a grouped convolution"), ("shifted", "nine shifted products")):
+        name = "50 steps of MobileNetV2's depthwise convolutions from block 13 up, alone"
+        yield Comparison(f"{name}, against {beside}", convolved, Way(depthwise.training, (form, 50)), beside)
     for model in ("shallow_cnn", "deep_cnn"):
         recipe = profiles.find_recipe(model, "as_reported")
         phase = recipe.phases[0]
         by_report = Way(training.reported_steps, (recipe, 50), SMALL_PAGES)
         name = f"50 steps of {model} as_reported, {recipe.batch_size} a batch"
-        ours = Way(training.steps, (recipe, phase, 50, 10))  # ten in one call, as an epoch of the series has several
+        ours = Way(
+            costs.training_steps, (recipe, phase, 50, 10)
+        )  # ten in one call, as an epoch of the series has several
         yield Comparison(name, ours, by_report, aim=1.5)
         descent = replace(phase, optimizer="sgd", momentum=0.0)
-        yield Comparison(f"{name}, plain gradient descent", Way(training.steps, (recipe, descent, 50, 10)), by_report)
+        yield Comparison(
+            f"{name}, plain gradient descent", Way(costs.training_steps, (recipe, descent, 50, 10)), by_report
+        )
         yield Comparison(f"{name}, large pages of memory", ours, replace(ours, environment=SMALL_PAGES), "small pages")
-        one_by_one = Way(training.steps, (recipe, phase, 50))
+        one_by_one = Way(costs.training_steps, (recipe, phase, 50))
         yield Comparison(f"{name}, ten in one call", ours, one_by_one, "one by one")
     coded = profiles.find_recipe("mobilenetv2", "as_coded")
     head = replace(mobile, batch_size=coded.batch_size, input_size=coded.input_size)
     yield Comparison(
         f"50 steps of a linear head on a frozen MobileNetV2, {coded.input_size} px, {coded.batch_size} a batch",
-        Way(training.steps, (head, head.phases[0], 50)),
+        Way(costs.training_steps, (head, head.phases[0], 50)),
         Way(training.reported_steps, (coded, 50), SMALL_PAGES),
         aim=10,
     )

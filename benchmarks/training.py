@@ -10,13 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from benchmarks import reported_way
 from benchmarks.measure import Work, seconds
+from helpers.analysis import costs
 from helpers.config import profiles, report_facts
-from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
+from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Recipe
 from helpers.data import batches
 from helpers.data.dataset import open_source
 from helpers.data.splits import make_split
@@ -28,26 +28,6 @@ _HEAD = replace(profiles.find_recipe("mobilenetv2", "improved"), input_size=96)
 _HEAD_IMAGES = 20_000
 
 
-def steps(recipe: Recipe, phase: Phase, n_steps: int, steps_per_call: int = 1) -> Work:
-    """Steps as the project does them, from augmented pixels or from the activations that a phase has frozen.
-
-    Args:
-        recipe: network, batch size, augmentation.
-        phase: what learns, and how.
-        n_steps: in each turn.
-        steps_per_call: how many of them TensorFlow does in one call of a function.
-    """
-    network = architecture.build(recipe, NUM_CLASSES)
-    architecture.set_trainable(network, phase)
-    learner = architecture.tail(network, phase.frozen_below)
-    learner = fit.compiled(learner, phase, n_steps, recipe.label_smoothing, steps_per_call)
-    from_pixels = not phase.frozen_below
-    shape = (n_steps * recipe.batch_size, *learner.input_shape[1:])
-    inputs = _noise(shape) if from_pixels else [np.random.default_rng(0).random(shape, np.float32).astype(np.float16)]
-    stream = batches.training_batches(inputs, _labels(shape[0]), recipe, NUM_CLASSES, 0, from_pixels=from_pixels)
-    return _timed_fit(learner, stream, n_steps)
-
-
 def reported_steps(recipe: Recipe, n_steps: int) -> Work:
     """Steps of the same network as the report's code does them: every image through the whole network, Keras' own generator."""
     network = architecture.build(recipe, NUM_CLASSES)
@@ -55,7 +35,7 @@ def reported_steps(recipe: Recipe, n_steps: int) -> Work:
     n_images = n_steps * recipe.batch_size
     images = _noise((n_images, IMAGE_SIZE, IMAGE_SIZE, 3))
     stream = reported_way.generator(images, _labels(n_images), recipe, NUM_CLASSES)
-    return _timed_fit(reported_way.compiled(network, recipe), stream, n_steps)
+    return costs.timed_fit(reported_way.compiled(network, recipe), stream, n_steps)
 
 
 def waiting(recipe: Recipe, n_steps: int = 60) -> Work:
@@ -139,29 +119,6 @@ def _noise(shape: tuple[int, ...]) -> np.ndarray:
 
 def _labels(n_images: int) -> np.ndarray:
     return np.random.default_rng(1).integers(0, NUM_CLASSES, n_images)
-
-
-def _timed_fit(model: keras.Model, stream: object, n_steps: int) -> Work:
-    def train() -> float:
-        clock = _Clock()
-        model.fit(stream, steps_per_epoch=n_steps, verbose=0, shuffle=False, callbacks=[clock])
-        return clock.seconds
-
-    return train
-
-
-class _Clock(keras.callbacks.Callback):
-    """Times the steps of a `fit`.
-
-    Time after the last step does not count: tf.data frees a stream when the thread that tunes it wakes, whose periods of sleep
-    double, so that `fit` of 30 s may end after 41 s.
-    """
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        self.start = time.perf_counter()
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.seconds = time.perf_counter() - self.start
 
 
 def _peak_memory() -> int:

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import commands, data, inference, reported_way, run, training
+from benchmarks import commands, data, depthwise, inference, reported_way, run, training
 from benchmarks.measure import LARGE_PAGES, Comparison, Way, compare, measured, timed, working
 from benchmarks.replicas import RECIPES, _without_dropout
+from helpers.analysis import costs
 from helpers.config.profiles import find_recipe
 from helpers.core import paths
 from helpers.core.errors import InputError
@@ -104,13 +105,21 @@ def test_all_ways_of_reading_and_augmenting_do_the_same_work(kaggle_folder):
     assert data.decode(kaggle_folder)() > 0
 
 
+@pytest.mark.parametrize("form", ["grouped", "shifted"])
+def test_forms_of_a_depthwise_convolution_have_the_same_gradients(form):
+    for ours, other in zip(
+        depthwise.gradients("depthwise", (2, 5, 4, 3))(), depthwise.gradients(form, (2, 5, 4, 3))(), strict=True
+    ):
+        np.testing.assert_allclose(ours, other, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("steps_per_call", [1, 2])
 def test_steps_train_from_pixels_and_from_frozen_activations(steps_per_call, monkeypatch):
     fitted = []
-    monkeypatch.setattr(training, "_timed_fit", lambda *arguments: fitted.append(arguments))
+    monkeypatch.setattr(costs, "timed_fit", lambda *arguments: fitted.append(arguments))
     improved = find_recipe("mobilenetv2", "improved")
     for recipe, phase in ((SHALLOW, SHALLOW.phases[0]), (improved, improved.phases[0])):
-        training.steps(recipe, phase, 2, steps_per_call)
+        costs.training_steps(recipe, phase, 2, steps_per_call)
         network, stream, n_steps = fitted.pop()
         calls: list[int] = []
         count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs, calls=calls: calls.append(batch))

@@ -28,6 +28,8 @@ class Profile:
         sweep_images_per_class: images of the sweep and of other probes.
         sweep_steps: optimizer steps of each small experiment (learning-rate sweep, course of a penalty).
         map_images: images in the embedding map.
+        timed_steps: optimizer steps by which the time of each training is measured anew, in one go, where runs come from several
+            machines; 0 where one series trains them all.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Profile:
     sweep_images_per_class: int = 100
     sweep_steps: int = 300
     map_images: int = 2000
+    timed_steps: int = 0
 
 
 # The short profiles run every recipe to show that it works; only the improved ones get enough steps to learn something.
@@ -96,6 +99,7 @@ PROFILES: dict[str, Profile] = {
             sweep_images_per_class=5,
             sweep_steps=4,
             map_images=200,
+            timed_steps=2,
         ),
         Profile(
             "demo",
@@ -126,6 +130,7 @@ PROFILES: dict[str, Profile] = {
                 if recipe.model not in ("deep_cnn", "deep_cnn_batch_128")
             },
             sweep_steps=2000,  # an epoch of the report's batches
+            timed_steps=20,
         ),
     )
 }

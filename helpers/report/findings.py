@@ -310,11 +310,10 @@ def improved_beside_reported(runs: Sequence[Run], model: str) -> str:
     if plain is None or improved is None:
         return ""
     p_value = comparison.mcnemar(improved.is_right("validation"), plain.is_right("validation"))
-    parameters, seconds = improved.parameters / plain.parameters, improved.train_seconds / plain.train_seconds
     return (
         f"On validation, `improved` has {comparison.accuracy_text(improved.result('validation'))}, `as_reported` "
         f"{comparison.accuracy_text(plain.result('validation'))} (McNemar's exact test, {comparison.p_value_text(p_value)}), with "
-        f"{parameters:.0%} of the parameters and {seconds:.1f} times the training time."
+        f"{improved.parameters / plain.parameters:.0%} of the parameters."
     )
 
 

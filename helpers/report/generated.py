@@ -131,9 +131,10 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
 
     Args:
         runs: what `runs_on_the_same_data` gives.
-        folder: of the results, where evaluations are logged.
+        folder: of the results, with the costs of the recipes and a log of evaluations.
     """
     test = results.by_split(runs).query("split == 'test'")
+    measured = pd.read_csv(folder / "costs.csv")
     threads = [run.threads for run in runs]
     fewer = [f"{run.title}, seed {run.seed} ({n})" for run, n in zip(runs, threads, strict=True) if n < max(threads)]
     evaluated = {f"{run.title}, seed {run.seed}": evaluations.count_test_evaluations(folder, run) for run in runs}
@@ -153,12 +154,13 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
         "test_source": results.TEST_SOURCES[runs[0].test_source],
         "table_1": pages.markdown_table(results.table_1(runs).replace("not run", "not run yet")),
         "concentrated_losses": tables.concentrated_losses_note(runs),
-        "provenance": pages.markdown_table(_provenance(runs)),
+        "provenance": pages.markdown_table(_provenance(runs, measured)),
+        "timed": measured.iloc[0],
         "about_intervals": results.ABOUT_INTERVALS,
         "about_marks": results.ABOUT_MARKS,
         "about_seconds": results.ABOUT_SECONDS,
         "hardware": selection.joined(run.hardware for run in runs),
-        "trainings": {model: _trainings(runs, model) for model in selection.FAMILIES},
+        "trainings": {model: _trainings(runs, measured, model) for model in selection.FAMILIES},
         "most_threads": max(threads),
         "fewer_threads": "; ".join(fewer),
         "weights": "; ".join(sorted({f"{_short_hash(run)}: {run.weights_origin}" for run in runs})),
@@ -169,10 +171,16 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
     }
 
 
-def _trainings(runs: list[Run], family: str) -> str:
-    """How many trainings of a family there are, its networks with a penalty included, and how long they took."""
-    hours = [run.train_seconds / 3600 for run in runs if run.model.startswith(family)]
-    return f"{len(hours)} trainings took {sum(hours):.1f} hours"
+def _trainings(runs: list[Run], measured: pd.DataFrame, family: str) -> str:
+    """How many trainings of a family there are, its networks with a penalty included, and how long they take as measured in one go."""
+    seconds = _training_seconds(measured)
+    hours = [seconds[run.model, run.recipe] / 3600 for run in runs if run.model.startswith(family)]
+    return f"{len(hours)} trainings take {sum(hours):.1f} hours"
+
+
+def _training_seconds(measured: pd.DataFrame) -> pd.Series:
+    """By model and recipe: seconds of all epochs and of frozen features; `measured` is of `tables.costs`."""
+    return measured.set_index(["model", "recipe"])[["train_seconds", "feature_seconds"]].sum(axis="columns")
 
 
 def runs_on_the_same_data(records: Path) -> list[Run]:
@@ -181,11 +189,18 @@ def runs_on_the_same_data(records: Path) -> list[Run]:
     return selection.gather([records], *max(counts, key=lambda data: counts[data]))
 
 
-def _provenance(runs: list[Run]) -> pd.DataFrame:
-    """One row a recipe, as text: its test accuracy, and the runs and weights that it came from."""
+def _provenance(runs: list[Run], measured: pd.DataFrame) -> pd.DataFrame:
+    """One row a recipe, as text: its test accuracy, what it costs, and the runs and weights that it came from.
+
+    Args:
+        runs: on one data set.
+        measured: of `tables.costs`.
+    """
     recipes = selection.by_recipe(runs)
-    columns = ["Model", "Recipe", "Accuracy", "95 % interval", "Range over seeds", "Top-5", "Epochs", "Training"]
+    columns = ["Model", "Recipe", "Accuracy", "95 % interval", "Range over seeds", "Top-5", "Epochs", "Wall time"]
+    seconds = _training_seconds(measured)
     return results.summary(runs)[columns].assign(
+        Training=[f"{seconds[recipe] / 60:.1f} min" for recipe in recipes],
         Weights=[_short_hash(run) for run in recipes.values()],
         Records=[
             ", ".join(
@@ -311,17 +326,16 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
             ],
             "Ratio": [_if_measured(row.ratio, f"{_rounded(row.ratio)} x") for row in measured.itertuples()],
             "Lowest to highest": [
-                _if_measured(row.lowest, f"{_rounded(row.lowest)} to {_rounded(row.highest)}")
+                f"{_rounded(row.lowest)} to {_rounded(row.highest)}" if row.repeats > 1 else ""
                 for row in measured.itertuples()
             ],
             "Aim": measured["aim"].fillna(""),
         }
     )
-    decoding = measured.set_index("name")["ours"].filter(like="decode 55,000")
     return {
         "noticed": pages.markdown_table(table[noticed]),
         "inside": pages.markdown_table(table[~noticed]),
-        "decoding": "".join(_rounded(seconds) for seconds in decoding),
+        "decoding": _rounded(measured.set_index("name").loc["decode all images, cold", "ours"]),
         "repeats": int(measured["repeats"].max()),
         "missed": "; ".join(measured.loc[measured["reached"].eq(False), "name"]),
         "hardware": measured["hardware"].iloc[0],

@@ -52,7 +52,7 @@ def source(facts: dict[str, Any]) -> str:
         facts: of `generated.committed_facts`.
     """
     runs = generated.runs_on_the_same_data(_FIGURES / "records")
-    columns = ["Model", "Recipe", "Reported", "Accuracy", "95 % interval", "Top-5", "Loss", "Parameters", "Training"]
+    columns = ["Model", "Recipe", "Reported", "Accuracy", "95 % interval", "Top-5", "Loss", "Parameters", "Wall time"]
     text = generated.template("paper.typ", typ=escaped, from_markdown=from_markdown).render(
         facts,
         figure=lambda name, width: _figure(name, width, facts["figures"][name]),

@@ -47,8 +47,8 @@ ABOUT_INTERVALS = "Intervals cover the choice of images and, where there are sev
 ABOUT_MARKS = "Hollow: the report's number. Small: its recipe, trained here. Large: our improved recipe. Lines in the marks: 95 % intervals."
 
 ABOUT_SECONDS = (
-    "Training is the wall-clock time of all epochs without the computation of frozen features, the median over seeds, measured "
-    "while the machine did other work as well"
+    "Wall time is that of all epochs without the computation of frozen features, the median over seeds; other work on a machine "
+    "makes it longer"
 )
 
 MAIN_FIGURES = (
@@ -102,8 +102,8 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
 
     Returns:
         Columns `Model`, `Recipe`, `Reported`, `Accuracy`, `95 % interval`, `Range over seeds`, `Top-5`, `Loss`, `Epochs`,
-        `Seeds`, `Parameters`, `Training`, as text. The interval is that of `comparison.mean_interval`; `Range over seeds` has the
-        lowest and the highest accuracy, and `Training` is a median.
+        `Seeds`, `Parameters`, `Wall time`, as text. The interval is that of `comparison.mean_interval`; `Range over seeds` has the
+        lowest and the highest accuracy, and `Wall time` is a median.
     """
     table = by_split(runs)
     table = table[table["split"] == "test"]
@@ -124,7 +124,7 @@ def summary(runs: Sequence[Run], failures: Sequence[Failure] = ()) -> pd.DataFra
                 "Epochs": str(group["epochs"].iloc[0]),
                 "Seeds": str(len(group)),
                 "Parameters": f"{group['parameters'].iloc[0]:,}",
-                "Training": f"{group['train_seconds'].median() / 60:.1f} min",
+                "Wall time": f"{group['train_seconds'].median() / 60:.1f} min",
             }
         )
     for failure in failures:

@@ -90,12 +90,12 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         runs: of one or several seeds.
-        measured: of `costs.measure`, for one run of each recipe.
+        measured: of `costs.measure`, for one run of each recipe; its `train_seconds` and `threads`, if there, are in place of those of the runs.
 
     Returns:
         One row a recipe: `model`, `recipe`, `accuracy` (mean over seeds) with the ends of its 95 % interval, `low` and `high`,
-        `train_seconds` (median over seeds: a busy machine makes single ones long), `threads` (fewest), `parameters`,
-        `multiply_adds`, `images_per_second`, `feature_seconds` (to compute frozen features once at that speed; 0 without).
+        `train_seconds` (as measured, or the median over seeds), `threads` (then the fewest), what else was measured, and
+        `feature_seconds` (to compute frozen features once at the measured speed; 0 without).
     """
     rows = []
     for model, recipe in by_recipe(runs):
@@ -113,7 +113,8 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
                 "threads": min(run.threads for run in runs_of_recipe),
             }
         )
-    table = pd.DataFrame(rows).merge(measured, on=["model", "recipe"])
+    of_runs = pd.DataFrame(rows).drop(columns=measured.columns.intersection(["train_seconds", "threads"]))
+    table = of_runs.merge(measured, on=["model", "recipe"])
     passes = [_feature_passes(by_recipe(runs)[row.model, row.recipe]) for row in table.itertuples()]
     return table.assign(feature_seconds=np.array(passes) / table["images_per_second"])
 

@@ -167,7 +167,7 @@ def test_results(summary: pd.DataFrame, n_test: int) -> list[str]:
     """A sentence on each row of `results.summary`."""
     return [
         f"{row['Model']}, {row['Recipe']}, reaches {row['Accuracy']} on {n_test:,} test images (95 % interval "
-        f"{row['95 % interval']}; seeds: {row['Seeds']}), after {row['Training']} of training epochs."
+        f"{row['95 % interval']}; seeds: {row['Seeds']}), after {row['Wall time']} of training epochs."
         for row in summary.to_dict("records")
     ]
 

@@ -34,10 +34,32 @@ def test_a_row_for_each_run(tmp_path):
         network = architecture.build(find_recipe(run.model, run.recipe), NUM_CLASSES)
         run.record["parameters"] = network.count_params()
     table = costs.measure(runs)
+    assert list(table) == ["model", "recipe", "parameters", "multiply_adds", "images_per_second"]
     assert table[["model", "recipe"]].agg(" ".join, axis=1).tolist() == ["shallow_cnn as_reported", "deep_cnn improved"]
     assert table["parameters"].iloc[1] == network.count_params()
     assert table["multiply_adds"].iloc[1] == 2 * costs.multiply_adds(network), "both sides of an image are looked at"
     assert (table["images_per_second"] > 0).all()
+
+
+def test_the_time_of_a_training_is_that_of_all_steps_of_all_phases(monkeypatch):
+    timed = []
+
+    def training_steps(recipe, phase, n_steps):
+        calls = iter([100.0, 2.0])  # the first also traces the graph
+        timed.append((phase.trainable, n_steps))
+        return lambda: next(calls)
+
+    monkeypatch.setattr(costs, "training_steps", training_steps)
+    recipe = find_recipe("mobilenetv2", "improved")  # 20 and 12 epochs with 128 a batch
+    assert costs.training_seconds(recipe, 1_300, 4) == pytest.approx((20 + 12) * 10 * 2.0 / 4)
+    assert timed == [("head", 4), ("block_13_expand", 4)]
+
+
+def test_the_time_of_a_training_is_measured_where_it_is_asked_for(tmp_path):
+    run = write_run(tmp_path, "shallow_cnn", "as_reported")
+    run.record["parameters"] = architecture.build(run.settings, NUM_CLASSES).count_params()
+    [row] = costs.measure([run], timed_steps=2).to_dict("records")
+    assert row["train_seconds"] > 0 and row["timed_steps"] == 2 and "core" in row["hardware"]
 
 
 def test_a_network_that_is_built_otherwise_today_is_left_out(tmp_path):

@@ -425,6 +425,13 @@ def test_costs_join_what_was_measured(folder):
     assert row == pytest.approx(known | measured_too | {"accuracy": 0.4, "low": low, "high": high})
 
 
+def test_measured_seconds_of_training_are_in_place_of_those_of_the_runs(folder):
+    run = write_run(folder, "deep_cnn", "improved", seconds=2.0, threads=1)
+    measured = pd.DataFrame([{"model": run.model, "recipe": run.recipe, "images_per_second": 10.0}])
+    table = tables.costs([run], measured.assign(train_seconds=7.0, timed_steps=20, threads=2))
+    assert table[["train_seconds", "timed_steps", "threads"]].values.tolist() == [[7.0, 20, 2]]
+
+
 def test_costs_hold_the_seconds_of_frozen_features(folder):
     run = write_run(folder, "mobilenetv2", "improved")
     measured = pd.DataFrame({"model": [run.model], "recipe": [run.recipe], "images_per_second": [50.0]})

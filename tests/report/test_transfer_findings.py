@@ -153,7 +153,7 @@ def test_every_recipe_has_a_sentence_on_its_test_result():
         "95 % interval": "76% to 78%",
         "Seeds": "3",
     }
-    [sentence] = transfer_findings.test_results(pd.DataFrame([row | {"Training": "8.0 min"}]), 5_000)
+    [sentence] = transfer_findings.test_results(pd.DataFrame([row | {"Wall time": "8.0 min"}]), 5_000)
     assert sentence.startswith(
         "MobileNetV2, improved, reaches 77.0% on 5,000 test images (95 % interval 76% to 78%; seeds: 3)"
     )
