@@ -1,7 +1,6 @@
 """Short trainings that explain a result: the first epochs, learning rates, gradient noise."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -35,21 +34,12 @@ def short_trainings(
         `validation_accuracy`, `dead_share` (of the units behind the first dense layer's ReLU), and `dead_<layer>` for
         each of `layers`.
     """
-    validation, truth = dataset.part(split, "validation")
     rows = []
     for recipe in recipes:
-        model, losses = _trained(recipe, steps, dataset, split, seed)
-        scores = fit.predict(model, validation)
-        dead = layer_activity(model, validation[:_ACTIVITY_IMAGES]).set_index("layer")["dead_share"]
-        rows.append(
-            {
-                "training_loss": float(np.mean(losses[-max(1, steps // 5) :])),
-                "validation_loss": metrics.cross_entropy(scores, truth),
-                "validation_accuracy": metrics.accuracy(scores, truth),
-                "dead_share": dead.get("dense_1", np.nan),
-            }
-            | {f"dead_{layer}": dead[layer] for layer in layers}
-        )
+        model = _network(recipe, steps, dataset, seed)
+        losses = _train(model, recipe, steps, dataset, split, seed)
+        scores = fit.predict(model, dataset.part(split, "validation")[0])
+        rows.append(_outcome(model, losses, scores, dataset, split, layers))
     return pd.DataFrame(rows)
 
 
@@ -63,18 +53,46 @@ def activity_after(recipe: Recipe, steps: int, dataset: Dataset, split: Split, s
         split: its split; the activity is that on validation images.
         seed: of the training.
     """
-    model, _ = _trained(recipe, steps, dataset, split, seed)
+    model = _network(recipe, steps, dataset, seed)
+    _train(model, recipe, steps, dataset, split, seed)
     return layer_activity(model, dataset.part(split, "validation")[0][:_ACTIVITY_IMAGES])
 
 
-def _trained(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> tuple[keras.Model, list[float]]:
-    """A network after a few steps of training, and the cross-entropy of each step."""
+def _network(recipe: Recipe, steps: int, dataset: Dataset, seed: int) -> keras.Model:
+    """The network of a recipe, compiled for so many steps."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = architecture.build(recipe, dataset.num_classes)
-    fit.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
+    return fit.compiled(model, recipe.phases[0], steps, recipe.label_smoothing)
+
+
+def _train(model: keras.Model, recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int) -> list[float]:
+    """Train a network for so many steps; the cross-entropy of each."""
     stream = iter(batches.training_batches(*dataset.part(split, "train"), recipe, dataset.num_classes, seed))
-    return model, [step_loss(model, *next(stream)) for _ in range(steps)]
+    return [step_loss(model, *next(stream)) for _ in range(steps)]
+
+
+def _outcome(
+    model: keras.Model, losses: list[float], scores: np.ndarray, dataset: Dataset, split: Split, layers: Sequence[str]
+) -> dict[str, float]:
+    """A row of `short_trainings`.
+
+    Args:
+        model: a network after a few steps of training.
+        losses: cross-entropy of each step.
+        scores: log-probabilities of the validation images.
+        dataset: the data.
+        split: its split.
+        layers: rectified layers whose dead units are counted.
+    """
+    validation, truth = dataset.part(split, "validation")
+    dead = layer_activity(model, validation[:_ACTIVITY_IMAGES]).set_index("layer")["dead_share"]
+    return {
+        "training_loss": float(np.mean(losses[-max(1, len(losses) // 5) :])),
+        "validation_loss": metrics.cross_entropy(scores, truth),
+        "validation_accuracy": metrics.accuracy(scores, truth),
+        "dead_share": dead.get("dense_1", np.nan),
+    } | {f"dead_{layer}": dead[layer] for layer in layers}
 
 
 def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
@@ -128,10 +146,20 @@ def learning_rate_sweep(
     Returns:
         Column `learning_rate`, then those of `short_trainings`, whose arguments these are.
     """
-    recipes = [replace(recipe, phases=(replace(recipe.phases[0], learning_rate=rate),)) for rate in rates]
-    trained = short_trainings(recipes, steps, dataset, split, seed, layers)
-    trained.insert(0, "learning_rate", list(rates))
-    return trained
+    validation = dataset.part(split, "validation")[0]
+    model = _network(recipe, steps, dataset, seed)
+    predict = fit.predictor(model, False, len(rates) * len(validation))
+    variables = [*model.variables, *model.optimizer.variables]
+    untrained = [np.asarray(variable) for variable in variables]
+    rows = []
+    for rate in rates:  # with one network, whose graph is then traced once
+        for variable, value in zip(variables, untrained, strict=True):
+            variable.assign(value)
+        model.optimizer.learning_rate = rate
+        losses = _train(model, recipe, steps, dataset, split, seed)
+        outcome = _outcome(model, losses, predict(validation), dataset, split, layers)
+        rows.append({"learning_rate": rate} | outcome)
+    return pd.DataFrame(rows)
 
 
 def gradient_noise(

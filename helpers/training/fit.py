@@ -97,11 +97,20 @@ def predict(model: keras.Model, images: np.ndarray | Rows, flip: bool = False) -
     Returns:
         float32 (n, n_classes), natural logarithms.
     """
-    return _predictor(model, flip, len(images))(images)
+    return predictor(model, flip, len(images))(images)
 
 
-def _predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray | Rows], np.ndarray]:
-    """`predict` for one network and an amount of work, prepared once however often it is called."""
+def predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray | Rows], np.ndarray]:
+    """`predict` for one network, prepared once however often it is called.
+
+    Args:
+        model: from pixels to logits.
+        flip: as for `predict`.
+        n_images: of all calls together; what decides how predictions are computed.
+
+    Returns:
+        A function from images to log-probabilities.
+    """
     forward = inference.forward_pass(model, n_images * (1 + flip))
 
     def log_probabilities(images: np.ndarray | Rows) -> np.ndarray:
@@ -283,7 +292,7 @@ class _Training:
         # under augmentation and dropout, while the network changes.
         clean = split.train[:: max(1, len(split.train) // len(split.validation))]
         n_images = len(split.validation) + len(split.test) + len(clean) + len(dataset.unlabelled_images)
-        log_probabilities = _predictor(self.model, recipe.flip_at_test, n_images)
+        log_probabilities = predictor(self.model, recipe.flip_at_test, n_images)
         predictions, results = {}, {}
         for part in ("validation", "test"):
             images, labels = dataset.part(split, part)

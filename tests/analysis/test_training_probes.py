@@ -3,6 +3,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 
 from helpers.analysis import network_probes, training_probes
 from helpers.config.profiles import find_recipe
@@ -11,22 +12,18 @@ from helpers.training import fit
 from helpers.training.plans import Plan
 
 SHALLOW = replace(find_recipe("shallow_cnn", "as_reported"), batch_size=4)
+DEEP = replace(find_recipe("deep_cnn", "as_reported"), batch_size=4)
 PENALISED = replace(find_recipe("shallow_cnn_l2", "as_reported"), batch_size=4)
 
 
-def test_a_sweep_changes_the_learning_rate_alone(tiny, split, monkeypatch):
-    rates = (1e-3, 0.5)
-
-    def short_trainings(recipes, *arguments):
-        assert [recipe.phases[0].learning_rate for recipe in recipes] == list(rates)
-        phases = (replace(SHALLOW.phases[0], learning_rate=1.0),)
-        assert {replace(recipe, phases=phases) for recipe in recipes} == {replace(SHALLOW, phases=phases)}
-        assert arguments == (2, tiny, split, 0, ())
-        return pd.DataFrame({"validation_loss": [1.0, 2.0]})
-
-    monkeypatch.setattr(training_probes, "short_trainings", short_trainings)
-    table = training_probes.learning_rate_sweep(SHALLOW, rates, 2, tiny, split, seed=0)
-    assert table.to_dict("list") == {"learning_rate": [1e-3, 0.5], "validation_loss": [1.0, 2.0]}
+@pytest.mark.parametrize("recipe", [SHALLOW, DEEP])
+def test_a_rate_of_a_sweep_gives_what_a_training_of_its_own_gives(recipe, tiny, split):
+    rates = (1e-3, 0.5, 1e-4)
+    alone = [replace(recipe, phases=(replace(recipe.phases[0], learning_rate=rate),)) for rate in rates]
+    trained = training_probes.short_trainings(alone, 3, tiny, split, seed=0)
+    table = training_probes.learning_rate_sweep(recipe, rates, 3, tiny, split, seed=0)
+    assert table.pop("learning_rate").tolist() == list(rates)
+    pd.testing.assert_frame_equal(table, trained, rtol=1e-4)
 
 
 def test_a_course_is_how_a_run_begins(tiny, split, tmp_path, monkeypatch):
