@@ -3,12 +3,11 @@
 A notebook is a file `NN_name.ipynb`. Its metadata may have a key `tinyimage` with
 
     needs_weights: whether it opens MobileNetV2's weights (default true)
-    independent: whether it needs nothing from the notebooks before it, so that it can run beside them (default false)
+    after: numbers of the notebooks before it whose results it reads; it can run beside the others (default: all before it)
 
 Both defaults are safe, so that adding a notebook takes a file and nothing else.
 """
 
-import itertools
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -45,10 +44,9 @@ class Notebook:
         """Whether it opens MobileNetV2's weights."""
         return self._settings.get("needs_weights", True)
 
-    @property
-    def is_independent(self) -> bool:
-        """Whether it can run beside the notebooks before it."""
-        return self._settings.get("independent", False)
+    def waits_for(self, other: "Notebook") -> bool:
+        """Whether it reads results of another notebook, so that it cannot run beside it."""
+        return other.number < self.number and other.number in self._settings.get("after", [other.number])
 
     @property
     def n_cells(self) -> int:
@@ -104,10 +102,9 @@ def choose(numbers: str) -> list[Notebook]:
     return [notebook for notebook in series if not chosen or notebook.number in chosen]
 
 
-def stages(chosen: list[Notebook]) -> list[list[Notebook]]:
-    """Notebooks in groups that run one after another; those of a group can run side by side."""
-    groups = itertools.groupby(enumerate(chosen), lambda item: -1 if item[1].is_independent else item[0])
-    return [[notebook for _, notebook in group] for _, group in groups]
+def startable(waiting: list[Notebook], running: list[Notebook]) -> list[Notebook]:
+    """Those that wait for none of the others, in their order."""
+    return [notebook for notebook in waiting if not any(notebook.waits_for(other) for other in [*waiting, *running])]
 
 
 def executed_folder(profile: str) -> Path:

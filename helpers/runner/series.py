@@ -1,4 +1,4 @@
-"""Notebooks in the order of their numbers, independent ones side by side, each in a process of its own."""
+"""Notebooks in the order of their numbers, side by side where one does not wait for the other, each in a process of its own."""
 
 import json
 import os
@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from helpers.core import paths
 from helpers.core.errors import InputError
 from helpers.core.progress import duration
 from helpers.runner.display import Display
-from helpers.runner.notebooks import Notebook, cell_seconds, stages
+from helpers.runner.notebooks import Notebook, cell_seconds, startable
 
 _SECONDS_TO_END = 20  # that an interrupted notebook gets to end its kernel
 # Of NumPy, SciPy and scikit-learn, whose threads wait by spinning: on two cores, logistic regressions of two notebooks side by
@@ -30,20 +29,19 @@ def run_series(chosen: list[Notebook], executed: Path, parameters: dict[str, str
         chosen: in the order of the series.
         executed: folder of the executed copies.
         parameters: values for the parameters cell of each notebook.
-        jobs: how many independent notebooks run at the same time.
+        jobs: how many notebooks run at the same time.
 
     Raises:
         InputError: a notebook failed; those beside it are interrupted.
     """
     with Display(len(chosen), executed) as display:
-        for stage in stages(chosen):
-            _Stage(stage, executed, parameters, jobs, display).run()
+        _Series(chosen, executed, parameters, jobs, display).run()
 
 
 def describe_series(chosen: list[Notebook], executed: Path, profile: str, jobs: int) -> str:
     """What a run of notebooks is about to do, and how long it takes by the last complete run of each."""
     numbers = ", ".join(notebook.number for notebook in chosen)
-    jobs = min(jobs, max(map(len, stages(chosen))))
+    jobs = min(jobs, len(startable(chosen, [])))
     side_by_side = f", up to {jobs} side by side" if jobs > 1 else ""
     seconds = [sum(cell_seconds(executed / notebook.file.name)) for notebook in chosen]
     estimate = "how long it takes is not known yet: these notebooks have not all run here before"
@@ -52,13 +50,13 @@ def describe_series(chosen: list[Notebook], executed: Path, profile: str, jobs: 
     return f"Running notebooks {numbers} with the profile {profile}{side_by_side}; {estimate}"
 
 
-class _Stage:
-    """Independent notebooks that run, at most `jobs` at a time."""
+class _Series:
+    """Notebooks that run, at most `jobs` at a time."""
 
     def __init__(
-        self, notebooks: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int, display: Display
+        self, chosen: list[Notebook], executed: Path, parameters: dict[str, str | int], jobs: int, display: Display
     ) -> None:
-        self.waiting, self.executed, self.parameters = deque(notebooks), executed, parameters
+        self.waiting, self.executed, self.parameters = list(chosen), executed, parameters
         self.jobs, self.display = jobs, display
         self.running: dict[Notebook, subprocess.Popen] = {}
         self.events: queue.SimpleQueue[tuple[Notebook, dict[str, Any] | None]] = queue.SimpleQueue()
@@ -67,8 +65,8 @@ class _Stage:
     def run(self) -> None:
         try:
             while self.waiting or self.running:
-                while self.waiting and len(self.running) < self.jobs:
-                    self._start(self.waiting.popleft())
+                for notebook in startable(self.waiting, list(self.running))[: self.jobs - len(self.running)]:
+                    self._start(notebook)
                 notebook, event = self.events.get()
                 if event is None:
                     self._end(notebook)
@@ -80,6 +78,7 @@ class _Stage:
             _interrupt(list(self.running.values()))
 
     def _start(self, notebook: Notebook) -> None:
+        self.waiting.remove(notebook)
         self.display.start(notebook)
         # A session of its own: Ctrl-C reaches this process alone, which interrupts its notebooks once.
         process = subprocess.Popen(

@@ -5,7 +5,7 @@ import pytest
 
 from helpers.core import paths
 from helpers.core.errors import InputError
-from helpers.runner.notebooks import cell_seconds, choose, find_notebooks, newest_profile, stages
+from helpers.runner.notebooks import cell_seconds, choose, find_notebooks, newest_profile, startable
 
 
 def write_notebook(folder, name, **settings):
@@ -15,11 +15,11 @@ def write_notebook(folder, name, **settings):
 
 def test_a_notebook_is_found_by_its_number_and_what_it_needs_in_its_metadata(tmp_path):
     write_notebook(tmp_path, "06_appendix")
-    write_notebook(tmp_path, "01_first", needs_weights=False, independent=True)
+    write_notebook(tmp_path, "01_first", needs_weights=False)
     (tmp_path / "draft.ipynb").touch()
     first, appendix = find_notebooks(tmp_path)
-    assert (first.name, first.number, first.needs_weights, first.is_independent) == ("01_first", "01", False, True)
-    assert (appendix.name, appendix.needs_weights, appendix.is_independent) == ("06_appendix", True, False)
+    assert (first.name, first.number, first.needs_weights) == ("01_first", "01", False)
+    assert (appendix.name, appendix.needs_weights) == ("06_appendix", True)
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path):
@@ -28,9 +28,24 @@ def test_a_file_that_is_no_notebook_is_named(tmp_path):
         find_notebooks(tmp_path)[0].needs_weights  # noqa: B018
 
 
-def test_the_comparison_runs_after_the_notebooks_that_run_side_by_side():
-    numbers = [[notebook.number for notebook in stage] for stage in stages(choose(""))]
-    assert numbers == [["01", "02", "03", "04"], ["05"], ["06"]]
+def test_a_notebook_waits_for_those_that_it_names_and_else_for_all_before_it(tmp_path):
+    for name, settings in (("01_a", {}), ("02_b", {"after": []}), ("03_c", {"after": ["01"]}), ("04_d", {})):
+        write_notebook(tmp_path, name, **settings)
+    series = find_notebooks(tmp_path)
+    assert [[other.number for other in series if one.waits_for(other)] for one in series] == [
+        [],
+        [],
+        ["01"],
+        ["01", "02", "03"],
+    ]
+
+
+def test_the_comparison_and_the_appendix_run_side_by_side_after_the_others():
+    series = choose("")
+    assert [notebook.number for notebook in startable(series, [])] == ["01", "02", "03", "04"]
+    assert [notebook.number for notebook in startable(series[4:], series[:1])] == ["06"]
+    assert [notebook.number for notebook in startable(series[4:], [])] == ["05", "06"]
+    assert startable(series[4:], series[3:4]) == []
 
 
 def test_choose_takes_numbers_in_the_order_of_the_series():

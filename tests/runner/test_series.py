@@ -14,13 +14,13 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 @pytest.fixture
 def series(tmp_path):
-    """A function that runs independent notebooks, each given by its name after an underscore and the sources of its cells."""
+    """A function that runs notebooks which wait for none, each given by its name after an underscore and the sources of its cells."""
 
     def run(jobs, **sources):
         for name, cells in sources.items():
             cells = [nbformat.v4.new_code_cell(source) for source in ("seed = 0", *cells)]
             cells[0].metadata.tags = ["parameters"]
-            metadata = {"kernelspec": KERNEL, "tinyimage": {"independent": True}}
+            metadata = {"kernelspec": KERNEL, "tinyimage": {"after": []}}
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / f"{name[1:]}.ipynb")
         run_series(find_notebooks(tmp_path), tmp_path / "executed", {"seed": 0}, jobs)
         return tmp_path / "executed"
@@ -38,7 +38,7 @@ while not pathlib.Path({theirs!r}).exists():
 """
 
 
-def test_independent_notebooks_run_side_by_side(series, tmp_path, capfd):
+def test_notebooks_that_do_not_wait_run_side_by_side(series, tmp_path, capfd):
     """Each waits for a file of the other, which never comes where one runs after the other."""
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     executed = series(
