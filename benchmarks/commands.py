@@ -11,8 +11,10 @@ import sklearn
 
 from benchmarks.measure import Work, timed
 from helpers.core import paths
+from helpers.core.tensorflow import ONEDNN_VARIABLE
 
-_OF_MAKE = re.compile(r"(TINYIMAGE_\w+|MAKE\w*|MFLAGS|DATA|WEIGHTS|PROFILE)$")  # what a Makefile exports
+# What this project's Makefile exports, and what loading its TensorFlow sets: an earlier commit did without some of it.
+_OF_MAKE = re.compile(rf"(TINYIMAGE_\w+|MAKE\w*|MFLAGS|DATA|WEIGHTS|PROFILE|GLIBC_TUNABLES|{ONEDNN_VARIABLE})$")
 
 
 def set_up(installer: str) -> Work:
