@@ -9,9 +9,8 @@ import pandas as pd
 from keras import layers
 
 from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES, Phase, Recipe
-from helpers.core.tensorflow import tf
 from helpers.data import batches
-from helpers.models import architecture, runtime
+from helpers.models import architecture, inference, runtime
 from helpers.training import fit
 from helpers.training.runs import Run
 
@@ -50,20 +49,21 @@ def training_bytes(model: keras.Model, batch_size: int) -> int:
     return 4 * (batch_size * kept + 4 * model.count_params())
 
 
-def images_per_second(model: keras.Model) -> float:
+def images_per_second(model: keras.Model, n_images: int) -> float:
     """Images that a network classifies in a second on this machine, the best of several rounds.
 
     The best, since other programs can only slow a round down.
 
     Args:
         model: from pixels to logits.
+        n_images: that a run predicts with it; decides whether that is done by Keras or by LiteRT, see `inference.forward_pass`.
     """
-    forward = tf.function(lambda pixels: model(pixels, training=False))
-    images = tf.random.stateless_uniform((_TIMED_IMAGES, *model.input.shape[1:]), (0, 0), 0, 255)
+    forward = inference.forward_pass(model, n_images)
+    images = np.random.default_rng(0).integers(0, 256, (_TIMED_IMAGES, *model.input.shape[1:]), np.uint8)
     seconds = []
     for _ in range(_REPEATS + 1):
         begin = time.perf_counter()
-        forward(images).numpy()
+        forward(images)
         seconds.append(time.perf_counter() - begin)
     return _TIMED_IMAGES / min(seconds[1:])  # the first round traces the graph
 
@@ -158,12 +158,13 @@ def measure(runs: Sequence[Run], timed_steps: int = 0) -> pd.DataFrame:
         if network.count_params() != run.parameters:
             continue
         passes = 1 + recipe.flip_at_test
+        predicted = passes * sum(run.result(split)["n"] for split in ("validation", "test"))
         row = {
             "model": run.model,
             "recipe": run.recipe,
             "parameters": network.count_params(),
             "multiply_adds": passes * multiply_adds(network),
-            "images_per_second": round(images_per_second(network) / passes, 1),
+            "images_per_second": round(images_per_second(network, predicted) / passes, 1),
         }
         if timed_steps:
             row["train_seconds"] = round(training_seconds(recipe, run.training_images, timed_steps), 1)
