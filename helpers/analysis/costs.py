@@ -131,7 +131,7 @@ def training_seconds(recipe: Recipe, n_images: int, n_steps: int) -> float:
     total = 0.0
     for phase in recipe.phases:
         keras.utils.clear_session()
-        train = training_steps(recipe, phase, n_steps)
+        train = training_steps(recipe, phase, n_steps, fit.steps_per_call(n_steps))
         train()
         total += phase.epochs * batches.steps_per_epoch(recipe, n_images) * train() / n_steps
     return total

@@ -123,7 +123,7 @@ def predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.nda
     return log_probabilities
 
 
-def _steps_per_call(steps: int) -> int:
+def steps_per_call(steps: int) -> int:
     """How many of the steps of an epoch TensorFlow does in one call: a divisor, since Keras would round the epoch up."""
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return 1  # the loop of several steps fails where a batch is divided between devices
@@ -164,7 +164,7 @@ class _Training:
         architecture.set_trainable(self.model, phase)
         learner = architecture.tail(self.model, phase.frozen_below)
         labels = self.plan.dataset.labels[self.plan.split.train]
-        compiled(learner, phase, self.steps * phase.epochs, self.recipe.label_smoothing, _steps_per_call(self.steps))
+        compiled(learner, phase, self.steps * phase.epochs, self.recipe.label_smoothing, steps_per_call(self.steps))
         done = len(self.history)
         if done > behind:
             for index, variable in enumerate(learner.optimizer.variables):

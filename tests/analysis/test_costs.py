@@ -44,15 +44,15 @@ def test_a_row_for_each_run(tmp_path):
 def test_the_time_of_a_training_is_that_of_all_steps_of_all_phases(monkeypatch):
     timed = []
 
-    def training_steps(recipe, phase, n_steps):
+    def training_steps(recipe, phase, n_steps, steps_per_call):
         calls = iter([100.0, 2.0])  # the first also traces the graph
-        timed.append((phase.trainable, n_steps))
+        timed.append((phase.trainable, n_steps, steps_per_call))
         return lambda: next(calls)
 
     monkeypatch.setattr(costs, "training_steps", training_steps)
     recipe = find_recipe("mobilenetv2", "improved")  # 20 and 12 epochs with 128 a batch
     assert costs.training_seconds(recipe, 1_300, 4) == pytest.approx((20 + 12) * 10 * 2.0 / 4)
-    assert timed == [("head", 4), ("block_13_expand", 4)]
+    assert timed == [("head", 4, 4), ("block_13_expand", 4, 4)]
 
 
 def test_the_time_of_a_training_is_measured_where_it_is_asked_for(tmp_path):
