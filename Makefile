@@ -52,6 +52,9 @@ endif
 # https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html
 export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
+# Without bytecode, which uv leaves to the first import, every process compiles TensorFlow anew: 8.5 s in place of 3.7.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup report predict export compare status check types test html pdf lab tensorboard sweep bench scaling torture fuzz hostile data lint format lock clean
 
 help: ## list the commands

@@ -13,8 +13,11 @@ from benchmarks.measure import Work, timed
 from helpers.core import paths
 from helpers.core.tensorflow import ONEDNN_VARIABLE
 
-# What this project's Makefile exports, and what loading its TensorFlow sets: an earlier commit did without some of it.
-_OF_MAKE = re.compile(rf"(TINYIMAGE_\w+|MAKE\w*|MFLAGS|DATA|WEIGHTS|PROFILE|GLIBC_TUNABLES|{ONEDNN_VARIABLE})$")
+# What this project's Makefile exports and what loading its TensorFlow sets: an earlier commit did without some of it. And what
+# keeps Python from writing bytecode, so that each process of a new environment compiles TensorFlow again: hardly a user has it.
+_NOT_INHERITED = re.compile(
+    r"(TINYIMAGE_\w+|MAKE\w*|MFLAGS|DATA|WEIGHTS|PROFILE|GLIBC_TUNABLES|PYTHONDONTWRITEBYTECODE)$|" + ONEDNN_VARIABLE
+)
 
 
 def set_up(installer: str) -> Work:
@@ -66,5 +69,5 @@ def _clone(commit: str, folder: Path) -> None:
 
 def _run(command: list[str], folder: Path, variables: dict[str, str] | None = None) -> None:
     """Run a command as from a user's shell: what `make bench` was called with is no option of it."""
-    inherited = {name: value for name, value in os.environ.items() if not _OF_MAKE.match(name)}
+    inherited = {name: value for name, value in os.environ.items() if not _NOT_INHERITED.match(name)}
     subprocess.run(command, cwd=folder, env=inherited | (variables or {}), stdout=subprocess.DEVNULL, check=True)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from multiprocessing.connection import Connection
 from unittest.mock import patch
 
@@ -97,10 +97,15 @@ def measured(way: Way) -> float:
 
 def row(name: str, **values: object) -> dict[str, object]:
     """A row of the table, with the machine and the code that it was measured with."""
+    return {"name": name, **values, **_where()}
+
+
+@cache
+def _where() -> dict[str, str]:
+    """The machine and the code, asked once: the table that is written row by row changes the checkout."""
     sets = provenance.instruction_sets()
     widest = "AVX-512" if any(flag.startswith("avx512") for flag in sets) else "AVX2" if "avx2" in sets else "no AVX2"
-    where = {"hardware": f"{provenance.hardware()}, {widest}", "code_version": provenance.code_version()}
-    return {"name": name, **values, **where}
+    return {"hardware": f"{provenance.hardware()}, {widest}", "code_version": provenance.code_version()}
 
 
 def timed(work: Callable[[], object]) -> Work:

@@ -123,3 +123,9 @@ def test_no_variable_has_several_lines_which_make_3_81_cannot_export():
 def test_no_command_of_the_shell_is_substituted_over_several_lines_which_make_3_81_garbles():
     recipes = (paths.ROOT / "Makefile").read_text().replace("$$(", "<")
     assert not re.search(r"<[^)\n]*\\\n", recipes)
+
+
+def test_bytecode_is_written_whatever_the_shell_says(checkout, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (checkout / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "${PYTHONDONTWRITEBYTECODE-unset}"\n')
+    assert make(checkout, "report").stdout.splitlines() == ["unset"]
