@@ -14,7 +14,7 @@ import typer
 
 from benchmarks import commands, data, depthwise, inference, training
 from benchmarks.measure import SMALL_PAGES, Comparison, Way, compare, measured, row
-from helpers.analysis import costs
+from helpers.analysis.costs import training_steps
 from helpers.cli import main
 from helpers.config import profiles
 from helpers.core import paths, provenance, storage
@@ -92,14 +92,10 @@ def _training() -> Iterator[Comparison]:
         ("20 steps of deep_cnn improved, 128 a batch", (deep, deep.phases[0], 20), 1.0),
         ("20 steps of MobileNetV2 from block 13 up, 160 px, 128 a batch", (mobile, mobile.phases[-1], 20), 1.0),
     ):
-        default = Way(costs.training_steps, settings, tensorflow_default())
-        yield Comparison(
-            name, Way(costs.training_steps, settings), default, "oneDNN and pages of memory by default", aim
-        )
-        off = Way(costs.training_steps, settings, {ONEDNN_VARIABLE: "0"})
-        yield Comparison(
-            f"{name}, oneDNN on", Way(costs.training_steps, settings, {ONEDNN_VARIABLE: "1"}), off, "oneDNN off"
-        )
+        default = Way(training_steps, settings, tensorflow_default())
+        yield Comparison(name, Way(training_steps, settings), default, "oneDNN and pages of memory by default", aim)
+        off = Way(training_steps, settings, {ONEDNN_VARIABLE: "0"})
+        yield Comparison(f"{name}, oneDNN on", Way(training_steps, settings, {ONEDNN_VARIABLE: "1"}), off, "oneDNN off")
     convolved = Way(depthwise.training, ("depthwise", 50))
     for form, beside in (("grouped", "a grouped convolution"), ("shifted", "nine shifted products")):
         name = "50 steps of MobileNetV2's depthwise convolutions from block 13 up, alone"
@@ -109,22 +105,18 @@ def _training() -> Iterator[Comparison]:
         phase = recipe.phases[0]
         by_report = Way(training.reported_steps, (recipe, 50), SMALL_PAGES)
         name = f"50 steps of {model} as_reported, {recipe.batch_size} a batch"
-        ours = Way(
-            costs.training_steps, (recipe, phase, 50, 10)
-        )  # ten in one call, as an epoch of the series has several
+        ours = Way(training_steps, (recipe, phase, 50, 10))  # ten in one call, as an epoch of the series has several
         yield Comparison(name, ours, by_report, aim=1.5)
         descent = replace(phase, optimizer="sgd", momentum=0.0)
-        yield Comparison(
-            f"{name}, plain gradient descent", Way(costs.training_steps, (recipe, descent, 50, 10)), by_report
-        )
+        yield Comparison(f"{name}, plain gradient descent", Way(training_steps, (recipe, descent, 50, 10)), by_report)
         yield Comparison(f"{name}, large pages of memory", ours, replace(ours, environment=SMALL_PAGES), "small pages")
-        one_by_one = Way(costs.training_steps, (recipe, phase, 50))
+        one_by_one = Way(training_steps, (recipe, phase, 50))
         yield Comparison(f"{name}, ten in one call", ours, one_by_one, "one by one")
     coded = profiles.find_recipe("mobilenetv2", "as_coded")
     head = replace(mobile, batch_size=coded.batch_size, input_size=coded.input_size)
     yield Comparison(
         f"50 steps of a linear head on a frozen MobileNetV2, {coded.input_size} px, {coded.batch_size} a batch",
-        Way(costs.training_steps, (head, head.phases[0], 50)),
+        Way(training_steps, (head, head.phases[0], 50)),
         Way(training.reported_steps, (coded, 50), SMALL_PAGES),
         aim=10,
     )

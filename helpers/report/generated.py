@@ -340,7 +340,7 @@ def speed(measured: pd.DataFrame) -> dict[str, Any]:
         "missed": "; ".join(measured.loc[measured["reached"].eq(False), "name"]),
         "hardware": measured["hardware"].iloc[0],
         "onednn": measured["onednn"].iloc[0],
-        "code_version": measured["code_version"].iloc[0],
+        "code_version": selection.joined(measured["code_version"]),
     }
 
 
