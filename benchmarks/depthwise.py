@@ -1,6 +1,6 @@
 """Forms of a 3 x 3 depthwise convolution that compute the same.
 
-MobileNetV2's last blocks, which the improved recipe trains, have one each. Here all of them have a stride of 1.
+MobileNetV2's last blocks, which its improved recipe trains among others, have one each. Here all of them have a stride of 1.
 """
 
 from collections.abc import Callable
@@ -57,6 +57,6 @@ def gradients(form: str, shape: tuple[int, int, int, int]) -> Callable[[], list[
 
 
 def training(form: str, n_steps: int) -> Work:
-    """So many steps forward and back of the depthwise convolutions that the improved MobileNetV2 trains."""
+    """So many steps forward and back of the depthwise convolutions of MobileNetV2's last blocks."""
     steps = [gradients(form, shape) for shape in _MAPS]
     return timed(lambda: [gradient.numpy() for _ in range(n_steps) for step in steps for gradient in step()])

@@ -10,18 +10,19 @@ from helpers.config.recipes import IMAGE_SIZE, NUM_CLASSES
 from helpers.models import architecture, inference
 from helpers.training import fit
 
+LAST_FROZEN = "block_12_add"
 _FORWARD = {"LiteRT": inference.with_litert, "Keras": inference.with_keras}
 
 
 def frozen_features(library: str, n_images: int) -> Work:
-    """The frozen part of the improved MobileNetV2 over images; converting it does not count.
+    """MobileNetV2 up to block 12 over images; converting it does not count.
 
     Args:
         library: "LiteRT" or "Keras".
         n_images: in each turn.
     """
     recipe = profiles.find_recipe("mobilenetv2", "improved")
-    trunk = architecture.trunk(architecture.build(recipe, NUM_CLASSES), recipe.phases[-1].frozen_below)
+    trunk = architecture.trunk(architecture.build(recipe, NUM_CLASSES), LAST_FROZEN)
     forward, images = _FORWARD[library](trunk), _images(n_images)
     return timed(lambda: forward(images))
 
@@ -40,7 +41,7 @@ def evaluation(library: str, n_images: int) -> Work:
 
     def evaluate() -> np.ndarray:
         with patch.object(inference, "forward_pass", lambda network, n_images: _FORWARD[library](network)):
-            return fit.predict(model, images, flip=True)
+            return fit.predict(model, images, ("image", "mirror image"))
 
     return timed(evaluate)
 

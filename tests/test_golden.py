@@ -53,7 +53,7 @@ def measure(recipe):
     model = architecture.build(recipe, N_CLASSES)
     if is_pretrained:
         architecture.load_base_weights(model, recipe.width, paths.DEMO_WEIGHTS)
-    values = fit.predict(model, images, recipe.flip_at_test)[:2, :5].ravel().tolist()
+    values = fit.predict(model, images, recipe.views_at_test)[:2, :5].ravel().tolist()
     for phase in recipe.phases:
         architecture.set_trainable(model, phase)
         learner = fit.compiled(architecture.tail(model, phase.frozen_below), phase, 100, recipe.label_smoothing)

@@ -165,7 +165,7 @@ def views(
 
     Args:
         networks: by name, from pixels to logits.
-        probabilities: by the same names, float (n, n_classes): their answers, for those that look at mirror images too.
+        probabilities: by the same names, float (n, n_classes): their answers, averaged over the views of their recipe.
         images: uint8 (n, height, width, 3).
         class_names: of the labels.
 
@@ -230,8 +230,8 @@ def views_of_photographs(
     runs: Sequence[Run], networks: dict[str, keras.Model], images: np.ndarray, class_names: Sequence[str]
 ) -> tuple[dict[str, np.ndarray], dict[str, list[str]]]:
     """The maps and answers of `views` for images that are not of the data set, uint8 (n, height, width, 3)."""
-    flips = {run.title: run.settings.flip_at_test for run in runs}
-    probabilities = {name: np.exp(fit.predict(network, images, flips[name])) for name, network in networks.items()}
+    names = {run.title: run.settings.views_at_test for run in runs}
+    probabilities = {title: np.exp(fit.predict(network, images, names[title])) for title, network in networks.items()}
     return views(networks, probabilities, images, class_names)
 
 

@@ -157,7 +157,7 @@ def measure(runs: Sequence[Run], timed_steps: int = 0) -> pd.DataFrame:
         network = architecture.build(recipe, num_classes)
         if network.count_params() != run.parameters:
             continue
-        passes = 1 + recipe.flip_at_test
+        passes = len(recipe.views_at_test)
         predicted = passes * sum(run.result(split)["n"] for split in ("validation", "test"))
         row = {
             "model": run.model,

@@ -148,7 +148,7 @@ def learning_rate_sweep(
     """
     validation = dataset.part(split, "validation")[0]
     model = _network(recipe, steps, dataset, seed)
-    predict = fit.predictor(model, False, len(rates) * len(validation))
+    predict = fit.predictor(model, ("image",), len(rates) * len(validation))
     variables = [*model.variables, *model.optimizer.variables]
     untrained = [np.asarray(variable) for variable in variables]
     rows = []

@@ -69,16 +69,18 @@ _QUICK_EPOCHS = _DEMO_EPOCHS | {
 
 
 def _short_epochs(epoch_images: int) -> dict[tuple[str, str], dict[str, Any]]:
-    """Epochs of so many images for the report's recipes, and smaller batches without CutMix for the improved ones.
+    """Epochs of so many images for the report's recipes; smaller batches without CutMix and augmented views for the improved ones.
 
-    A few thousand images make too few large batches, and CutMix pays only in long trainings.
+    A few thousand images make too few large batches. CutMix and many views pay only in long trainings.
     """
-    return {
+    changes: dict[tuple[str, str], dict[str, Any]] = {
         (recipe.model, recipe.name): {"batch_size": 32, "mix": 0.0}
         if recipe.name == "improved"
         else {"epoch_images": epoch_images}
         for recipe in RECIPES
     }
+    changes["mobilenetv2", "improved"] |= {"views": 0, "augmentation": "none"}
+    return changes
 
 
 # In so few steps augmentation slows learning down and cannot prevent overfitting yet.
@@ -93,7 +95,9 @@ PROFILES: dict[str, Profile] = {
             "smoke",
             demo=DemoData(images_per_class=12, test_images_per_class=1),
             epochs={(recipe.model, recipe.name): (1,) * len(recipe.phases) for recipe in RECIPES},
-            changes={(recipe.model, recipe.name): {"batch_size": 50} for recipe in RECIPES},
+            changes={
+                (recipe.model, recipe.name): {"batch_size": 50, "views": min(2, recipe.views)} for recipe in RECIPES
+            },
             input_size=64,
             sweep_sizes=(32, 64),
             sweep_images_per_class=5,

@@ -67,6 +67,29 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class ViewAtTest:
+    """A look at an image by a trained network.
+
+    Attributes:
+        scale: pixels of the image between two of the view; below 1 it is zoomed in.
+        mirrored: left and right are exchanged.
+    """
+
+    scale: float = 1.0
+    mirrored: bool = False
+
+
+VIEWS_AT_TEST = {
+    "image": ViewAtTest(),
+    "mirror image": ViewAtTest(mirrored=True),
+    "zoomed in": ViewAtTest(0.9),
+    "zoomed in, mirrored": ViewAtTest(0.9, mirrored=True),
+    "zoomed out": ViewAtTest(1.1),
+    "zoomed out, mirrored": ViewAtTest(1.1, mirrored=True),
+}
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One way to train one model.
 
@@ -89,6 +112,7 @@ class Recipe:
         label_smoothing: share of the target spread over all classes.
         mix: share of batches whose images, or maps of a frozen layer, are blended in pairs by CutMix.
         flip_at_test: probabilities are averaged over an image and its mirror image.
+        zoom_at_test: they are averaged over copies of these that are zoomed in and out, too.
 
     Raises:
         InputError: the network, model, augmentation or a layer does not exist, or the network ignores an attribute that is set.
@@ -111,6 +135,7 @@ class Recipe:
     label_smoothing: float = 0.0
     mix: float = 0.0
     flip_at_test: bool = False
+    zoom_at_test: bool = False
 
     def __post_init__(self) -> None:
         family = find_family(self.network)
@@ -156,6 +181,15 @@ class Recipe:
     def is_pretrained(self) -> bool:
         """Whether part of the network starts from pretrained weights."""
         return bool(find_family(self.network).base_layers)
+
+    @property
+    def views_at_test(self) -> tuple[str, ...]:
+        """Names in VIEWS_AT_TEST of the views over which probabilities are averaged."""
+        return tuple(
+            name
+            for name, view in VIEWS_AT_TEST.items()
+            if (self.flip_at_test or not view.mirrored) and (self.zoom_at_test or view.scale == 1)
+        )
 
     @property
     def epochs(self) -> int:
@@ -321,19 +355,21 @@ RECIPES: tuple[Recipe, ...] = (
                 3e-4,
                 "cosine",
                 weight_decay=0.05,
-                trainable="block_13_expand",
-                frozen_below="block_12_add",
+                trainable="block_7_expand",
+                frozen_below="block_6_project_BN",
                 freeze_batch_norm=True,
             ),
         ),
         batch_size=128,
-        augmentation="none",
+        augmentation="mild_and_sharp",
+        views=8,
         input_size=160,
         input_range=(-1.0, 1.0),  # what the weights expect
         dropout=0.3,
         label_smoothing=0.1,
         mix=0.5,  # of the maps that the second phase starts from
         flip_at_test=True,
+        zoom_at_test=True,
     ),
 )
 

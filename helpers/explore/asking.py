@@ -36,8 +36,8 @@ def network(run: Run) -> Network:
         forward = prediction.forward_pass(run.folder, progress=lambda line: None)
     except Exception:  # converters raise many kinds; a damaged network is an InputError of the next line
         forward = inference.with_keras(run.network())
-    n_views = 1 + run.settings.flip_at_test
-    return lambda image: prediction.mean_probabilities(forward, image[None], n_views)[0]
+    names = run.settings.views_at_test
+    return lambda image: prediction.mean_probabilities(forward, image[None], names)[0]
 
 
 def which_networks(runs: Sequence[Run]) -> str:

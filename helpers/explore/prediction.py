@@ -15,6 +15,7 @@ from helpers.core import checksums, litert, paths, provenance, storage
 from helpers.core.checksums import NETWORK_CARD, WEIGHTS
 from helpers.core.errors import InputError
 from helpers.core.litert import Forward
+from helpers.data import views_at_test
 from helpers.explore.photographs import read_photograph
 
 N_ANSWERS = 5
@@ -45,7 +46,7 @@ class Predictor:
         Returns:
             float64 (n, n_classes), rows sum to 1.
         """
-        mean = mean_probabilities(self.forward, images, n_views=len(self.card["views"]))
+        mean = mean_probabilities(self.forward, images, self.card["views"])
         return softmax(np.log(np.maximum(mean, np.finfo(np.float64).tiny)) / self.card["temperature"], axis=1)
 
     def is_sure(self, probability: float) -> bool:
@@ -126,19 +127,18 @@ def forward_pass(folder: Path, progress: Callable[[str], None] = print) -> Forwa
     return litert.forward_pass(_litert_file(folder, progress).read_bytes(), threads)
 
 
-def mean_probabilities(forward: Forward, images: np.ndarray, n_views: int) -> np.ndarray:
+def mean_probabilities(forward: Forward, images: np.ndarray, views: Sequence[str]) -> np.ndarray:
     """Probabilities averaged over the views of an image.
 
     Args:
         forward: from pixels to logits.
         images: uint8 (n, 64, 64, 3).
-        n_views: 1 for the image, 2 for the image and its mirror image.
+        views: names in VIEWS_AT_TEST.
 
     Returns:
         float64 (n, n_classes), rows sum to 1.
     """
-    views = [images, images[:, :, ::-1]][:n_views]
-    return np.mean([softmax(np.float64(forward(view)), axis=1) for view in views], axis=0)
+    return np.mean([softmax(np.float64(forward(views_at_test.view(images, name))), axis=1) for name in views], axis=0)
 
 
 def predict(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction | InputError]:

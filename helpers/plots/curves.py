@@ -200,7 +200,7 @@ def _caption(runs: Sequence[Run], source: str, reported: Mapping[str, pd.DataFra
         else ""
     )
     several = len({(run.model, run.recipe) for run in runs}) < len(runs)
-    names = dict.fromkeys(run.title for run in runs if run.settings.flip_at_test)
+    names = dict.fromkeys(run.title for run in runs if len(run.settings.views_at_test) > 1)
     flipped = f"The scores of {'; '.join(names)} include test-time augmentation, the curves do not." if names else ""
     return (
         f"Accuracy, {losses}, by epoch; validation solid, training dashed ({source}). Training values are measured while the "

@@ -87,9 +87,11 @@ def _training(run: Run) -> list[str]:
 
 
 def _augmentation(recipe: dict[str, Any]) -> str:
-    """Networks that learn from stored features see each image in two versions."""
-    if all(phase["frozen_below"] for phase in recipe["phases"]):
+    """Networks that learn from stored features see a few copies of each image."""
+    if all(phase["frozen_below"] for phase in recipe["phases"]) and not recipe["views"]:
         return "each image or its mirror image"
+    if recipe["views"]:
+        return f"{recipe['views']} copies of each image, by augmentation `{recipe['augmentation']}`"
     return f"augmentation `{recipe['augmentation']}`"
 
 
@@ -99,8 +101,9 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
         "label_smoothing": "label smoothing {:g}",
         "mix": "CutMix in {:.0%} of the batches of images or of maps, and in no phase that reads averages of maps",
         "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
+        "zoom_at_test": "and over both, zoomed in and out by 10 %",
     }
-    return [text.format(recipe[name]) for name, text in words.items() if recipe[name]]
+    return [text.format(recipe[name]) for name, text in words.items() if recipe.get(name)]
 
 
 def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:

@@ -25,7 +25,7 @@ def network_card(run: Run, class_names: Sequence[str]) -> dict[str, Any]:
         "class_names": list(class_names),
         "input": f"the middle square of the image, {IMAGE_SIZE} x {IMAGE_SIZE} pixels (Lanczos), RGB, 0 to 255",
         "output": "logits; their softmax is averaged over the views, and its logarithm divided by the temperature",
-        "views": ["image", "mirror image"] if run.settings.flip_at_test else ["image"],
+        "views": list(run.settings.views_at_test),
         **calibration.answering_rule(run),
         "test": {name: test[name] for name in ("n", "accuracy", "accuracy_low", "accuracy_high")},
         "data": run.record["data"]["description"],

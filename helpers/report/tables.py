@@ -122,15 +122,15 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
 def _feature_passes(run: Run) -> float:
     """How often a network classifies an image in the time in which all frozen features are computed once.
 
-    Training images have two sides, or the views of the recipe; those for validation and test one, or two where the recipe
-    averages both. A measured speed already counts both sides where that is so.
+    Training images have two sides, or the views of the recipe; those for validation and test have the views that the recipe
+    averages over, which a measured speed already counts.
     """
     settings = run.settings
     if not any(phase.frozen_below for phase in settings.phases):
         return 0.0
-    sides = 2 if settings.flip_at_test else 1
+    looks = len(settings.views_at_test)
     judged = sum(run.result(split)["n"] for split in ("validation", "test"))
-    return (run.training_images * (settings.views or 2) + judged * sides) / sides
+    return run.training_images * (settings.views or 2) / looks + judged
 
 
 def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
@@ -237,12 +237,13 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
     ]
     ends = run.history.groupby("phase")["validation_accuracy"].last()
     for phase, accuracy in zip(recipe["phases"], ends, strict=True):
-        what = "head on all training images and their mirror images"
+        copies = f"{recipe['views']} augmented views" if recipe["views"] else "itself and its mirror image"
+        what = f"head on all training images, each as {copies}"
         if phase["trainable"] != "head":
             what = f"tuned from {phase['trainable']} upwards" if phase["trainable"] else "tuned as a whole"
         rows.append((what, accuracy))
-    if recipe["flip_at_test"]:
-        rows.append(("averaged over image and mirror image", run.result("validation")["accuracy"]))
+    if (n_views := len(run.settings.views_at_test)) > 1:
+        rows.append((f"averaged over {n_views} views of an image", run.result("validation")["accuracy"]))
     frame = pd.DataFrame(rows, columns=["lever", "accuracy"]).assign(n=n)
     intervals = [metrics.accuracy_interval(value, n) for value in frame["accuracy"]]
     frame[["low", "high"]] = intervals

@@ -140,10 +140,11 @@ def saved_by_frozen_features(improved: Sequence[Run], as_coded: Sequence[Run]) -
         pairs.append(f"{fast:.2f} s and {slow:.1f} s (seed {cached.seed}), a ratio of {slow / fast:.0f}")
     if not pairs:
         return ""
+    settings = improved[0].settings
+    copies = f"{settings.views} augmented views" if settings.views else "the image and its mirror image"
     return (
         f"An epoch of phase 1 in `improved` and in `as_coded`: {'; '.join(pairs)}. Computing the features once is not included; it takes "
-        f"about as long as two epochs of inference at {improved[0].settings.input_size} pixels, one for the images and one for their "
-        "mirror images."
+        f"about as long as inference at {settings.input_size} pixels on all that is kept of each training image: {copies}."
     )
 
 

@@ -17,7 +17,7 @@ from helpers.core import checksums, keys, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.core.progress import epoch_line
 from helpers.core.tensorflow import tf
-from helpers.data import batches
+from helpers.data import batches, views_at_test
 from helpers.data.augment import View
 from helpers.data.dataset import Rows
 from helpers.models import architecture, features, inference, runtime
@@ -86,39 +86,38 @@ def compiled(
     return model
 
 
-def predict(model: keras.Model, images: np.ndarray | Rows, flip: bool = False) -> np.ndarray:
+def predict(model: keras.Model, images: np.ndarray | Rows, views: Sequence[str] = ("image",)) -> np.ndarray:
     """Log-probabilities of a network that gives logits.
 
     Args:
         model: from pixels to logits.
         images: uint8 (n, 64, 64, 3).
-        flip: average the probabilities of an image and its mirror image.
+        views: names in VIEWS_AT_TEST; probabilities are averaged over them.
 
     Returns:
         float32 (n, n_classes), natural logarithms.
     """
-    return predictor(model, flip, len(images))(images)
+    return predictor(model, views, len(images))(images)
 
 
-def predictor(model: keras.Model, flip: bool, n_images: int) -> Callable[[np.ndarray | Rows], np.ndarray]:
+def predictor(model: keras.Model, views: Sequence[str], n_images: int) -> Callable[[np.ndarray | Rows], np.ndarray]:
     """`predict` for one network, prepared once however often it is called.
 
     Args:
         model: from pixels to logits.
-        flip: as for `predict`.
+        views: as for `predict`.
         n_images: of all calls together; what decides how predictions are computed.
 
     Returns:
         A function from images to log-probabilities.
     """
-    forward = inference.forward_pass(model, n_images * (1 + flip))
+    forward = inference.forward_pass(model, n_images * len(views))
 
     def log_probabilities(images: np.ndarray | Rows) -> np.ndarray:
-        scores = special.log_softmax(forward(images), axis=1)
-        if flip:
-            mirrored = special.log_softmax(forward(np.asarray(images)[:, :, ::-1]), axis=1)
-            scores = np.logaddexp(scores, mirrored) - np.log(np.float32(2))
-        return scores
+        # Rows are read as they are needed, unless a view of them has to be made.
+        views_of = (images if name == "image" else views_at_test.view(np.asarray(images), name) for name in views)
+        scores = [special.log_softmax(forward(view), axis=1) for view in views_of]
+        return special.logsumexp(scores, axis=0) - np.log(np.float32(len(views)))
 
     return log_probabilities
 
@@ -292,7 +291,7 @@ class _Training:
         # under augmentation and dropout, while the network changes.
         clean = split.train[:: max(1, len(split.train) // len(split.validation))]
         n_images = len(split.validation) + len(split.test) + len(clean) + len(dataset.unlabelled_images)
-        log_probabilities = predictor(self.model, recipe.flip_at_test, n_images)
+        log_probabilities = predictor(self.model, recipe.views_at_test, n_images)
         predictions, results = {}, {}
         for part in ("validation", "test"):
             images, labels = dataset.part(split, part)

@@ -52,7 +52,7 @@ def test_the_time_of_a_training_is_that_of_all_steps_of_all_phases(monkeypatch):
     monkeypatch.setattr(costs, "training_steps", training_steps)
     recipe = find_recipe("mobilenetv2", "improved")  # 20 and 12 epochs with 128 a batch
     assert costs.training_seconds(recipe, 1_300, 4) == pytest.approx((20 + 12) * 10 * 2.0 / 4)
-    assert timed == [("head", 4, 4), ("block_13_expand", 4, 4)]
+    assert timed == [("head", 4, 4), ("block_7_expand", 4, 4)]
 
 
 def test_the_time_of_a_training_is_measured_where_it_is_asked_for(tmp_path):

@@ -15,7 +15,7 @@ def run(tmp_path):
     run = write_run(tmp_path, "shallow_cnn", "improved")
     keras.utils.set_random_seed(0)
     architecture.build(profiles.find_recipe("shallow_cnn", "improved"), 5).save(run.folder / "model.keras")
-    assert run.settings.flip_at_test
+    assert len(run.settings.views_at_test) > 1
     return run
 
 
@@ -30,7 +30,9 @@ def test_a_network_answers_as_it_did_in_its_run(runtime, run, monkeypatch, capsy
     model = run.network()
     assert probabilities.shape == (5,) and probabilities.sum() == pytest.approx(1, abs=1e-5)
     monkeypatch.undo()
-    assert probabilities == pytest.approx(np.exp(fit.predict(model, image[None], True)[0]), abs=1e-5)
+    assert probabilities == pytest.approx(
+        np.exp(fit.predict(model, image[None], run.settings.views_at_test)[0]), abs=1e-5
+    )
     assert probabilities != pytest.approx(np.exp(fit.predict(model, image[None])[0]), abs=1e-5)
     assert capsys.readouterr().out == ""
 

@@ -52,9 +52,9 @@ def figures(tmp_path, monkeypatch):
 @pytest.mark.parametrize("recipe", [r for r in RECIPES if r.name == "improved"], ids=lambda recipe: recipe.model)
 def test_a_network_from_its_record_predicts_what_keras_predicts(recipe, figures):
     record, network = write_network(figures, recipe)
-    expected = np.exp(fit.predict(network, IMAGES, recipe.flip_at_test))
+    expected = np.exp(fit.predict(network, IMAGES, recipe.views_at_test))
     assert np.ptp(expected, axis=0).max() > 0.01  # the images make a difference
-    again = np.exp(fit.predict(record.network(), IMAGES, recipe.flip_at_test))
+    again = np.exp(fit.predict(record.network(), IMAGES, recipe.views_at_test))
     np.testing.assert_allclose(again, expected, atol=5e-3)
     predictor = prediction.find_predictor("full", recipe.model)
     calibrated = calibration.scaled(expected, predictor.card["temperature"])

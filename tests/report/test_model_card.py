@@ -27,7 +27,7 @@ def test_the_card_has_the_run_s_own_numbers(run, tmp_path):
         "abc123",
         f"its `model.keras` needs Keras {OLDEST_KERAS} or later",
         "split off the labelled training images",
-        "each image or its mirror image",
+        "8 copies of each image, by augmentation `mild_and_sharp`",
         "weight decay 0.05, batch normalisation frozen",
     ):
         assert words in text

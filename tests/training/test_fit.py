@@ -137,7 +137,7 @@ def test_the_saved_network_gives_the_saved_predictions(finished, tiny, split):
     with zipfile.ZipFile(run.folder / "model.keras") as archive:
         assert b"helpers" not in archive.read("config.json"), "Keras alone must be able to load it"
     images, _ = tiny.part(split, "test")
-    scores = predict(model, images, SCRATCH.flip_at_test)
+    scores = predict(model, images, SCRATCH.views_at_test)
     np.testing.assert_allclose(np.exp(scores), run.predictions["test_probabilities"], atol=1e-6)
 
 
@@ -307,7 +307,9 @@ def test_averaging_over_the_mirror_image_averages_probabilities(tiny):
     model = architecture.build(SCRATCH, 6)
     images = np.asarray(tiny.images[:5])
     plain, turned = np.exp(predict(model, images)), np.exp(predict(model, images[:, :, ::-1].copy()))
-    np.testing.assert_allclose(np.exp(predict(model, images, flip=True)), (plain + turned) / 2, atol=1e-6)
+    np.testing.assert_allclose(
+        np.exp(predict(model, images, ("image", "mirror image"))), (plain + turned) / 2, atol=1e-6
+    )
     assert not np.allclose(plain, turned, atol=1e-4)
 
 
