@@ -130,6 +130,26 @@ def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: in
     return pd.DataFrame({"epoch": range(1, epochs + 1)} | columns)
 
 
+def first_epochs(recipes: Sequence[Recipe], n_seeds: int, dataset: Dataset, split: Split, seed: int) -> pd.DataFrame:
+    """The first epoch of each recipe from several seeds.
+
+    Args:
+        recipes: as for `course`.
+        n_seeds: consecutive seeds of each recipe.
+        dataset: the data.
+        split: its split.
+        seed: the first one.
+
+    Returns:
+        One row a training: `variant` (place of its recipe, from 0), `seed`, then the columns of `course`.
+    """
+    trainings = [(variant, s) for variant in range(len(recipes)) for s in range(seed, seed + n_seeds)]
+    return pd.concat(
+        [course(recipes[variant], 1, dataset, split, s).assign(variant=variant, seed=s) for variant, s in trainings],
+        ignore_index=True,
+    )
+
+
 def learning_rate_sweep(
     recipe: Recipe,
     rates: Sequence[float],

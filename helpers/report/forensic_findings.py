@@ -55,6 +55,29 @@ def training_with_larger_batches(recipe: Recipe, course: pd.DataFrame, n_train: 
     )
 
 
+def first_epochs(trained: pd.DataFrame, variants: Sequence[str]) -> str:
+    """Training and validation objectives after one epoch in the report's plain curve and in variants of its network.
+
+    Args:
+        trained: of `training_probes.first_epochs`.
+        variants: what to call its variants, in their order.
+    """
+    curve = reported.figure_curves("shallow_cnn").iloc[0]
+    lines = [
+        f"The report's figure 2: **{curve['train_loss']:.2f}** in training, {curve['validation_loss']:.2f} on validation."
+    ]
+    for number, rows in trained.groupby("variant"):
+        lines.append(
+            f"{variants[number].capitalize()}: {_range(rows['objective'])} in training, {_range(rows['validation_objective'])} on validation."
+        )
+    return bullets(lines)
+
+
+def _range(values: pd.Series) -> str:
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
 def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
     """How much longer an epoch of phase 2 takes than one of phase 1, in the report's log and in runs here.
 

@@ -36,6 +36,13 @@ def test_a_course_is_how_a_run_begins(tiny, split, tmp_path, monkeypatch):
     np.testing.assert_allclose(course[names], history[names].head(1), rtol=1e-5)
 
 
+def test_first_epochs_are_courses_of_each_recipe_and_seed(tiny, split):
+    table = training_probes.first_epochs([SHALLOW, PENALISED], 2, tiny, split, seed=3)
+    assert table[["variant", "seed"]].to_numpy().tolist() == [[0, 3], [0, 4], [1, 3], [1, 4]]
+    alone = training_probes.course(PENALISED, 1, tiny, split, seed=4)
+    pd.testing.assert_frame_equal(table[alone.columns].tail(1).reset_index(drop=True), alone, rtol=1e-5)
+
+
 def test_short_trainings_follow_each_recipe_and_leave_the_penalty_out_of_the_loss(tiny, split):
     table = training_probes.short_trainings([SHALLOW, PENALISED, replace(PENALISED, l2=0.0)], 1, tiny, split, seed=0)
     assert table.iloc[0].tolist() == table.iloc[2].tolist()

@@ -23,6 +23,18 @@ def test_training_with_larger_batches_says_where_the_training_here_ended():
     assert "Trained here on 1,000 images (epochs: 2), the objective ends at 7.2 on validation." in text
 
 
+def test_first_epochs_are_ranges_beside_the_printed_one():
+    trained = pd.DataFrame(
+        {"variant": [0, 0, 1], "objective": [4.7, 4.81, 6.0], "validation_objective": [4.61, 4.612, 4.7]}
+    )
+    printed, *here = forensic_findings.first_epochs(trained, ["as reported", "as coded"]).splitlines()
+    assert "**7.15** in training, 4.61 on validation" in printed
+    assert here == [
+        "- As reported: 4.70 to 4.81 in training, 4.61 on validation.",
+        "- As coded: 6.00 in training, 4.70 on validation.",
+    ]
+
+
 def test_epoch_seconds_are_compared_between_phases(tmp_path):
     run = write_run(tmp_path, "mobilenetv2", "as_coded", validation=(0.1,) * 4, training=(0.1,) * 4)
     run.history["phase"], run.history["seconds"] = [1, 1, 2, 2], [10.0, 12.0, 20.0, 24.0]
