@@ -67,8 +67,9 @@ def first_epochs(trained: pd.DataFrame, variants: Sequence[str]) -> str:
         f"The report's figure 2: **{curve['train_loss']:.2f}** in training, {curve['validation_loss']:.2f} on validation."
     ]
     for number, rows in trained.groupby("variant"):
+        name = variants[number]
         lines.append(
-            f"{variants[number].capitalize()}: {_range(rows['objective'])} in training, {_range(rows['validation_objective'])} on validation."
+            f"{name[0].upper()}{name[1:]}: {_range(rows['objective'])} in training, {_range(rows['validation_objective'])} on validation."
         )
     return bullets(lines)
 

@@ -27,11 +27,11 @@ def test_first_epochs_are_ranges_beside_the_printed_one():
     trained = pd.DataFrame(
         {"variant": [0, 0, 1], "objective": [4.7, 4.81, 6.0], "validation_objective": [4.61, 4.612, 4.7]}
     )
-    printed, *here = forensic_findings.first_epochs(trained, ["as reported", "as coded"]).splitlines()
+    printed, *here = forensic_findings.first_epochs(trained, ["as reported", "as coded, without L2"]).splitlines()
     assert "**7.15** in training, 4.61 on validation" in printed
     assert here == [
         "- As reported: 4.70 to 4.81 in training, 4.61 on validation.",
-        "- As coded: 6.00 in training, 4.70 on validation.",
+        "- As coded, without L2: 6.00 in training, 4.70 on validation.",
     ]
 
 
