@@ -47,7 +47,7 @@ def frozen_features(
     if (kept := features.kept(name)) is not None:
         return kept
     network = {"global_average": "mobilenetv2_improved", "global_max": "mobilenetv2_reported"}[pooling]
-    size_and_range = replace(recipe, network=network, dropout=0.0, phases=())  # features are those of the base
+    size_and_range = replace(recipe, network=network, dropout=0.0, views=0, phases=())  # features are those of the base
     model = pretrained(size_and_range, weights, dataset.num_classes, 0)
     return features.activations(architecture.trunk(model, pooling), Rows(dataset.images, indices), name)
 

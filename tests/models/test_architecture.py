@@ -206,7 +206,7 @@ def test_the_lowest_of_layers_is_the_nearest_to_the_image(transfer):
 def test_loaded_weights_reproduce_the_base(network, pixels):
     base = keras.applications.MobileNetV2((64, 64, 3), PRETRAINING.width, include_top=False, weights=None)
     base.load_weights(paths.DEMO_WEIGHTS)
-    model = architecture.build(replace(TRANSFER, network=network, dropout=0.0, phases=()), 5)
+    model = architecture.build(replace(TRANSFER, network=network, dropout=0.0, views=0, phases=()), 5)
     head = model.get_layer("logits").get_weights()[0]
     before = architecture.trunk(model, "out_relu")(pixels, training=False)
     architecture.load_base_weights(model, PRETRAINING.width, paths.DEMO_WEIGHTS)

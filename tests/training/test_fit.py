@@ -34,6 +34,8 @@ TRANSFER = replace(
     phases=tuple(replace(phase, epochs=2) for phase in _TRANSFER.phases),
     batch_size=20,
     input_size=64,
+    views=0,
+    augmentation="none",
 )
 
 
@@ -246,7 +248,7 @@ def test_transfer_leaves_what_lies_below_its_second_phase_untouched(finished_tra
     base = keras.applications.MobileNetV2((64, 64, 3), PRETRAINING.width, include_top=False, weights=None)
     base.load_weights(paths.DEMO_WEIGHTS)
     layers = [layer for layer in architecture.base_layers(model) if layer.weights]
-    start = [layer.name for layer in layers].index("block_13_expand")
+    start = [layer.name for layer in layers].index(TRANSFER.phases[1].trainable)
     for index, layer in enumerate(layers):
         same = all(
             np.array_equal(ours, theirs)
@@ -295,8 +297,8 @@ def test_transfer_trains_on_the_activations_of_each_augmented_view(transfer_plan
     views = replace(transfer_plan, recipe=replace(transfer_plan.recipe, views=3, augmentation="mild"))
     run, _ = trained_elsewhere(views, tmp_path)
     assert len(run.history) == 4
-    n_train = len(transfer_plan.split.train)
-    maps = [np.load(file) for file in (tmp_path / "cache" / "activations").glob("block_12_add_*.npy")]
+    n_train, cut = len(transfer_plan.split.train), transfer_plan.recipe.phases[1].frozen_below
+    maps = [np.load(file) for file in (tmp_path / "cache" / "activations").glob(f"{cut}_*.npy")]
     of_training = [array for array in maps if len(array) == n_train]
     assert len(of_training) == 3 and len(maps) == 4
     assert len({array.tobytes() for array in of_training}) == 3
