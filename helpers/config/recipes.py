@@ -79,6 +79,7 @@ class ViewAtTest:
     mirrored: bool = False
 
 
+# No key holds these numbers: who changes one raises the version of "training" (`results_versions`).
 VIEWS_AT_TEST = {
     "image": ViewAtTest(),
     "mirror image": ViewAtTest(mirrored=True),
