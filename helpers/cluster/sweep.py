@@ -92,6 +92,7 @@ class _Submission:
             ) from error
 
     def _outcomes(self) -> Iterator[tuple[Plan, Outcome | str]]:
+        self._check_workers()  # first, since a worker without the project ends at its first job
         pending = {self._submit(plan): plan for plan in self.plans}
         failed_sends: Counter[str] = Counter()
         while pending:

@@ -361,7 +361,7 @@ def test_a_worker_of_another_version_is_one_sentence(cluster, name, preload, mes
                 assert time.monotonic() < deadline, f"{name} does not connect"
                 time.sleep(0.2)
         with pytest.raises(InputError, match=message):
-            run_sweep(replace(open_lab(tmp_path), seed=9), 1, cluster.address)
+            run_sweep(replace(open_lab(tmp_path), seed=9), 3, cluster.address)  # a run for each worker
     finally:
         cluster.kill(name)
 
