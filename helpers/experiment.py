@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -170,6 +170,17 @@ class Experiment:
         accepted = inspect.signature(function).parameters
         given = {argument: value for argument, value in context.items() if argument in accepted}
         return self.table(name, partial(function, **given), **settings)
+
+    def network_table(self, name: str, runs: Sequence[Run], compute: Callable[[Run], pd.DataFrame]) -> pd.DataFrame:
+        """The table of an experiment on a trained network, computed once; see `table`.
+
+        Args:
+            name: of the experiment.
+            runs: the first one that still has its network is taken; where none has, the table is read.
+            compute: makes the table from that run.
+        """
+        run = next((run for run in runs if run.has_model()), None)
+        return self.table(name) if run is None else self.table(name, lambda run_key: compute(run), run_key=run.key)
 
     def show(self, result: View, name: str = "", digits: int = 3, rows: int | None = None) -> None:
         """Display a figure, an explorer, a table or a text in Markdown; a figure or table with a name is saved too.

@@ -112,6 +112,20 @@ def test_a_table_is_computed_again_for_another_recipe_or_another_augmentation(sm
     assert len(calls) == 3
 
 
+def test_a_table_of_a_network_is_read_where_no_run_has_its_network(small):
+    [run] = small.train("shallow_cnn", "as_reported")
+    seeds = []
+
+    def compute(run):
+        seeds.append(run.seed)
+        return pd.DataFrame({"parameters": [run.network().count_params()]})
+
+    assert small.network_table("size", [], compute).empty
+    computed = small.network_table("size", [run], compute)
+    (run.folder / "model.keras").rename(run.folder / "elsewhere.keras")
+    assert small.network_table("size", [run], compute).equals(computed) and seeds == [run.seed]
+
+
 def test_failures_are_listed_until_the_recipe_changes(small, monkeypatch):
     diverging = replace(small.recipe("shallow_cnn", "improved"), phases=(recipes.Phase(3, "sgd", 1e30),))
     with monkeypatch.context() as patch:

@@ -154,6 +154,19 @@ def moving_average_lag(steps: int) -> str:
     return f"By then the moving averages of batch normalisation {remainder} their starting values."
 
 
+def statistics_anew(table: pd.DataFrame) -> str:
+    """Whether moving averages make a network's loss what it is; `table` is of `network_probes.by_statistics`, or empty."""
+    if table.empty:
+        return ""
+    loss = table.set_index("statistics")["loss"]
+    averages, anew = loss["moving averages"], loss.drop("moving averages").min()
+    verdict = "cause" if anew < averages / 2 else "do not cause"
+    return (
+        f"With the moving averages its loss is {averages:.2f}; with statistics measured anew it is {loss['anew, with dropout']:.2f} where dropout "
+        f"is on and {loss['anew, without dropout']:.2f} where it is off. So the moving averages {verdict} most of it."
+    )
+
+
 def layer_activity(layers_of: Mapping[str, pd.DataFrame]) -> str:
     """Dead units and the spread over images, for each network of `network_probes.layer_activity` by name."""
     lines = []

@@ -7,6 +7,7 @@ from fake_runs import write_run
 
 from helpers.analysis import network_probes
 from helpers.config.profiles import find_recipe
+from helpers.data.dataset import Split
 from helpers.models import architecture
 
 SHALLOW = replace(find_recipe("shallow_cnn", "as_reported"), batch_size=4)
@@ -60,3 +61,36 @@ def test_step_sizes_are_shares_of_the_median_weight():
     assert table["layer"].tolist() == ["conv_1", "conv_2", "dense_1", "logits"]
     median = np.median(np.abs(np.asarray(network.get_layer("conv_1").kernel)))
     assert table.iloc[0, 1:].tolist() == pytest.approx([median, 0.01 / median, 0.1 / median])
+
+
+def _normalised_brightness(rate):
+    """A network with the normalised mean of the red channel as its second logit, and dropout before it is normalised."""
+    pixels = keras.Input((64, 64, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+    x = keras.layers.Dropout(rate, seed=1)(x)
+    x = keras.layers.BatchNormalization(epsilon=0.0, center=False, scale=False)(x)
+    model = keras.Model(pixels, keras.layers.Dense(2, use_bias=False, name="logits")(x))
+    model.get_layer("logits").set_weights([np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])])
+    return model
+
+
+def test_statistics_are_measured_with_dropout_and_without(tiny, tmp_path):
+    values = np.tile(np.arange(250, dtype=np.uint8), 4)
+    images = np.broadcast_to(values[:, None, None, None], (1000, 64, 64, 3))
+    labels, everything = (values > 60).astype(int), np.arange(1000)
+    data = replace(tiny, images=images, labels=labels)
+    run = write_run(tmp_path, "deep_cnn", "as_reported")
+    _normalised_brightness(0.5).save(run.folder / "model.keras")
+    split = Split(everything, everything, everything[:0], "split_off", "")
+    table = network_probes.by_statistics(run, data, split).set_index("statistics")
+    assert table.index.tolist() == ["moving averages", "anew, with dropout", "anew, without dropout"]
+
+    def expected(mean, variance):
+        logits = (values / 255 - mean) / np.sqrt(variance)
+        return np.mean(np.log1p(np.exp(np.where(labels, -logits, logits)))), np.mean((logits > 0) == labels)
+
+    mean, variance = np.mean(values / 255), np.var(values / 255)
+    added = np.mean((values / 255) ** 2)  # to the variance, by dropout of one half
+    assert table.loc["moving averages"].tolist() == pytest.approx(expected(0.0, 1.0), rel=1e-3)  # of a fresh layer
+    assert table.loc["anew, without dropout"].tolist() == pytest.approx(expected(mean, variance), rel=0.02)
+    assert table.loc["anew, with dropout", "loss"] == pytest.approx(expected(mean, variance + added)[0], rel=0.05)

@@ -234,3 +234,13 @@ def test_blur_is_mentioned_where_a_network_gains_by_more_than_chance():
     )
     assert findings.cost_of_blur(sharpness.assign(p_value=0.5)) == ""
     assert findings.cost_of_blur(sharpness.iloc[:0]) == ""
+
+
+def test_moving_averages_cause_a_loss_that_statistics_measured_anew_halve():
+    kinds = ["moving averages", "anew, with dropout", "anew, without dropout"]
+    table = pd.DataFrame({"statistics": kinds, "loss": [20.0, 4.0, 3.5], "accuracy": 0.2})
+    text = findings.statistics_anew(table)
+    assert "its loss is 20.00" in text and "4.00 where dropout is on and 3.50 where it is off" in text
+    assert "the moving averages cause most" in text
+    assert "do not cause" in findings.statistics_anew(table.assign(loss=[4.0, 4.0, 3.5]))
+    assert findings.statistics_anew(table.head(0)) == ""
