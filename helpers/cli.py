@@ -17,7 +17,7 @@ from helpers.core import paths, provenance, storage
 from helpers.core.errors import InputError, explain
 from helpers.core.progress import duration
 from helpers.runner import notebooks
-from helpers.runner.options import check_options, default_jobs, whole_number
+from helpers.runner.options import Options, check_options, default_jobs, whole_number
 
 _INTERRUPTED = 130  # the shell's status after Ctrl-C
 
@@ -75,6 +75,8 @@ def report(
         _update_readme(options.profile, options.folder)
         if html:
             _build_html(options.profile, options.folder)
+    if models and recipes:
+        _list_products(options, models)
     print(f"Figures and results: {paths.shown(options.folder)} ({duration(time.perf_counter() - started)})")
 
 
@@ -262,6 +264,17 @@ def _describe_gpus() -> None:
         from helpers.models import runtime
 
         print(runtime.describe_gpus(), flush=True)
+
+
+def _list_products(options: Options, models: str) -> None:
+    """Say where the chosen runs left their network, submission and curves."""
+    from helpers.experiment import open_experiment
+    from helpers.runner.products import product_lines
+
+    weights = options.weights if "mobilenetv2" in choices.split_names(models) else None
+    print(
+        *product_lines(open_experiment(options.profile, options.data, weights, options.output, options.seed)), sep="\n"
+    )
 
 
 def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip_unreadable: bool) -> None:

@@ -79,7 +79,7 @@ class Experiment:
         Returns:
             The finished runs, one for each seed; none where MODELS or RECIPES leave this one out.
         """
-        if not self._is_chosen(model, recipe):
+        if not self.is_chosen(model, recipe):
             print(f"{model} {recipe} is left out of this run by MODELS or RECIPES")
             return []
         trained_runs = []
@@ -93,7 +93,7 @@ class Experiment:
 
     def plans(self, n_seeds: int) -> list[Plan]:
         """What to train for every recipe that MODELS and RECIPES leave in, with so many seeds of each."""
-        chosen = [recipe for recipe in recipes.RECIPES if self._is_chosen(recipe.model, recipe.name)]
+        chosen = [recipe for recipe in recipes.RECIPES if self.is_chosen(recipe.model, recipe.name)]
         return [plan for r in chosen for plan in self._plans(self.recipe(r.model, r.name), n_seeds)]
 
     def keep(self, run: Run) -> None:
@@ -269,7 +269,8 @@ class Experiment:
         with pd.option_context("display.max_colwidth", None):
             display(table if isinstance(table, WrappedTable) else frame.iloc[:rows].round(digits))
 
-    def _is_chosen(self, model: str, recipe: str) -> bool:
+    def is_chosen(self, model: str, recipe: str) -> bool:
+        """Whether MODELS and RECIPES leave this recipe in."""
         return (not self.models or model in self.models) and (not self.recipes or recipe in self.recipes)
 
     def _plans(self, recipe: Recipe, n_seeds: int) -> list[Plan]:

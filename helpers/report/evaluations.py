@@ -24,6 +24,11 @@ _LOG_COLUMNS = (
 )
 
 
+def submission_file(folder: Path, run: Run) -> Path:
+    """Where the submission of a run's recipe is in the profile's figures: `submission_<model>_<recipe>.csv`."""
+    return folder / f"submission_{run.model}_{run.recipe}.csv"
+
+
 def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
     """Write the most probable class of every unlabelled image, in the order of the source's sample.
 
@@ -33,10 +38,10 @@ def write_submission(folder: Path, run: Run, names: Sequence[str]) -> Path:
         names: of the images.
 
     Returns:
-        `submission_<model>_<recipe>.csv`, columns `img_id`, `label`.
+        The file, columns `img_id`, `label`; see `submission_file`.
     """
     labels = run.predicted("unlabelled")
-    file = folder / f"submission_{run.model}_{run.recipe}.csv"
+    file = submission_file(folder, run)
     folder.mkdir(parents=True, exist_ok=True)
     with storage.replacing(file) as partial:
         pd.DataFrame({"img_id": list(names), "label": labels}).to_csv(partial, index=False, lineterminator="\n")

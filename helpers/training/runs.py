@@ -215,13 +215,18 @@ class Run:
         """Whether the network is that of a compact record, whose kernels are rounded to half precision."""
         return not (self.folder / "model.keras").exists() and (self.folder / WEIGHTS).exists()
 
+    @property
+    def network_file(self) -> Path:
+        """The file of the network, or of its weights; there is one where `has_model` says so."""
+        return self.folder / (WEIGHTS if self.is_network_from_record() else "model.keras")
+
     def network(self) -> keras.Model:
         """The trained network, not compiled; built from its recipe where a record has its weights alone.
 
         Raises:
             InputError: the file is damaged, or brings code of its own, which is not run.
         """
-        file = self.folder / (WEIGHTS if self.is_network_from_record() else "model.keras")
+        file = self.network_file
         try:
             if file.name == WEIGHTS:
                 model = architecture.build(self.settings, self.probabilities("validation").shape[1])

@@ -3,20 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from helpers.config import profiles
-from helpers.experiment import Experiment
 from helpers.models import runtime
 from helpers.runner import status
 from helpers.training import fit
-
-
-@pytest.fixture
-def lab(tiny, tmp_path):
-    from helpers.data.splits import make_split
-
-    profile = profiles.find_profile("smoke")
-    only = {"models": ("shallow_cnn",), "recipes": ("improved",)}
-    return Experiment(profile, tiny, make_split(tiny), None, tmp_path / "figures", seed=0, **only)
 
 
 def test_status_lists_runs_that_exist_and_says_why_one_is_trained_again(lab):
