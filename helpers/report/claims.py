@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -25,12 +24,18 @@ _REPORTED_IMAGES = 10_000  # the report's validation set, the largest set that i
 
 
 def judge(
-    runs: Sequence[Run], folds: pd.DataFrame, sweep: pd.DataFrame, n_wrong_labels: int, seed: int | None = None
+    runs: Sequence[Run],
+    costs_of_recipes: pd.DataFrame,
+    folds: pd.DataFrame,
+    sweep: pd.DataFrame,
+    n_wrong_labels: int,
+    seed: int | None = None,
 ) -> pd.DataFrame:
     """Claim, verdict and evidence, built from the numbers of these runs.
 
     Args:
         runs: finished runs, first seeds first.
+        costs_of_recipes: of `tables.costs`.
         folds: of `linear_probes.cross_validation`; may be empty.
         sweep: of `linear_probes.input_sweep`; may be empty.
         n_wrong_labels: of `duplicates.certainly_wrong_labels`.
@@ -45,7 +50,7 @@ def judge(
         ("There is no sign of a plateau in learning.", _plateau(runs_by_recipe)),
         ("Validation above training accuracy may be chance, or easier images.", _validation_above(runs_by_recipe)),
         ("The shallow CNN is worse than chance.", _chance(runs_by_recipe)),
-        ("Transfer saves compute.", _compute(runs_by_recipe)),
+        ("Transfer saves compute.", _compute(runs_by_recipe, costs_of_recipes)),
         ("More epochs, perhaps grokking, would help.", _more_epochs(runs_by_recipe)),
         ("k-fold cross-validation costs too much.", _folds(runs_by_recipe, folds)),
         ("64 x 64 images may show their class badly.", _size(sweep)),
@@ -150,7 +155,7 @@ def _chance(runs_by_recipe: RunsByRecipe) -> Answer:
     return "true only on its uneven split", evidence
 
 
-def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
+def _compute(runs_by_recipe: RunsByRecipe, costs_of_recipes: pd.DataFrame) -> Answer:
     names = ("improved", "as_reported")
     pair = _first_pair(runs_by_recipe, [(("mobilenetv2", name), ("deep_cnn", name)) for name in names])
     if pair is None:
@@ -162,11 +167,13 @@ def _compute(runs_by_recipe: RunsByRecipe) -> Answer:
     evidence = f"{scratch.title}, peaks at {goal:.1%} on validation, after {duration(own)} of training epochs. "
     if reached is None:
         return "not supported", f"{evidence}{transfer.title}, never reaches that."
-    around = _around(transfer)
-    outside = "was not measured, since the run was resumed" if around is None else f"took {duration(around)} more"
-    return "holds" if reached + (around or 0) < own else "not supported", (
-        f"{evidence}{transfer.title}, reaches that after {duration(reached)} of epochs; the rest of its run (evaluation, and frozen features "
-        f"unless they were cached) {outside}. Pretraining is not counted."
+    by_recipe = costs_of_recipes.set_index(["model", "recipe"])["feature_seconds"]
+    if (transfer.model, transfer.recipe) not in by_recipe:
+        return _missing(f"what {transfer.title}, costs")
+    features = by_recipe[transfer.model, transfer.recipe]
+    before = f"{duration(features)} in which its frozen features are computed and " if features else ""
+    return "holds" if reached + features < own else "not supported", (
+        f"{evidence}{transfer.title}, reaches that after {before}{duration(reached)} of epochs. Pretraining is not counted."
     )
 
 
@@ -305,12 +312,3 @@ def _pace(values: pd.Series) -> tuple[float, float]:
 def _pace_text(values: pd.Series) -> str:
     first, late = _pace(values)
     return f"validation gains {_points(first)} from epoch 1 to 2 and {_points(late)} an epoch over the last three"
-
-
-def _around(run: Run) -> float | None:
-    """Seconds from start to finish that lie outside the epochs; None where a run was resumed, since a pause lies between them."""
-    if run.record.get("resumed"):
-        return None
-    start, end = (datetime.fromisoformat(time) for time in (run.started, run.finished))
-    seconds = (end - start).total_seconds() - run.train_seconds
-    return seconds if seconds >= 0 else None

@@ -89,7 +89,7 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
     """What networks reach on test, and what they cost.
 
     Args:
-        runs: of one or several seeds.
+        runs: of one or several seeds; may be none.
         measured: of `costs.measure`, for one run of each recipe; its `train_seconds` and `threads`, if there, are in place of those of the runs.
 
     Returns:
@@ -113,7 +113,8 @@ def costs(runs: Sequence[Run], measured: pd.DataFrame) -> pd.DataFrame:
                 "threads": min(run.threads for run in runs_of_recipe),
             }
         )
-    of_runs = pd.DataFrame(rows).drop(columns=measured.columns.intersection(["train_seconds", "threads"]))
+    columns = ["model", "recipe", "accuracy", "low", "high", "train_seconds", "threads"]
+    of_runs = pd.DataFrame(rows, columns=columns).drop(columns=measured.columns.intersection(columns[-2:]))
     table = of_runs.merge(measured, on=["model", "recipe"])
     passes = [_feature_passes(by_recipe(runs)[row.model, row.recipe]) for row in table.itertuples()]
     return table.assign(feature_seconds=np.array(passes) / table["images_per_second"])
