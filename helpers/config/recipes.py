@@ -177,6 +177,13 @@ class Recipe:
                 f"The network {self.network!r} has no layer {phase.frozen_below!r} to freeze below; `frozen_below` is a layer of "
                 f"its base ({family.base_layers[0]} to {family.base_layers[-1]}), one of {', '.join(head_layers)}, or empty."
             )
+        order = ("", *family.base_layers, *head_layers)
+        is_of_base = phase.trainable != "head"
+        if phase.frozen_below and is_of_base and order.index(phase.trainable) <= order.index(phase.frozen_below):
+            raise InputError(
+                f"A phase with `frozen_below` {phase.frozen_below!r} computes what lies up to this layer once, so it cannot train from "
+                f"{phase.trainable or 'the first layer'!r} upwards; `trainable` is a layer above it."
+            )
 
     @property
     def is_pretrained(self) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.analysis import calibration, comparison
-from helpers.config.recipes import IMAGE_SIZE
+from helpers.config.recipes import IMAGE_SIZE, as_recipe
 from helpers.core import storage
 from helpers.report import evaluations, results
 from helpers.training.runs import OLDEST_KERAS, Run
@@ -100,10 +100,10 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
         "dropout": "dropout {:g} before the output layer",
         "label_smoothing": "label smoothing {:g}",
         "mix": "CutMix in {:.0%} of the batches of images or of maps, and in no phase that reads averages of maps",
-        "flip_at_test": "in use, probabilities are averaged over an image and its mirror image",
-        "zoom_at_test": "and over both, zoomed in and out by 10 %",
     }
-    return [text.format(recipe[name]) for name, text in words.items() if recipe.get(name)]
+    views = as_recipe(recipe).views_at_test
+    in_use = [f"in use, probabilities are averaged over {len(views)} views: {', '.join(views)}"] if views[1:] else []
+    return [text.format(recipe[name]) for name, text in words.items() if recipe.get(name)] + in_use
 
 
 def _quality(run: Run, class_names: list[str], n_looks: int) -> list[str]:

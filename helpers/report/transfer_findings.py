@@ -23,8 +23,8 @@ def poolings(accuracies: pd.DataFrame) -> str:
     """Which global pooling keeps more; `accuracies` is of `linear_probes.pooling_comparison`."""
     largest, mean = accuracies["accuracy"]
     return (
-        f"On {accuracies['n'].iloc[0]:,} validation images the maximum gives {largest:.1%}, the average {mean:.1%}, a difference of "
-        f"{_points(mean - largest)}. The intervals are over images and both poolings see the same ones. `improved` keeps the "
+        f"On {accuracies['n'].iloc[0]:,} validation images the average gives {mean:.1%}, the maximum {largest:.1%}, a difference of "
+        f"{_points(largest - mean)}. The intervals are over images and both poolings see the same ones. `improved` keeps the "
         "average, the pooling that MobileNetV2 was pretrained with."
     )
 

@@ -163,6 +163,8 @@ def test_a_recipe_that_names_or_sets_what_its_network_lacks_is_refused(model, se
         ("mobilenetv2", {"trainable": "block_17_add"}, "no layer 'block_17_add' to train from"),
         ("mobilenetv2", {"trainable": "global_average"}, "no layer 'global_average' to train from"),
         ("mobilenetv2", {"frozen_below": "global_max"}, "no layer 'global_max' to freeze below"),
+        ("mobilenetv2", {"trainable": "block_6_project_BN"}, "cannot train from 'block_6_project_BN' upwards"),
+        ("mobilenetv2", {"trainable": ""}, "cannot train from 'the first layer' upwards"),
         ("deep_cnn", {"trainable": "head"}, "'deep_improved' has no pretrained base"),
         ("deep_cnn", {"frozen_below": "conv_1"}, "'deep_improved' has no pretrained base"),
         ("deep_cnn", {"freeze_batch_norm": True}, "'deep_improved' has no pretrained base"),
