@@ -89,6 +89,11 @@ def spread_of_log(folder, looks):
     return evaluations.spread_of_retraining(folder)
 
 
+def test_the_report_s_submission_is_compared_with_each_one_here():
+    submissions = {file.stem.removeprefix("submission_") for file in (paths.FIGURES / "full").glob("submission_*.csv")}
+    assert set(pd.read_csv(paths.SUBMISSION_AGREEMENT)["submission"]) == submissions
+
+
 def test_means_are_over_seeds_and_a_missing_recipe_is_blank(tmp_path, facts):
     for seed, right in ((0, 20), (1, 40)):
         records.write_record(write_run(tmp_path, "deep_cnn", "improved", seed, right=right), tmp_path / "records")
