@@ -37,7 +37,15 @@ def label_places(
     drawn, weights = _drawn_pixels(axis)
     taken: list[np.ndarray] = []
     for place, text, colour in zip(places, texts, colours, strict=True):
-        label = axis.annotate(text, place, (0, 0), textcoords="offset points", color=colour, annotation_clip=False)
+        label = axis.annotate(
+            text,
+            place,
+            (0, 0),
+            textcoords="offset points",
+            color=colour,
+            annotation_clip=False,
+            bbox={"facecolor": axis.get_facecolor(), "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        )
         label.set_in_layout(False)
         extent, anchor = label.get_window_extent(), np.asarray(axis.transData.transform(place))
         found: list[tuple[float, int, np.ndarray, np.ndarray]] = []
