@@ -132,7 +132,8 @@ PROFILES: dict[str, Profile] = {
                 (recipe.model, recipe.name): 3
                 for recipe in RECIPES
                 if recipe.model not in ("deep_cnn", "deep_cnn_batch_128")
-            },
+            }
+            | {("deep_cnn", "as_reported"): 2},
             sweep_steps=2000,  # an epoch of the report's batches
             timed_steps=20,
         ),

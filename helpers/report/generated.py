@@ -14,7 +14,7 @@ import nbformat
 import pandas as pd
 
 from helpers.analysis import comparison, costs, penalties, reported
-from helpers.config.labels import MODEL_NAMES
+from helpers.config.labels import MODEL_NAMES, name_of
 from helpers.config.profiles import PROFILES, find_recipe
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED
@@ -145,10 +145,10 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
             model: test[test["model"] == model].groupby("recipe")["accuracy"].mean().to_dict()
             for model in selection.FAMILIES
         },
-        "one_seed": selection.joined(
-            MODEL_NAMES[model]
-            for model in selection.FAMILIES
-            if len({run.seed for run in runs if run.model == model}) == 1
+        "one_seed": "; ".join(
+            name_of(model, recipe)
+            for (model, recipe), n_runs in Counter((run.model, run.recipe) for run in runs).items()
+            if model in selection.FAMILIES and n_runs == 1
         ),
         "n_test": runs[0].result()["n"],
         "test_source": results.TEST_SOURCES[runs[0].test_source],
