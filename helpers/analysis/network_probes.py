@@ -1,6 +1,7 @@
 """What networks do inside and how they react: activity of layers, sharpness of their input, size of a step."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,13 +9,15 @@ import pandas as pd
 
 from helpers.analysis import comparison
 from helpers.config.labels import name_of
+from helpers.config.recipes import Recipe
 from helpers.core.tensorflow import tf
-from helpers.data import augment
+from helpers.data import augment, batches
 from helpers.data.dataset import Dataset, Split
 from helpers.models import architecture
 from helpers.training import fit, metrics
 from helpers.training.runs import Run
 
+STATISTICS = ("moving averages", "anew, as in training", "anew, images as they are", "anew, without dropout too")
 _STATISTICS_IMAGES = 5_000
 _STATISTICS_BATCH = 250  # images whose batch statistics are averaged; 250 of 62 x 62 x 32 activations take 0.1 GB
 
@@ -89,44 +92,50 @@ def sharpness(networks: dict[str, keras.Model], images: np.ndarray, labels: np.n
 def by_statistics(run: Run, dataset: Dataset, split: Split) -> pd.DataFrame:
     """How well a network does with the moving averages of its batch normalisation, and with statistics measured anew.
 
-    In training, batch normalisation reads what dropout has thinned out, which varies more than what it reads in use (Li et al. 2019,
-    arXiv:1801.05134). So its means and variances are measured twice, with dropout and without.
+    The averages may lag behind weights that move fast; the images of training are augmented, and those of use are not; and dropout
+    makes what batch normalisation reads vary more than it does in use (Li et al. 2019, arXiv:1801.05134). So means and variances are
+    measured anew under the conditions of training, then on images as they are, then without dropout as well.
 
     Args:
         run: with its network.
         dataset: the data.
-        split: its split; up to 5,000 training images serve for the statistics, validation for the judgement.
+        split: its split; 5,000 training images serve for the statistics, validation for the judgement.
 
     Returns:
-        One row a kind of statistics: `statistics` ("moving averages", "anew, with dropout", "anew, without dropout"), `loss` (nats),
-        `accuracy`.
+        One row for each of STATISTICS: `statistics`, `seed` (of the run), `n` (images), `loss` (nats), `accuracy`, `p_value` (McNemar's
+        exact test against the moving averages).
     """
-    training_images, _ = dataset.part(split, "train")
     images, labels = dataset.part(split, "validation")
     network = run.network()
-    n_measured = min(_STATISTICS_IMAGES, len(training_images))
-    measured = training_images[np.random.default_rng(0).choice(len(training_images), n_measured, replace=False)]
-    anew = keras.models.clone_model(network)
-    anew.set_weights(network.get_weights())
-    scores = {"moving averages": fit.predict(network, images)}
-    _measure_statistics(anew, measured)
-    scores["anew, with dropout"] = fit.predict(anew, images)
-    for layer in anew.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0
-    _measure_statistics(anew, measured)
-    scores["anew, without dropout"] = fit.predict(anew, images)
-    rows = [(name, metrics.cross_entropy(s, labels), metrics.accuracy(s, labels)) for name, s in scores.items()]
-    return pd.DataFrame(rows, columns=["statistics", "loss", "accuracy"])
+    dropouts = [(layer, layer.rate) for layer in network.layers if isinstance(layer, keras.layers.Dropout)]
+    scores = [fit.predict(network, images)]
+    for augmentation, has_dropout in ((run.settings.augmentation, True), ("none", True), ("none", False)):
+        for layer, rate in dropouts:
+            layer.rate = rate if has_dropout else 0.0
+        _measure_statistics(network, replace(run.settings, augmentation=augmentation), dataset, split)
+        scores.append(fit.predict(network, images))
+    right = [s.argmax(axis=1) == labels for s in scores]
+    return pd.DataFrame(
+        {
+            "statistics": STATISTICS,
+            "seed": run.seed,
+            "n": len(labels),
+            "loss": [metrics.cross_entropy(s, labels) for s in scores],
+            "accuracy": [float(r.mean()) for r in right],
+            "p_value": [comparison.mcnemar(right[0], r) for r in right],
+        }
+    )
 
 
-def _measure_statistics(model: keras.Model, images: np.ndarray) -> None:
-    """Replace the moving averages of batch normalisation by plain averages over batches of images."""
+def _measure_statistics(model: keras.Model, recipe: Recipe, dataset: Dataset, split: Split) -> None:
+    """Replace the moving averages of batch normalisation by plain averages over batches of a recipe's training images."""
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for behind, start in enumerate(range(0, len(images), _STATISTICS_BATCH)):
+    large = replace(recipe, batch_size=_STATISTICS_BATCH, epoch_images=_STATISTICS_IMAGES, mix=0.0)
+    stream = batches.training_batches(*dataset.part(split, "train"), large, dataset.num_classes, seed=0)
+    for behind, (images, _) in enumerate(stream.take(_STATISTICS_IMAGES // _STATISTICS_BATCH)):
         for norm in norms:
             norm.momentum = behind / (behind + 1)
-        model(tf.constant(images[start : start + _STATISTICS_BATCH], tf.float32), training=True)
+        model(images, training=True)
 
 
 def step_sizes(network: keras.Model, rates: Sequence[float]) -> pd.DataFrame:

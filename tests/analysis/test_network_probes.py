@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from fake_runs import write_run
 
-from helpers.analysis import network_probes
+from helpers.analysis import comparison, network_probes
 from helpers.config.profiles import find_recipe
+from helpers.data import batches
 from helpers.data.dataset import Split
 from helpers.models import architecture
 
@@ -74,16 +75,22 @@ def _normalised_brightness(rate):
     return model
 
 
-def test_statistics_are_measured_with_dropout_and_without(tiny, tmp_path):
+def test_statistics_are_measured_as_in_training_and_as_in_use(tiny, tmp_path, monkeypatch):
+    def recorded(images, labels, recipe, *arguments, batches_of=batches.training_batches, **settings):
+        augmentations.append(recipe.augmentation)
+        return batches_of(images, labels, recipe, *arguments, **settings)
+
+    augmentations = []
+    monkeypatch.setattr(batches, "training_batches", recorded)
     values = np.tile(np.arange(250, dtype=np.uint8), 4)
     images = np.broadcast_to(values[:, None, None, None], (1000, 64, 64, 3))
     labels, everything = (values > 60).astype(int), np.arange(1000)
     data = replace(tiny, images=images, labels=labels)
-    run = write_run(tmp_path, "deep_cnn", "as_reported")
+    run = write_run(tmp_path, "deep_cnn", "improved")
     _normalised_brightness(0.5).save(run.folder / "model.keras")
     split = Split(everything, everything, everything[:0], "split_off", "")
     table = network_probes.by_statistics(run, data, split).set_index("statistics")
-    assert table.index.tolist() == ["moving averages", "anew, with dropout", "anew, without dropout"]
+    assert tuple(table.index) == network_probes.STATISTICS and (table["n"] == 1000).all()
 
     def expected(mean, variance):
         logits = (values / 255 - mean) / np.sqrt(variance)
@@ -91,6 +98,11 @@ def test_statistics_are_measured_with_dropout_and_without(tiny, tmp_path):
 
     mean, variance = np.mean(values / 255), np.var(values / 255)
     added = np.mean((values / 255) ** 2)  # to the variance, by dropout of one half
-    assert table.loc["moving averages"].tolist() == pytest.approx(expected(0.0, 1.0), rel=1e-3)  # of a fresh layer
-    assert table.loc["anew, without dropout"].tolist() == pytest.approx(expected(mean, variance), rel=0.02)
-    assert table.loc["anew, with dropout", "loss"] == pytest.approx(expected(mean, variance + added)[0], rel=0.05)
+    averages, as_in_training, as_they_are, without_dropout = table[["loss", "accuracy"]].to_numpy()
+    assert averages == pytest.approx(expected(0.0, 1.0), rel=1e-3)  # of a fresh layer
+    assert without_dropout == pytest.approx(expected(mean, variance), rel=0.02)
+    assert as_they_are[0] == pytest.approx(expected(mean, variance + added)[0], rel=0.05)
+    assert as_in_training[0] == pytest.approx(as_they_are[0], rel=0.05)  # brightness changes the variance by little
+    assert augmentations == ["mild_and_sharp", "none", "none"]
+    right = [(values / 255 > threshold) == labels for threshold in (0, mean)]
+    assert table["p_value"].iloc[[0, -1]].tolist() == pytest.approx([1, comparison.mcnemar(*right)])

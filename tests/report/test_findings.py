@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from fake_runs import NUM_CLASSES, write_run
 
+from helpers.analysis import network_probes
 from helpers.data.dataset import Split
 from helpers.report import findings
 
@@ -236,11 +237,24 @@ def test_blur_is_mentioned_where_a_network_gains_by_more_than_chance():
     assert findings.cost_of_blur(sharpness.iloc[:0]) == ""
 
 
-def test_moving_averages_cause_a_loss_that_statistics_measured_anew_halve():
-    kinds = ["moving averages", "anew, with dropout", "anew, without dropout"]
-    table = pd.DataFrame({"statistics": kinds, "loss": [20.0, 4.0, 3.5], "accuracy": 0.2})
+def test_what_moving_averages_cost_is_put_down_to_the_largest_step():
+    table = pd.DataFrame(
+        {
+            "statistics": network_probes.STATISTICS,
+            "seed": 1,
+            "n": 5002,
+            "loss": [20.0, 4.0, 3.5, 3.4],
+            "accuracy": [0.20, 0.30, 0.32, 0.31],
+            "p_value": [1.0, 1e-9, 1e-9, 0.02],
+        }
+    )
     text = findings.statistics_anew(table)
-    assert "its loss is 20.00" in text and "4.00 where dropout is on and 3.50 where it is off" in text
-    assert "the moving averages cause most" in text
-    assert "do not cause" in findings.statistics_anew(table.assign(loss=[4.0, 4.0, 3.5]))
+    assert text.startswith(
+        "On 5,002 validation images the network of seed 1 has an accuracy of 20.0% (loss 20.00) with"
+    )
+    assert "30.0% (loss 4.00, p < 0.001) under the conditions of training, 32.0% (loss 3.50, p < 0.001) on" in text
+    assert "comes from averages that lag behind the weights." in text
+    blurred = table.assign(accuracy=[0.2, 0.2, 0.3, 0.3])
+    assert "comes from training on augmented images." in findings.statistics_anew(blurred)
+    assert "cost it nothing" in findings.statistics_anew(table.assign(accuracy=[0.3, 0.3, 0.2, 0.1]))
     assert findings.statistics_anew(table.head(0)) == ""
