@@ -268,6 +268,11 @@ def changes_that_help(changes: pd.DataFrame, steps: int, n_validation: int) -> s
     )
 
 
+def listed(texts: Sequence[str]) -> str:
+    """Texts in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(texts[:-1]), texts[-1])))
+
+
 def courses(runs: Sequence[Run], reported_curves: pd.DataFrame) -> str:
     """Accuracy at the end, at its best and after the first epoch, of the report's deep CNN and of runs that follow it.
 
@@ -309,19 +314,20 @@ def epochs_side_by_side(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def larger_batches(runs: Sequence[Run]) -> str:
-    """The report's deep CNN with its own and with larger batches after as many epochs; "" where a run is missing."""
-    by_recipe = selection.by_recipe(runs)
+    """How far all seeds of the report's deep CNN get, by recipe and batch size; "" where a recipe is missing."""
     wanted = ("deep_cnn", "as_reported"), ("deep_cnn", "as_coded"), ("deep_cnn_batch_128", "as_coded")
-    three = [by_recipe[key] for key in wanted if key in by_recipe]
-    if len(three) < len(wanted) or len({len(run.history) for run in three}) > 1:
+    by_recipe = [[run for run in runs if (run.model, run.recipe) == key] for key in wanted]
+    if not all(by_recipe):
         return ""
-    ends = [run.history.iloc[-1] for run in three]
-    training, validation = ([f"{end[column]:.1%}" for end in ends] for column in ("accuracy", "validation_accuracy"))
-    batches = [run.settings.batch_size for run in three]
+    training, validation = (
+        [listed([f"{run.history[column].iloc[-1]:.1%}" for run in seeds]) for seeds in by_recipe]
+        for column in ("accuracy", "validation_accuracy")
+    )
+    batches = [seeds[0].settings.batch_size for seeds in by_recipe]
     return (
-        f"After epoch {len(three[0].history)} the training accuracy of the deep CNN is {training[0]} as reported, with batches of {batches[0]}; "
-        f"as coded, with twice the dropout, {training[1]} with {batches[1]} and {training[2]} with {batches[2]}. On validation the three have "
-        f"{validation[0]}, {validation[1]} and {validation[2]}."
+        f"At its end the deep CNN has a training accuracy of {training[0]} as reported, with batches of {batches[0]}; as coded, with twice "
+        f"the dropout, {training[1]} with {batches[1]} and {training[2]} with {batches[2]}. On validation these are {validation[0]}, then "
+        f"{validation[1]}, then {validation[2]}. Several numbers are of several seeds."
     )
 
 

@@ -246,9 +246,9 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
     rate = find_recipe("shallow_cnn", "as_reported").phases[0].learning_rate
     rates, trap, sizes = read["shallow_learning_rates"], read["fine_tuning_trap"], read["input_sweep"]
     by_recipe = selection.by_recipe(runs)
-    deep_run, coded_run = by_recipe["deep_cnn", "as_reported"], by_recipe["deep_cnn", "as_coded"]
-    larger_run = by_recipe["deep_cnn_batch_128", "as_coded"]
-    deep, larger = deep_run.history.iloc[-1], larger_run.history
+    deep_runs = [run for run in runs if (run.model, run.recipe) == ("deep_cnn", "as_reported")]
+    coded_run, larger_run = by_recipe["deep_cnn", "as_coded"], by_recipe["deep_cnn_batch_128", "as_coded"]
+    statistics = read["deep_statistics"]
     figure_3, figure_2 = reported.figure_curves("deep_cnn"), reported.figure_curves("shallow_cnn_l2")
     code, l2 = find_recipe("shallow_cnn", "as_coded"), read["shallow_larger_batch"]
     tried = penalties.batch_size_of_curve(code, l2["objective"][1:], runs[0].training_images, NUM_CLASSES)
@@ -269,15 +269,14 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "shallow_reported": rates.loc[(rates["learning_rate"] - rate).abs().idxmin()],
         "shallow_best": rates.loc[rates["validation_accuracy"].idxmax()],
         "l2": l2,
-        "deep": deep,
-        "deep_batch": deep_run.settings.batch_size,
-        "deep_larger": larger,
-        "figure_3": figure_3,
-        "deep_larger_best": larger.loc[larger["validation_accuracy"].idxmax()],
-        "deep_distance": findings.distance_of_curves(deep_run.history, figure_3),
-        "deep_coded": coded_run.history.iloc[-1],
+        "deep_batch": deep_runs[0].settings.batch_size,
+        "deep_tests": findings.listed([f"{run.result()['accuracy']:.1%}" for run in deep_runs]),
+        "deep_distances": sorted(findings.distance_of_curves(run.history, figure_3) for run in deep_runs),
         "deep_coded_distance": findings.distance_of_curves(coded_run.history, figure_3),
-        "deep_larger_distance": findings.distance_of_curves(larger, figure_3),
+        "deep_larger_distance": findings.distance_of_curves(larger_run.history, figure_3),
+        "figure_3": figure_3,
+        "statistics": statistics,
+        "gain_of_statistics": statistics["accuracy"].iloc[-1] - statistics["accuracy"].iloc[0],
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
         "slower_second_phase": _slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
