@@ -83,8 +83,7 @@ def augmentation(image: np.ndarray, values: Mapping[str, float | bool], source: 
             axis.imshow(picture, interpolation="nearest")
             axis.set_title(title)
             axis.axis("off")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"One image, left as it is, right transformed ({words}); edges repeat outside of the image ({source}).",
@@ -152,8 +151,7 @@ def answers(
         for axis, ((model, recipe), values) in zip(axes[:, -2:].flat, probabilities.items(), strict=False):
             _draw_answers(axis, values, class_names, label, run_colour(model, recipe))
             axis.set_title(_title(name_of(model, recipe), values, label), loc="left", fontsize=8, pad=3)
-        headline(figure, _agreement(probabilities, class_names, label))
-        note(figure, source)
+        headline(figure, _agreement(probabilities, class_names, label), source)
     said = "; ".join(
         f"{name_of(*key)}: {class_names[int(values.argmax())]} ({values.max():.0%})"
         for key, values in probabilities.items()
@@ -221,10 +219,10 @@ def class_on_map(
             axis.scatter(
                 *places[chosen].T, s=22, color=INK, marker=marker, linewidths=1, label=f"{words} ({chosen.sum()})"
             )
-        headline(figure, f"{class_names[label]}: {(mine & right).sum()} of {mine.sum()} are taken for their own class")
         axis.axis("off")
         figure.legend(loc="outside lower left")
-        note(figure, f"{source}, n = {len(places):,} images")
+        finding = f"{class_names[label]}: {(mine & right).sum()} of {mine.sum()} are taken for their own class"
+        headline(figure, finding, f"{source}, n = {len(places):,} images")
     return Plot(
         figure,
         f"Map of images with the class {class_names[label]} in black; crosses are classified otherwise ({source}).",

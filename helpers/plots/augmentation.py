@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from helpers.plots.layout import tiles
-from helpers.plots.style import PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import PAGE, Plot, headline, new_figure, theme
 
 
 def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
@@ -27,8 +27,7 @@ def augmentation_grid(rows: dict[str, np.ndarray], source: str) -> Plot:
             for axis, image in zip(row, images, strict=False):
                 # Without interpolation a drawing embeds the image unscaled.
                 axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="none")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"One image (first column) under each transform alone at its limits, then under all together, drawn at random "
@@ -53,8 +52,7 @@ def interpolation(crops: dict[str, np.ndarray], sharpness: Sequence[float], sour
             axis.imshow(np.clip(crop, 0, 255).astype(np.uint8), interpolation="nearest")
             axis.set_title(f"{name}\nsharpness {share:.0%}", fontsize=8)
             axis.axis("off")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         "A crop of one image, pixel by pixel: as it is stored, and after three transforms of the code that augments training images. "
@@ -82,10 +80,8 @@ def cutmix(pairs: np.ndarray, mixed: np.ndarray, shares: np.ndarray, names: Sequ
             axis.imshow(np.clip(image, 0, 255).astype(np.uint8), interpolation="nearest")
             axis.set_title(title, fontsize=8)
             axis.axis("off")
-        headline(
-            figure, "CutMix pastes a rectangle of one image into another and divides the label by the area of each"
-        )
-        note(figure, source)
+        finding = "CutMix pastes a rectangle of one image into another and divides the label by the area of each"
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"Two images, left, and {len(mixed)} that CutMix makes of them with rectangles drawn at random. Above each stands its label: the share of "

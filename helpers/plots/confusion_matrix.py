@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from helpers.analysis import comparison
 from helpers.analysis.comparison import RelatedConfusion
 from helpers.plots.layout import short
-from helpers.plots.style import FAINT, INK, LIGHT, ORANGE, PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import FAINT, INK, LIGHT, ORANGE, PAGE, Plot, headline, new_figure, theme
 
 _NAMED = 8  # pairs
 _MAP = "Blues"
@@ -38,8 +38,7 @@ def confusion(related: RelatedConfusion, run_name: str, source: str) -> Plot:
             _draw_groups(inset, related)
         else:
             inset.axis("off")
-        headline(figure, finding)
-        note(figure, f"{source}, {n:,} test images")
+        headline(figure, finding, f"{source}, {n:,} test images")
     named = "; ".join(
         f"{related.class_names[int(row.first)]} and {related.class_names[int(row.second)]} ({row.mistakes})"
         for row in pairs.itertuples()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from helpers.config.labels import MODEL_NAMES
 from helpers.plots.labels import label_places
@@ -19,8 +19,8 @@ from helpers.plots.style import (
     Plot,
     chance_line,
     headline,
+    log_ticks,
     new_figure,
-    note,
     percent_axis,
     run_colour,
     theme,
@@ -65,9 +65,9 @@ def training_curves(
             places.append(list({(text, colour): (text, colour, x, y) for text, colour, x, y in lines}.values()))
             axis.set_ylabel(_PANELS[panel])
         _finish_axes(axes, runs, reported, panels)
-        headline(figure, _title(runs, reported))
         n_training, n_validation = runs[0].training_images, runs[0].result("validation")["n"]
-        note(figure, f"{source}, {n_training:,} training and {n_validation:,} validation images")
+        images = f"{n_training:,} training and {n_validation:,} validation images"
+        headline(figure, _title(runs, reported), f"{source}, {images}")
         for axis, labels in zip(axes, places, strict=True):
             label_places(
                 axis,
@@ -117,9 +117,7 @@ def _finish_axes(
             percent_axis(axis, decimals=0)
             continue
         axis.set_yscale("log")
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter(NullFormatter())
+        log_ticks(axis.yaxis, (1, 2, 3, 5))
         axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
     if borders and len(borders) == 1:
         for phase, x, side in ((1, borders[0], "right"), (2, borders[0], "left")):

@@ -9,20 +9,7 @@ from matplotlib.ticker import NullFormatter
 
 from helpers.plots.labels import label_places
 from helpers.plots.layout import TITLE, span, tiles, wrapped
-from helpers.plots.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PAGE,
-    SEQUENTIAL,
-    Plot,
-    headline,
-    new_figure,
-    note,
-    theme,
-)
+from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, SEQUENTIAL, Plot, headline, new_figure, theme
 
 _BAR = 0.015  # width of a bar in the histogram of correlations
 
@@ -46,8 +33,7 @@ def image_grid(
         for axis, image, title in zip(axes.flat, images, words, strict=False):
             axis.imshow(image, interpolation="nearest")
             axis.set_title(title, fontsize=6.5, pad=2, linespacing=0.95)
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"{caption} ({source}).",
@@ -83,8 +69,7 @@ def channel_summary(mean_image: np.ndarray, densities: pd.DataFrame, n_images: i
             xlim=(0, 1),
             ylim=(0, 1.15 * densities.to_numpy().max()),
         )
-        headline(figure, finding)
-        note(figure, f"{source}, {n_images:,} training images")
+        headline(figure, finding, f"{source}, {n_images:,} training images")
         places = [
             (values[len(values) // 5 * (place + 1)], densities[name].iloc[len(values) // 5 * (place + 1)])
             for place, name in enumerate(densities)
@@ -115,13 +100,10 @@ def brightness_spread(statistics: pd.DataFrame, source: str) -> Plot:
             axis.set(xlim=(0, None), xlabel=f"{name} of an image, 0 to 1")
         axes[0].set_ylabel("images")
         both = (statistics[name].quantile([0.05, 0.95]) for name in ("brightness", "contrast"))
-        headline(
-            figure,
-            "Nine images in ten have a brightness of {:.2f} to {:.2f} and a contrast of {:.2f} to {:.2f}".format(
-                *chain(*both)
-            ),
+        finding = "Nine images in ten have a brightness of {:.2f} to {:.2f} and a contrast of {:.2f} to {:.2f}".format(
+            *chain(*both)
         )
-        note(figure, f"{source}, {len(statistics):,} training images")
+        headline(figure, finding, f"{source}, {len(statistics):,} training images")
     return Plot(
         figure,
         f"Brightness (mean grey value) and contrast (its standard deviation) of the training images ({source}); dashed "
@@ -149,11 +131,8 @@ def box_summary(boxes: pd.DataFrame, coverage: np.ndarray, source: str) -> Plot:
         picture = right.imshow(coverage, cmap=SEQUENTIAL, vmin=0, vmax=1)
         right.set(title="share of boxes over each pixel", xticks=[], yticks=[])
         figure.colorbar(picture, ax=right, format=lambda value, _: f"{value:.0%}")
-        headline(
-            figure,
-            f"The median box covers {boxes['area'].median():.0%} of its image, and {middle:.0%} of the boxes hold the centre",
-        )
-        note(figure, f"{source}, {len(boxes):,} training images")
+        finding = f"The median box covers {boxes['area'].median():.0%} of its image, and {middle:.0%} of the boxes hold the centre"
+        headline(figure, finding, f"{source}, {len(boxes):,} training images")
     return Plot(
         figure,
         f"Size of the objects by their bounding boxes, and how often each pixel lies inside one ({source}).",
@@ -194,8 +173,7 @@ def nearest_pairs(
             for axis, image, title in zip(axes[row], images, words[row], strict=True):
                 axis.imshow(image, interpolation="nearest")
                 axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"{caption} ({source}).",
@@ -224,10 +202,8 @@ def correlation_spread(correlation: pd.Series, threshold: float, source: str) ->
         )
         axis.yaxis.set_major_formatter("{x:,.0f}")
         axis.yaxis.set_minor_formatter(NullFormatter())
-        headline(
-            figure, f"{above} of {len(correlation):,} test images correlate above {threshold} with a training image"
-        )
-        note(figure, f"{source}, {len(correlation):,} test images")
+        finding = f"{above} of {len(correlation):,} test images correlate above {threshold} with a training image"
+        headline(figure, finding, f"{source}, {len(correlation):,} test images")
     return Plot(
         figure,
         f"Correlation of each test image with the training image most like it, at 16 x 16 grey values ({source}). "
@@ -272,8 +248,7 @@ def split(counts: pd.DataFrame, copies: pd.DataFrame, source: str) -> Plot:
             left += number + gap
         axis.set(xlim=(-gap, left), ylim=(-0.8, 0.95))
         axis.axis("off")
-        headline(figure, finding)
-        note(figure, f"{source}, {images.sum():,} images")
+        headline(figure, finding, f"{source}, {images.sum():,} images")
     return Plot(
         figure,
         "The images of the data, widths to scale: training images set the weights, validation images decide, test images are read when a "

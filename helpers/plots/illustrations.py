@@ -8,20 +8,7 @@ from keras import layers
 from helpers.config.demo_data import DEMO
 from helpers.config.recipes import Recipe
 from helpers.data.demo import object_classes, render
-from helpers.plots.style import (
-    BLUE,
-    GREEN,
-    INK,
-    LIGHT,
-    MODEL_COLOURS,
-    ORANGE,
-    PAGE,
-    Plot,
-    headline,
-    new_figure,
-    note,
-    theme,
-)
+from helpers.plots.style import BLUE, GREEN, INK, LIGHT, MODEL_COLOURS, ORANGE, PAGE, Plot, headline, new_figure, theme
 
 
 def example_image() -> np.ndarray:
@@ -48,10 +35,8 @@ def batch_normalisation() -> Plot:
                     linewidth=1.4,
                 )
             axis.set(title=title, xlabel="activation", ylabel="count")
-        headline(
-            figure, "Batch normalisation gives three channels that differ the same mean, 0, and the same spread, 1"
-        )
-        note(figure, f"random numbers, {len(before):,} a channel")
+        finding = "Batch normalisation gives three channels that differ the same mean, 0, and the same spread, 1"
+        headline(figure, finding, f"random numbers, {len(before):,} a channel")
     return Plot(
         figure,
         "Batch normalisation shifts and scales the activations of each channel to mean 0 and standard deviation 1 over the "
@@ -147,8 +132,7 @@ def cross_entropy(num_classes: int = 100) -> Plot:
             ylim=(-0.7, 7),
         )
         finding = f"A uniform guess over {num_classes} classes costs {np.log(num_classes):.2f} nats, an even bet {np.log(2):.2f}"
-        headline(figure, finding)
-        note(figure, "computed, no data")
+        headline(figure, finding, "computed, no data")
     return Plot(
         figure,
         f"Cross-entropy is minus the logarithm of the probability that the true class was given: {np.log(num_classes):.2f} "
@@ -175,8 +159,8 @@ def optimizers(steps: int = 40) -> Plot:
             axis.plot(*path.T, color=colour, marker=marker, markersize=3, linewidth=1)
         axis.plot(0, 0, "k+", markersize=9)
         axis.set(xlabel="first weight", ylabel="second weight", xlim=(-4.5, 1), ylim=(-1.2, 1.2))
-        headline(figure, f"In {steps} steps Adam passes along the valley; plain gradient descent zigzags across it")
-        note(figure, "computed, no data")
+        finding = f"In {steps} steps Adam passes along the valley; plain gradient descent zigzags across it"
+        headline(figure, finding, "computed, no data")
         for place, name, colour in zip(((-3.4, 0.72), (-1.9, -0.72)), names, (BLUE, ORANGE), strict=True):
             axis.text(*place, name, color=colour)
     return Plot(

@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 
 from helpers.data import wordnet
 from helpers.plots.labels import lay_out
-from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, headline, new_figure, note, theme
+from helpers.plots.style import BLUE, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, headline, new_figure, theme
 
 _COARSE, _FINE = 6, 40  # groups that share a colour, and groups that may be named
 _AROUND = 0.05  # of the map's width: what is around an image
@@ -43,8 +43,7 @@ def embedding_map(
         axis.set(xticks=[], yticks=[])
         axis.axis("off")
         axis.legend(loc="upper left", bbox_to_anchor=(0, 0), ncols=3, markerscale=2, handletextpad=0.1)
-        headline(figure, finding)
-        note(figure, f"{source}, {len(places):,} training images")
+        headline(figure, finding, f"{source}, {len(places):,} training images")
     listed = f"The groups are {', '.join(sorted(set(groups)))}." if tree else ""
     return Plot(
         figure,

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from helpers.data import sample_photographs
-from helpers.plots.style import FAINT, INK, ORANGE, PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import FAINT, INK, ORANGE, PAGE, Plot, headline, new_figure, theme
 
 EDGES = {
     "vertical edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
@@ -50,11 +50,8 @@ def convolution() -> Plot:
             axis.set_title(f"{name}\n{response.shape[0]} x {response.shape[1]}", fontsize=8)
         for axis in axes[1]:
             axis.axis("off")
-        headline(
-            figure,
-            f"One filter of nine weights turns 5 x 5 numbers into 3 x 3: up to {result.max():.0f} where the numbers rise to the right",
-        )
-        note(figure, _CREDIT)
+        finding = f"One filter of nine weights turns 5 x 5 numbers into 3 x 3: up to {result.max():.0f} where the numbers rise to the right"
+        headline(figure, finding, _CREDIT)
     return Plot(
         figure,
         "A convolution slides one small filter over its input: each output is a weighted sum of nine neighbours, with the same nine "
@@ -86,8 +83,7 @@ def max_pooling() -> Plot:
             axis.imshow(values, cmap="gray", interpolation="none", vmin=0, vmax=bound)
             axis.set_title(f"{values.shape[0]} x {values.shape[1]}")
             axis.axis("off")
-        headline(figure, "Max pooling keeps a quarter of the numbers, and the strong edges with them")
-        note(figure, _CREDIT)
+        headline(figure, "Max pooling keeps a quarter of the numbers, and the strong edges with them", _CREDIT)
     return Plot(
         figure,
         "Max pooling keeps the largest of each 2 x 2 values: a quarter of the numbers, the strong edges still there, their place known "
@@ -119,12 +115,11 @@ def dropout(rate: float = 0.25, seed: int = 0) -> Plot:
                     Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="white", edgecolor=FAINT, hatch="////")
                 )
                 axis.text(column, row, "0", ha="center", va="center", color=INK, backgroundcolor="white")
-        headline(
-            figure,
+        finding = (
             f"Dropout sets {zeros[0]} and {zeros[1]} of {_UNITS.size} activations to zero in two steps, multiplies the rest by "
-            f"{1 / (1 - rate):.2f}, and changes nothing in use",
+            f"{1 / (1 - rate):.2f}, and changes nothing in use"
         )
-        note(figure, "computed, no data")
+        headline(figure, finding, "computed, no data")
     return Plot(
         figure,
         f"A dropout layer with a rate of {rate:.0%}. In training each step sets other activations to zero, drawn at random (hatched), and "

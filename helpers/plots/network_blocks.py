@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.path import Path
 
-from helpers.plots.style import INK, MODEL_COLOURS, PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import INK, MODEL_COLOURS, PAGE, Plot, headline, new_figure, theme
 
 _RESIDUAL = ("conv_3_2a", "conv_3_2b")  # of the deep CNN, improved: a block whose shortcut is the identity
 _INVERTED = ("block_5_expand", "block_5_depthwise", "block_5_project")  # of MobileNetV2, likewise
@@ -55,8 +55,7 @@ def blocks(residual: keras.Model, inverted: keras.Model, source: str) -> Plot:
         for axis, (model, title, drawn) in zip(axes, panels, strict=True):
             _draw(axis, drawn, largest, MODEL_COLOURS[model])
             axis.set_title(title, loc="left", fontsize=8, weight="bold")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         "Boxes are maps, their height the number of channels, to one scale; arrows are convolutions with the parameters of their kernels "

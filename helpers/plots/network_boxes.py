@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from helpers.config.labels import MODEL_NAMES
-from helpers.plots.style import FAINT, INK, LIGHT, MODEL_COLOURS, PAGE, Plot, headline, new_figure, note, theme
+from helpers.plots.style import FAINT, INK, LIGHT, MODEL_COLOURS, PAGE, Plot, headline, new_figure, theme
 
 _MANY_LAYERS = 60  # of a network that is drawn by its blocks
 _SIDE = 64  # pixels that a unit of height stands for
@@ -52,8 +52,7 @@ def architectures(networks: dict[str, keras.Model], source: str) -> Plot:
                 fontsize=8,
                 weight="bold",
             )
-        headline(figure, _finding(stages))
-        note(figure, source)
+        headline(figure, _finding(stages), source)
     counts = "; ".join(
         f"{MODEL_NAMES[model]}, {sum(stage.parameters for stage in drawn):,}" for model, drawn in stages.items()
     )

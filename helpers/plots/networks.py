@@ -16,7 +16,6 @@ from helpers.plots.style import (
     Plot,
     headline,
     new_figure,
-    note,
     percent_axis,
     theme,
 )
@@ -45,8 +44,7 @@ def filters(kernels: dict[str, np.ndarray], source: str) -> Plot:
             axis.imshow(np.vstack([np.hstack(list(squares[i : i + 16])) for i in range(0, len(squares), 16)]))
             axis.set_title(f"{name}, {len(squares)} of the filters" if len(kernels) > 1 else "", loc="left")
             axis.axis("off")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"Filters of the first convolution after training, red, green and blue as the weights of the three channels; mid-grey is "
@@ -95,8 +93,7 @@ def layer_activity(tables: dict[str, pd.DataFrame], source: str) -> Plot:
             )
             axis.set_xlim(-0.05, 1.6)
         lower.set_xlabel("depth: first to last rectified layer")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
         colours = [RUN_COLOURS[name] for name in tables]
         names = [name.split(", ", 1)[1] for name in tables]
         label_places(upper, [(1.0, activity["dead_share"].iloc[-1]) for activity in tables.values()], names, colours)
@@ -153,8 +150,7 @@ def grad_cam(
                 axis.imshow(heat[row], cmap=SEQUENTIAL, vmin=0, vmax=1, alpha=0.55)
             for axis, column in zip(axes[row], titles, strict=True):
                 axis.set_title(column[row], fontsize=7, pad=2, linespacing=0.95)
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Each column is one "
@@ -213,8 +209,7 @@ def neighbours(
             for axis, picture, title in zip(axes[row], (image, *neighbour_images[row]), lines[row], strict=True):
                 axis.imshow(picture, interpolation="nearest")
                 axis.set_title(title, fontsize=7, pad=2, linespacing=0.95)
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"Left: test images with a wrong answer. Beside each: the training images that the network finds most alike ({source}).",
@@ -252,8 +247,7 @@ def feature_maps(maps: dict[str, np.ndarray], image: np.ndarray, source: str) ->
                 va="center",
                 fontsize=7,
             )
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"What some layers make of one image: the {shown} maps of each that vary most over it ({source}); light is high.",

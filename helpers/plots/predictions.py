@@ -19,7 +19,6 @@ from helpers.plots.style import (
     family_look,
     headline,
     new_figure,
-    note,
     percent_axis,
     run_colour,
     theme,
@@ -70,8 +69,7 @@ def reliability(runs: Sequence[Run], temperatures: Sequence[float], source: str)
         axes[1, 0].set(ylabel="images", ylim=(0, None))
         for axis in axes[:, 0]:
             percent_axis(axis, decimals=0)
-        headline(figure, finding)
-        note(figure, f"{source}, {runs[0].result()['n']:,} test images")
+        headline(figure, finding, f"{source}, {runs[0].result()['n']:,} test images")
         for axis, title in zip(axes[0], sides, strict=True):
             label_places(
                 axis,
@@ -168,8 +166,7 @@ def risk_coverage(runs: Sequence[Run], source: str) -> Plot:
         axis.set_xticks(np.linspace(0, 1, 6))
         for which in ("x", "y"):
             percent_axis(axis, which)
-        headline(figure, finding)
-        note(figure, f"{source}, {n:,} test images")
+        headline(figure, finding, f"{source}, {n:,} test images")
         colours = [run_colour(run.model, run.recipe) for run in runs]
         label_places(
             axis, places[::-1], words[::-1], colours[::-1]
@@ -221,8 +218,7 @@ def class_accuracies(per_class: pd.DataFrame, run_name: str, source: str, shown:
         axis.tick_params(axis="y", length=0)
         axis.set(xlim=(-0.02, 1.02), xlabel="accuracy within the class")
         percent_axis(axis, "x")
-        headline(figure, finding)
-        note(figure, f"{source}, {counted(per_class['n'])} test images a class")
+        headline(figure, finding, f"{source}, {counted(per_class['n'])} test images a class")
     return Plot(
         figure,
         f"The {shown} classes recognised best and the {shown} recognised worst, with 95 % intervals: {run_name} ({source}). "
@@ -261,9 +257,8 @@ def accuracy_by(tables: dict[str, list[pd.DataFrame]], runs: Sequence[Run], sour
         for axis in axes[:, 0]:
             axis.set(ylabel="test accuracy")
         percent_axis(axes[0, 0])
-        headline(figure, _strongest(tables, runs))
         groups = pd.concat([table["n"] for by_run in tables.values() for table in by_run])
-        note(figure, f"{source}, {counted(groups)} test images a point")
+        headline(figure, _strongest(tables, runs), f"{source}, {counted(groups)} test images a point")
         first = next(iter(tables.values()))
         label_places(
             axes[0, 0],

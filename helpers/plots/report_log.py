@@ -16,8 +16,8 @@ from helpers.plots.style import (
     RECIPE_MARKERS,
     Plot,
     headline,
+    log_ticks,
     new_figure,
-    note,
     run_colour,
     theme,
 )
@@ -70,11 +70,8 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.DataFrame, source: str) -> P
         low, high = min(1, *ratios.values()), max(1, *ratios.values())
         axis.set(xscale="log", xlim=(low / 1.3, high * max(2.5, (high / low) ** 0.6)), ylim=(-0.6, len(drawn) - 0.4))
         axis.set_xlabel("seconds of an epoch of phase 2 over one of phase 1, logarithmic")
-        axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
-        headline(figure, finding)
-        note(figure, source + n_images)
+        log_ticks(axis.xaxis)
+        headline(figure, finding, source + n_images)
     seeds = " and ".join(str(seed) for seed in sorted({run.seed for run in first}))
     return Plot(
         figure,
@@ -118,8 +115,7 @@ def logged_weights(frame: pd.DataFrame) -> Plot:
         axis.set(
             xlabel="weight tensor, from the image to the classes", ylabel="different\nhistograms", yticks=[1, epochs]
         )
-        headline(figure, f"In {epochs} logged epochs, {finding}")
-        note(figure, "the report's TensorBoard log")
+        headline(figure, f"In {epochs} logged epochs, {finding}", "the report's TensorBoard log")
     changes = "; ".join(f"{part}: {count['sum']} of {count['size']} tensors changed" for part, count in counts.items())
     return Plot(
         figure,

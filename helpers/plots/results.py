@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from helpers.analysis.comparison import SIGNIFICANCE, mean_interval, p_value_text
 from helpers.config.labels import MODEL_NAMES, name_of
@@ -18,8 +17,8 @@ from helpers.plots.style import (
     Plot,
     chance_line,
     headline,
+    log_ticks,
     new_figure,
-    note,
     percent_axis,
     run_colour,
     theme,
@@ -69,8 +68,7 @@ def accuracies(runs: Sequence[Run], source: str) -> Plot:
         axis.set(xlabel="accuracy on test (dotted: chance level)", ylim=(-0.6, len(rows) - 0.4))
         axis.set_xlim(0, max(*means.values(), *(REPORTED[model].accuracy or 0 for model in rows)) + 0.19)
         percent_axis(axis, "x")
-        headline(figure, _gains(means))
-        note(figure, f"{source}, {n:,} test images")
+        headline(figure, _gains(means), f"{source}, {n:,} test images")
     intervals = "images and seeds" if len(runs) > len({(run.model, run.recipe) for run in runs}) else "images"
     return Plot(
         figure,
@@ -133,13 +131,10 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
         low, high = table["seconds"].min(), table["seconds"].max()
         axis.set(xscale="log", xlabel="seconds of training, logarithmic", ylabel="test accuracy")
         axis.set(xlim=(low / 1.5, high * 2.5), ylim=(-0.13, 1.15 * table["high"].max()))
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter("{x:,.0f}")
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        log_ticks(axis.xaxis, numbers="{x:,.0f}")
         axis.set_yticks([tick for tick in axis.get_yticks() if tick >= 0])
         percent_axis(axis, decimals=0)
-        headline(figure, _best_for_its_time(table))
-        note(figure, source)
+        headline(figure, _best_for_its_time(table), source)
         label_places(
             axis,
             list(zip(table["seconds"], table["accuracy"], strict=True)),
@@ -225,8 +220,7 @@ def differences(gaps: pd.DataFrame, source: str) -> Plot:
             xlim=(gaps["low"].min() - 0.01, gaps["high"].max() * 1.25 + 0.02),
         )
         axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:g}")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
     return Plot(
         figure,
         f"Lead in test accuracy of each network over the next in rank, with 95 % intervals over the same images and the p-value of "

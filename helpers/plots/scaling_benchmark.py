@@ -5,21 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from helpers.plots.labels import label_places
-from helpers.plots.style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PAGE,
-    PINK,
-    Plot,
-    headline,
-    new_figure,
-    note,
-    theme,
-)
+from helpers.plots.style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PAGE, PINK, Plot, headline, new_figure, theme
 from helpers.report.scaling_facts import STEP_NAMES, brief
 
 # In the order of the work; colour never works alone.
@@ -59,8 +45,7 @@ def scaling(measured: pd.DataFrame, source: str) -> Plot:
         sizes = sorted(measured["images"].unique())
         right.set_xticks(sizes, [f"{size:,}" for size in sizes])
         right.minorticks_off()
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
         ends = measured.sort_values("images").groupby("step").last()
         for axis, column in ((left, "seconds"), (right, "anonymous_mib")):
             label_places(

@@ -6,7 +6,7 @@ import io
 import json
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -194,10 +195,11 @@ def note(figure: Figure, text: str) -> None:
     figure.supxlabel(textwrap.fill(text, characters), x=0.995, ha="right", fontsize=7, color=FAINT)
 
 
-def headline(figure: Figure, text: str) -> None:
-    """State the finding above all panels, wrapped to the figure's width."""
+def headline(figure: Figure, finding: str, source: str) -> None:
+    """State the finding above all panels, wrapped to the figure's width, and below them what it was made from; see `note`."""
     characters = int(figure.get_size_inches()[0] * 14)
-    figure.suptitle(textwrap.fill(text, characters), x=0.01, ha="left", fontsize=9)
+    figure.suptitle(textwrap.fill(finding, characters), x=0.01, ha="left", fontsize=9)
+    note(figure, source)
 
 
 def percent_axis(axis: Axes, which: str = "y", decimals: int | None = None) -> None:
@@ -207,6 +209,13 @@ def percent_axis(axis: Axes, which: str = "y", decimals: int | None = None) -> N
     if isinstance(target.get_major_locator(), mpl.ticker.AutoLocator):
         # Ticks 2.5 % apart would lose their half where no decimal is shown.
         target.set_major_locator(mpl.ticker.MaxNLocator("auto", steps=(1, 2, 5, 10)))
+
+
+def log_ticks(axis: Axis, subs: Sequence[int] = (1, 2, 5), numbers: str = "{x:g}") -> None:
+    """Ticks of a logarithmic axis at these multiples of each power of ten, and no numbers between them."""
+    axis.set_major_locator(mpl.ticker.LogLocator(subs=subs))
+    axis.set_major_formatter(numbers)
+    axis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def chance_line(axis: Axes, num_classes: int, horizontal: bool = True) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogLocator
 
 from helpers.config.labels import MODEL_NAMES
 from helpers.plots.labels import label_places
@@ -16,8 +15,8 @@ from helpers.plots.style import (
     Plot,
     chance_line,
     headline,
+    log_ticks,
     new_figure,
-    note,
     percent_axis,
     theme,
 )
@@ -80,8 +79,7 @@ def learning_rates(sweep: pd.DataFrame, marked: float, num_classes: int, model: 
             axis.set_xticks(*((decades, ticks) if trained.all() else ([untrained, *decades], ["0", *ticks])))
             axis.minorticks_off()
         axes[-1].set_xlabel("learning rate" if trained.all() else "learning rate (0: untrained)")
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
         axes[0].set_ylim(top=axes[0].get_ylim()[0] + 1.2 * np.ptp(axes[0].get_ylim()))
         label_places(axes[0], [(marked, axes[0].get_ylim()[1])], ["the report's"], [INK])
         middle = sweep.loc[trained].iloc[(trained.sum() - 1) // 2]
@@ -120,11 +118,9 @@ def gradient_noise(frame: pd.DataFrame, source: str) -> Plot:
         axis.plot(frame["batch_size"], fall, color=FAINT, linestyle=":")
         axis.set(xscale="log", yscale="log", xlabel="batch size", ylabel="noise / mean gradient")
         axis.set_xticks(frame["batch_size"], frame["batch_size"])
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
+        log_ticks(axis.yaxis)
         axis.minorticks_off()
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
         middle = len(frame) // 2
         places = [(frame["batch_size"].iloc[middle], values.iloc[middle]) for values in (frame["relative_noise"], fall)]
         label_places(axis, places, ["measured", "1 / sqrt(batch size)"], [MODEL_COLOURS["shallow_cnn"], FAINT])
@@ -156,13 +152,10 @@ def penalty_course(course: pd.DataFrame, num_classes: int, source: str) -> Plot:
         axis.plot(shown["step"], shown["cross_entropy"], "--", color=INK, linewidth=1)
         axis.axhline(np.log(num_classes), color=FAINT, linestyle=":", linewidth=1)
         axis.set(xlabel="optimizer step", ylabel="nats", yscale="log", xlim=(0, 1.3 * last["step"]))
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("")
+        log_ticks(axis.yaxis)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axis.set_xticks([tick for tick in axis.get_xticks() if 0 <= tick <= last["step"]])
-        headline(figure, finding)
-        note(figure, source)
+        headline(figure, finding, source)
         label_places(
             axis,
             [(last["step"], last["penalty"]), (last["step"], last["cross_entropy"])],

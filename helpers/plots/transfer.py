@@ -16,7 +16,6 @@ from helpers.plots.style import (
     Plot,
     headline,
     new_figure,
-    note,
     percent_axis,
     theme,
 )
@@ -57,8 +56,7 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
         axis.tick_params(axis="y", length=0)
         axis.set(xlabel="validation accuracy", xlim=(0, 1.35 * frame["high"].max()), ylim=(-0.6, len(frame) - 0.4))
         percent_axis(axis, "x", decimals=0)
-        headline(figure, finding)
-        note(figure, f"{source}, {frame['n'].iloc[0]:,} validation images")
+        headline(figure, finding, f"{source}, {frame['n'].iloc[0]:,} validation images")
     return Plot(
         figure,
         f"What each lever brought, one after another, on validation ({source}); thin lines are 95 % intervals over images of the accuracy "
@@ -90,8 +88,7 @@ def learning_curve(curve: pd.DataFrame, source: str) -> Plot:
         axis.set_xticks(means.index, [str(size) for size in means.index])
         axis.xaxis.set_minor_formatter(NullFormatter())
         percent_axis(axis, decimals=0)
-        headline(figure, finding)
-        note(figure, f"{source}, {curve['n'].iloc[0]:,} validation images")
+        headline(figure, finding, f"{source}, {curve['n'].iloc[0]:,} validation images")
         gains = means["accuracy"].diff()
         words = [
             f"{value:.0%}" if np.isnan(gain) else f"{100 * gain:+.1f}"
@@ -133,8 +130,7 @@ def input_sweep(sweep: pd.DataFrame, source: str) -> Plot:
         axis.set(xlabel="input size, pixels (the images have 64)", ylabel="validation accuracy")
         axis.set(ylim=(0, 1.25 * sweep["high"].max()), xlim=(sizes[0] - 35, sizes[-1] + 15))
         percent_axis(axis, decimals=0)
-        headline(figure, finding)
-        note(figure, f"{source}, {sweep['n'].iloc[0]:,} validation images")
+        headline(figure, finding, f"{source}, {sweep['n'].iloc[0]:,} validation images")
         label_places(axis, *map(list, zip(*labels, strict=True)))
     low, high = sweep.loc[sweep["accuracy"].idxmin()], sweep.loc[sweep["accuracy"].idxmax()]
     return Plot(
@@ -188,8 +184,7 @@ def folds(frame: pd.DataFrame, source: str) -> Plot:
             xlim=(0.5, len(frame) + 0.5),
         )
         percent_axis(axis, decimals=0)
-        headline(figure, finding)
-        note(figure, f"{source}, {counted(frame['n'])} images a fold")
+        headline(figure, finding, f"{source}, {counted(frame['n'])} images a fold")
     return Plot(
         figure,
         "Cross-validation of a linear classifier on frozen features of images for training and validation "
