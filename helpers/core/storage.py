@@ -139,8 +139,7 @@ def take(lock: Path) -> BaseFileLock:
 
 def write_checksum(file: Path, digest: str) -> None:
     """Write the SHA-256 that a file has, or is about to have, beside it."""
-    with replacing(checksum_file(file)) as partial:
-        partial.write_text(f"{digest}  {file.name}\n")
+    write_text(checksum_file(file), f"{digest}  {file.name}\n")
 
 
 def has_checksum(file: Path) -> bool:

@@ -153,8 +153,7 @@ def demo_folder(demo: DemoData) -> Path:
             shutil.rmtree(folder)
         if not folder.exists():
             write_demo(folder, demo)
-            with storage.replacing(note) as partial:
-                partial.write_text(_fingerprint(folder))
+            storage.write_text(note, _fingerprint(folder))
     return folder
 
 
@@ -188,8 +187,7 @@ def open_source(source: str | Path, skip_unreadable: bool = False) -> Dataset:
         if known and _is_sound(known):
             return _load(known)
         folder = _decoded(path, skip_unreadable)
-        with storage.replacing(pointer) as partial:
-            partial.write_text(folder.name)
+        storage.write_text(pointer, folder.name)
         return _load(folder)
     except OSError as error:  # what is wrong with the source itself is an InputError by now
         raise InputError(f"{cache} cannot keep decoded images ({error}); name another folder with CACHE.") from error

@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -103,9 +102,8 @@ class Plot:
     def save(self, folder: Path, name: str) -> None:
         """Write `<name>.png`, `<name>.svg` and `<name>.json` (caption and alt text); equal plots give equal files."""
         folder.mkdir(parents=True, exist_ok=True)
-        words = {"caption": self.caption, "alt": self.alt}
-        with storage.replacing(folder / f"{name}.json") as partial:  # first: who finds the picture reads its words
-            partial.write_text(json.dumps(words, indent=1) + "\n")
+        # First: who finds the picture reads its words.
+        storage.write_json(folder / f"{name}.json", {"caption": self.caption, "alt": self.alt})
         for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
             with _saving(), storage.replacing(folder / f"{name}.{ending}") as partial:
                 self.figure.savefig(partial, metadata=metadata)

@@ -88,9 +88,7 @@ def update() -> None:
     facts = committed_facts()
     for page in pages_with_markers():
         file = paths.ROOT / page
-        text = rendered(page, file.read_text(), facts)
-        with storage.replacing(file) as partial_file:
-            partial_file.write_text(text)
+        storage.write_text(file, rendered(page, file.read_text(), facts))
 
 
 def pages_with_markers() -> list[str]:

@@ -22,8 +22,8 @@ def write(run: Run, folder: Path, class_names: list[str], n_wrong_labels: int) -
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "model_card.md"
-    with storage.replacing(file) as partial:
-        partial.write_text(text(run, class_names, n_wrong_labels, evaluations.count_test_evaluations(folder, run)))
+    n_looks = evaluations.count_test_evaluations(folder, run)
+    storage.write_text(file, text(run, class_names, n_wrong_labels, n_looks))
     return file
 
 

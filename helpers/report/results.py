@@ -179,8 +179,7 @@ def write_tables(
     folder.mkdir(parents=True, exist_ok=True)
     with storage.replacing(folder / "results.csv") as partial:
         by_split(runs).to_csv(partial, index=False)
-    with storage.replacing(folder / "results.md") as partial:
-        partial.write_text(_results_markdown(runs, others, failures))
+    storage.write_text(folder / "results.md", _results_markdown(runs, others, failures))
 
 
 def _results_markdown(runs: Sequence[Run], others: Sequence[Run], failures: Sequence[Failure]) -> str:

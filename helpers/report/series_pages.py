@@ -12,8 +12,7 @@ def update() -> None:
     """Write a page for each notebook that the repository has the outputs of."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in pages().items():
-        with storage.replacing(FOLDER / f"{name}.md") as partial_file:
-            partial_file.write_text(text)
+        storage.write_text(FOLDER / f"{name}.md", text)
 
 
 def pages() -> dict[str, str]:
