@@ -183,3 +183,9 @@ def epoch_seconds_by_phase(history: pd.DataFrame) -> dict[int, float]:
         int(phase): float((epochs["seconds"].iloc[1:] if len(epochs) > 1 else epochs["seconds"]).median())
         for phase, epochs in history.groupby("phase")
     }
+
+
+def slower_second_phase(history: pd.DataFrame) -> float:
+    """Seconds of an epoch of the second phase over those of the first; see `epoch_seconds_by_phase`."""
+    seconds = epoch_seconds_by_phase(history)
+    return seconds[2] / seconds[1]

@@ -10,7 +10,6 @@ from helpers.core.tensorflow import tf
 from helpers.data import batches
 from helpers.data.dataset import Dataset, Split
 from helpers.models import architecture
-from helpers.training import fit
 from helpers.training.runs import Run
 
 
@@ -88,13 +87,8 @@ def course(recipe: Recipe, steps: int, dataset: Dataset, split: Split, seed: int
     Returns:
         Columns `step` (from 1), `penalty` (nats, after the step) and `cross_entropy` (of the batch, before it).
     """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
-    model = fit.compiled(
-        architecture.build(recipe, dataset.num_classes), recipe.phases[0], steps, recipe.label_smoothing
-    )
-    images, labels = dataset.part(split, "train")
-    stream = iter(batches.training_batches(images, labels, recipe, dataset.num_classes, seed))
+    model = training_probes.fresh_network(recipe, steps, dataset, seed)
+    stream = iter(batches.training_batches(*dataset.part(split, "train"), recipe, dataset.num_classes, seed))
     rows = []
     for step in range(1, steps + 1):
         loss = training_probes.step_loss(model, *next(stream))

@@ -36,7 +36,7 @@ def short_trainings(
     """
     rows = []
     for recipe in recipes:
-        model = _network(recipe, steps, dataset, seed)
+        model = fresh_network(recipe, steps, dataset, seed)
         losses = _train(model, recipe, steps, dataset, split, seed)
         scores = fit.predict(model, dataset.part(split, "validation")[0])
         rows.append(_outcome(model, losses, scores, dataset, split, layers))
@@ -53,13 +53,13 @@ def activity_after(recipe: Recipe, steps: int, dataset: Dataset, split: Split, s
         split: its split; the activity is that on validation images.
         seed: of the training.
     """
-    model = _network(recipe, steps, dataset, seed)
+    model = fresh_network(recipe, steps, dataset, seed)
     _train(model, recipe, steps, dataset, split, seed)
     return layer_activity(model, dataset.part(split, "validation")[0][:_ACTIVITY_IMAGES])
 
 
-def _network(recipe: Recipe, steps: int, dataset: Dataset, seed: int) -> keras.Model:
-    """The network of a recipe, compiled for so many steps."""
+def fresh_network(recipe: Recipe, steps: int, dataset: Dataset, seed: int) -> keras.Model:
+    """The untrained network of a recipe with that seed, compiled for so many steps of its first phase."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     model = architecture.build(recipe, dataset.num_classes)
@@ -109,13 +109,9 @@ def course(recipe: Recipe, epochs: int, dataset: Dataset, split: Split, seed: in
         One row an epoch: `epoch`; `objective`, `accuracy` and `loss` (cross-entropy, nats) as `fit` shows them; the same on
         validation as `validation_objective` and so on.
     """
-    keras.utils.clear_session()
-    keras.utils.set_random_seed(seed)
     images, labels = dataset.part(split, "train")
     steps = batches.steps_per_epoch(recipe, len(labels))
-    model = fit.compiled(
-        architecture.build(recipe, dataset.num_classes), recipe.phases[0], steps * epochs, recipe.label_smoothing
-    )
+    model = fresh_network(recipe, steps * epochs, dataset, seed)
     fitted = model.fit(
         batches.training_batches(images, labels, recipe, dataset.num_classes, seed),
         epochs=epochs,
@@ -167,7 +163,7 @@ def learning_rate_sweep(
         Column `learning_rate`, then those of `short_trainings`, whose arguments these are.
     """
     validation = dataset.part(split, "validation")[0]
-    model = _network(recipe, steps, dataset, seed)
+    model = fresh_network(recipe, steps, dataset, seed)
     predict = fit.predictor(model, ("image",), len(rates) * len(validation))
     variables = [*model.variables, *model.optimizer.variables]
     untrained = [np.asarray(variable) for variable in variables]

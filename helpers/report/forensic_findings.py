@@ -87,11 +87,11 @@ def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
         runs: with two phases each.
     """
     lines = [
-        f"The report's log: {log['seconds'].sum():,.0f} s in all; an epoch of phase 2 takes {_ratio(log):.2f} times as long as one of phase 1."
+        f"The report's log: {log['seconds'].sum():,.0f} s in all; an epoch of phase 2 takes {costs.slower_second_phase(log):.2f} times as long as one of phase 1."
     ]
     lines += [
         f"`{run.recipe}`, seed {run.seed}, here: {run.history['seconds'].sum():,.0f} s in all on {run.training_images:,} training images; "
-        f"{_ratio(run.history):.2f} times."
+        f"{costs.slower_second_phase(run.history):.2f} times."
         for run in runs
     ]
     return bullets(lines)
@@ -99,17 +99,12 @@ def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
 
 def clock(log: pd.DataFrame, runs: Sequence[Run]) -> str:
     """What the seconds of the report's log say of its second phase, beside a run here that released its base; see `epoch_seconds`."""
-    released = [_ratio(run.history) for run in runs if run.recipe == "as_reported"][:1]
+    released = [costs.slower_second_phase(run.history) for run in runs if run.recipe == "as_reported"][:1]
     here = "".join(f"; with the base released it takes {ratio:.2f} times as long here" for ratio in released)
     return (
-        f"In the report's log an epoch of the second phase takes {_ratio(log):.2f} times as long as one of the first{here}. So the report's "
+        f"In the report's log an epoch of the second phase takes {costs.slower_second_phase(log):.2f} times as long as one of the first{here}. So the report's "
         "base stayed frozen, as the histograms of its weights also say."
     )
-
-
-def _ratio(history: pd.DataFrame) -> float:
-    seconds = costs.epoch_seconds_by_phase(history)
-    return seconds[2] / seconds[1]
 
 
 def submission(agreement: pd.DataFrame) -> str:

@@ -277,8 +277,8 @@ def _explanations(runs: list[Run], folder: Path) -> dict[str, Any]:
         "gain_of_statistics": statistics["accuracy"].iloc[-1] - statistics["accuracy"].iloc[0],
         "n_logged": len(reported.logged_weights()),
         "n_unchanged": int((~reported.logged_weights()["changed"]).sum()),
-        "slower_second_phase": _slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
-        "slower_when_released": _slower_second_phase(by_recipe["mobilenetv2", "as_reported"].history),
+        "slower_second_phase": costs.slower_second_phase(reported.curves().assign(seconds=reported.epoch_seconds())),
+        "slower_when_released": costs.slower_second_phase(by_recipe["mobilenetv2", "as_reported"].history),
         "trap_coded": trap[trap["second_phase"] == "not compiled again"].iloc[0],
         "input_reported": sizes.iloc[0],
         "input_scaled": sizes.iloc[1],
@@ -367,12 +367,6 @@ def template(name: str, **filters: Callable[[str], str]) -> jinja2.Template:
     )
     environment.filters |= {"pct": partial(_percent, decimals=1), "whole": partial(_percent, decimals=0), **filters}
     return environment.get_template(name)
-
-
-def _slower_second_phase(history: pd.DataFrame) -> float:
-    """Seconds of an epoch of the second phase over those of the first."""
-    seconds = costs.epoch_seconds_by_phase(history)
-    return seconds[2] / seconds[1]
 
 
 def _percent(fraction: float | None, decimals: int) -> str:
