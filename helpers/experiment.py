@@ -138,7 +138,8 @@ class Experiment:
             of other settings or of other code is replaced.
         """
         folder = self.output / "tables"
-        of_name = f"{name}_{self._data_key()}_{self.seed}_"
+        data_key = provenance.digest([self.dataset.fingerprint, self.split.fingerprint])[:8]
+        of_name = f"{name}_{data_key}_{self.seed}_"
         if compute is None:
             files = [file for file in sorted(folder.glob(f"{of_name}*.csv")) if storage.is_intact(file)]
             return pd.read_csv(files[-1]) if files else pd.DataFrame()
@@ -237,12 +238,6 @@ class Experiment:
             present = f"only {len(inputs)}" if len(inputs) else "none"
             print(f"Not shown: {view}. It needs {needs}, and there is {present}.")
 
-    def save_table(self, table: pd.DataFrame, name: str) -> None:
-        """Write a table of results as `<name>.csv` beside the figures, with all its digits."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        with storage.replacing(self.output / f"{name}.csv") as partial_file:
-            table.to_csv(partial_file, index=False)
-
     def explore(self, explorer: Explorer, name: str) -> None:
         """Display an explorer: alive, or as one figure where TINYIMAGE_HEADLESS says that nobody is there to use it.
 
@@ -264,8 +259,10 @@ class Experiment:
 
     def _show_table(self, table: pd.DataFrame | WrappedTable, name: str, digits: int, rows: int | None) -> None:
         frame = table.frame if isinstance(table, WrappedTable) else table
-        if name:
-            self.save_table(frame, name)
+        if name:  # kept with all its digits
+            self.output.mkdir(parents=True, exist_ok=True)
+            with storage.replacing(self.output / f"{name}.csv") as partial_file:
+                frame.to_csv(partial_file, index=False)
         with pd.option_context("display.max_colwidth", None):
             display(table if isinstance(table, WrappedTable) else frame.iloc[:rows].round(digits))
 
@@ -313,9 +310,6 @@ class Experiment:
         if self.profile.name == "full":
             folders.append(paths.FIGURES / "full" / "records")
         return folders, self.dataset.fingerprint, self.split.fingerprint
-
-    def _data_key(self) -> str:
-        return provenance.digest([self.dataset.fingerprint, self.split.fingerprint])[:8]
 
 
 def open_experiment(profile: str, data: str, weights: str | None, output: str, seed: int) -> Experiment:

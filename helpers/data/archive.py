@@ -44,7 +44,7 @@ def find(source: str | Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links
         raise InputError(f"There is no {source} that can be read; DATA must name a zip or a folder.") from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise InputError(f"{path} is neither a file nor a folder; DATA must name a zip or a folder.")
+        raise InputError(f"{source} is neither a file nor a folder; DATA must name a zip or a folder.")
     return path
 
 

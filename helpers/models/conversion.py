@@ -83,7 +83,7 @@ def without_resizing(network: keras.Model) -> keras.Model:
     Returns:
         The network itself where it has no such layer.
     """
-    resizing = find_resizing(network)
+    resizing = next((layer for layer in network.layers if isinstance(layer, layers.Resizing)), None)
     if resizing is None:
         return network
     size, channels = network.input.shape[2:]
@@ -92,8 +92,3 @@ def without_resizing(network: keras.Model) -> keras.Model:
     pixels = keras.Input(network.input.shape[1:], name="pixels")
     resized = keras.ops.einsum("hi,nijc,wj->nhwc", matrix, pixels, matrix)
     return keras.Model(pixels, keras.Model(resizing.output, network.output)(resized))
-
-
-def find_resizing(network: keras.Model) -> layers.Resizing | None:
-    """The layer of a network that resizes the image; None where there is none."""
-    return next((layer for layer in network.layers if isinstance(layer, layers.Resizing)), None)

@@ -68,15 +68,14 @@ def answers(records: Path = _RECORDS) -> dict[str, Any]:
         "networks": [
             {
                 "name": MODEL_NAMES[run.model],
-                "named": [_most_frequent(run.predicted()[run.labels() == own]) for own in range(labels.max() + 1)],
+                "named": [
+                    Counter(run.predicted()[run.labels() == own].tolist()).most_common(N_ANSWERS)
+                    for own in range(labels.max() + 1)
+                ],
             }
             for run in runs
         ],
     }
-
-
-def _most_frequent(predicted: np.ndarray) -> list[tuple[int, int]]:
-    return Counter(predicted.tolist()).most_common(N_ANSWERS)
 
 
 def _write_classes(folder: Path) -> dict[int, str]:

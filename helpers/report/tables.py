@@ -232,9 +232,10 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
         Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
     """
     recipe, n = run.config["recipe"], run.result("validation")["n"]
+    sizes = {sweep["input_size"].min(), run.settings.input_size}  # the smallest in both ranges, and that of the run
     rows = [
         (f"linear classifier on a frozen base, {row.input_size} px, pixels {row.input_range}", row.accuracy)
-        for row in _on_the_way(sweep, [run]).itertuples()
+        for row in sweep[sweep["input_size"].isin(sizes)].itertuples()
     ]
     ends = run.history.groupby("phase")["validation_accuracy"].last()
     for phase, accuracy in zip(recipe["phases"], ends, strict=True):
@@ -249,14 +250,6 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
     intervals = [metrics.accuracy_interval(value, n) for value in frame["accuracy"]]
     frame[["low", "high"]] = intervals
     return frame.assign(gain=frame["accuracy"].diff())[["lever", "n", "accuracy", "low", "high", "gain"]]
-
-
-def _on_the_way(sweep: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
-    """The rows of an input sweep that lead to runs: the smallest size in both ranges, and the sizes of the runs themselves."""
-    if sweep.empty:
-        return sweep
-    sizes = {sweep["input_size"].min(), *(run.settings.input_size for run in runs)}
-    return sweep[sweep["input_size"].isin(sizes)]
 
 
 def _named(run: Run) -> dict[str, str | int]:

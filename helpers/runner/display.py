@@ -114,7 +114,8 @@ class Display:
         if "cell" in event:
             progress.cell, progress.heading = event["cell"], event["heading"]
         if self.is_live:
-            self._update(progress, event.get("line", ""))
+            line = f" | {event['line']}" if event.get("line") else ""
+            self.bars.update(self.tasks[notebook], description=progress.describe() + line, completed=progress.cell - 1)
         elif is_new_section:
             self._print(notebook, progress.describe().removeprefix(f"{progress.place}, "))
         elif "line" in event:
@@ -126,10 +127,6 @@ class Display:
             self.bars.remove_task(self.tasks.pop(notebook))
         took = duration(time.perf_counter() - self.progress[notebook].started)
         self._print(notebook, f"{'failed' if failed else 'done'} after {took}")
-
-    def _update(self, progress: NotebookProgress, line: str) -> None:
-        description = progress.describe() + (f" | {line}" if line else "")
-        self.bars.update(self.tasks[progress.notebook], description=description, completed=progress.cell - 1)
 
     def _print(self, notebook: Notebook, text: str) -> None:
         line = f"{notebook.name}: {text}"

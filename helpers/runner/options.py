@@ -1,13 +1,13 @@
 """The options of a command, checked before anything slow is imported: a wrong one is refused within a second."""
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.config import choices, profiles
 from helpers.core import paths, provenance
 from helpers.core.errors import InputError
+from helpers.data import archive
 
 _NO_FILE = ("", "imagenet", "none")  # values of WEIGHTS that name no file
 _KERNEL_BYTES = 3 * 2**30  # what a notebook's kernel may need at its peak
@@ -56,7 +56,7 @@ def check_options(
     if threads := os.environ.get("TINYIMAGE_THREADS"):
         whole_number("THREADS", threads, least=1)
     if data:
-        _check_data(data)
+        archive.find(data)
     if weights not in _NO_FILE and not paths.resolve(weights).is_file():
         raise InputError(f"There is no weights file {weights}; WEIGHTS must name one, or be `imagenet` or `none`.")
     os.environ["TINYIMAGE_MODELS"], os.environ["TINYIMAGE_RECIPES"] = models, recipes
@@ -98,12 +98,3 @@ def _memory() -> int:
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else ""
     return min(machine, int(text)) if text.isdecimal() else machine
-
-
-def _check_data(data: str) -> None:
-    try:
-        mode = paths.resolve(data).stat().st_mode
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links
-        raise InputError(f"There is no {data} that can be read; DATA must name a zip or a folder.") from error
-    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise InputError(f"{data} is neither a file nor a folder; DATA must name a zip or a folder.")
