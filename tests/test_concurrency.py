@@ -134,13 +134,3 @@ def test_another_user_reads_what_the_first_has_decoded(shared_folder, monkeypatc
     with ordinary_user():
         for source in (shared_folder / "source", shared_folder / "own"):  # known, and known by its content alone
             assert np.array_equal(dataset.open_source(source).images, before.images)
-
-
-def test_partial_files_of_a_killed_series_are_cleared(tmp_path):
-    (tmp_path / "tables").mkdir()
-    left = [tmp_path / ".results.77.partial.csv", tmp_path / "tables" / ".sweep.77.partial.csv"]
-    kept = [tmp_path / "results.csv", tmp_path / "partial.png"]
-    for file in left + kept:
-        file.touch()
-    storage.clear_partial(tmp_path)
-    assert [file.exists() for file in left + kept] == [False, False, True, True]

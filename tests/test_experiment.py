@@ -14,8 +14,8 @@ from helpers.core import checksums, paths, storage
 from helpers.core.errors import DivergenceError, InputError
 from helpers.explore import widgets
 from helpers.plots.style import Plot, new_figure, note, theme
-from helpers.report import results, selection
-from helpers.training import fit, records
+from helpers.report import results
+from helpers.training import fit
 
 
 def open_smoke(tmp_path, data="", weights=None, seed=0, profile="smoke"):
@@ -329,18 +329,3 @@ def test_equal_plots_give_equal_files_on_opaque_white(tmp_path):
         assert (tmp_path / "a" / f"line.{ending}").read_bytes() == (tmp_path / "b" / f"line.{ending}").read_bytes()
     image = np.asarray(Image.open(tmp_path / "a" / "line.png").convert("RGBA"))
     assert (image[0, 0] == 255).all()
-
-
-def test_a_shown_plot_carries_its_words():
-    bundle = plot()._repr_mimebundle_()
-    assert 'alt="A line that rises from nought to one."' in bundle["text/html"]
-    assert "A line, made by a test." in bundle["text/html"]
-
-
-def test_full_runs_leave_a_record_that_reads_like_the_run(small, tmp_path):
-    run = small.train("shallow_cnn", "as_reported")[0]
-    record = records.write_record(run, tmp_path / "records")
-    assert record.result() == run.result()
-    assert not record.has_model()
-    found = selection.gather([tmp_path / "records"], small.dataset.fingerprint, small.split.fingerprint)
-    assert [r.folder for r in found] == [record.folder]

@@ -207,9 +207,3 @@ def test_costs_grow_with_what_was_measured():
         24 * float(facts["larger"][1]["decode"].removesuffix(" days")), rel=0.01
     )
     assert all(0.8 < step["growth"] < 1.3 for step in facts["steps"])
-
-
-def test_files_that_the_page_links_are_there():
-    links = [part.split(")")[0] for part in (paths.DOCS / "scaling.md").read_text().split("](")[1:]]
-    own = [link for link in links if not link.startswith("https://")]
-    assert own == ["../figures/full/scaling.png"] and all((paths.DOCS / link).exists() for link in own)

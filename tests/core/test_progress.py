@@ -20,10 +20,6 @@ def test_after_the_last_epoch_nothing_is_left():
     assert epoch_line("name", 5, 5, ROW).endswith("about 0 s left")
 
 
-def test_a_line_is_one_line():
-    assert "\n" not in epoch_line("name", 1, 2, ROW)
-
-
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0, "0 s"), (40, "40 s"), (89, "89 s"), (90, "2 min"), (720, "12 min"), (5399, "90 min"), (12240, "3.4 h")],

@@ -52,20 +52,10 @@ def test_layout_is_that_of_the_kaggle_archive(small):
     assert set(words) == set(wnids)
 
 
-def test_nothing_partial_stays(small):
-    assert [path.name for path in small.parent.iterdir()] == ["demo"]
-
-
 def test_a_demo_that_is_there_is_kept(small):
     before = (small / "wnids.txt").stat().st_mtime_ns
     assert write_demo(small, SMALL) == small
     assert (small / "wnids.txt").stat().st_mtime_ns == before
-
-
-def test_leftovers_of_an_interrupted_writing_do_not_get_in(tmp_path, small):
-    (tmp_path / ".demo.partial" / "train").mkdir(parents=True)
-    (tmp_path / ".demo.partial" / "train" / "old").write_text("x")
-    assert contents(write_demo(tmp_path / "demo", SMALL)) == contents(small)
 
 
 def test_images_are_64_pixels_and_the_first_of_each_class_is_grey(small):

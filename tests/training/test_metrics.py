@@ -41,11 +41,6 @@ def test_top_k_accuracy_is_that_of_scikit_learn(case, k):
     assert metrics.top_k_accuracy(probabilities, labels, k) == pytest.approx(expected)
 
 
-@given(judged())
-def test_top_1_is_accuracy(case):
-    assert metrics.top_k_accuracy(*case, k=1) == metrics.accuracy(*case)
-
-
 @given(
     st.integers(0, 10_000), st.integers(2, 20), st.integers(1, 40), st.sampled_from(["certain", "graded", "one class"])
 )
@@ -85,27 +80,9 @@ def test_cross_entropy_is_that_of_scikit_learn(case):
     assert metrics.cross_entropy(np.log(probabilities), labels) == pytest.approx(expected)
 
 
-def test_a_uniform_guess_has_the_entropy_of_the_classes():
-    log_probabilities = np.full((10, 100), -math.log(100), np.float32)
-    assert metrics.cross_entropy(log_probabilities, np.arange(10)) == pytest.approx(math.log(100), rel=1e-6)
-
-
 def test_cross_entropy_of_a_certain_mistake_is_finite():
     log_probabilities = np.array([[0.0, -500.0]], np.float32)
     assert metrics.cross_entropy(log_probabilities, np.array([1])) == 500
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "low", "high"),
-    [
-        (0, 10, 0.0, 0.27753),
-        (5, 10, 0.23659, 0.76341),
-        (10, 10, 0.72247, 1.0),
-        (2280, 5000, 0.44224, 0.46983),
-    ],
-)
-def test_intervals_have_wilson_s_values(right, n, low, high):
-    assert metrics.accuracy_interval(right / n, n) == pytest.approx((low, high), abs=1e-5)
 
 
 @given(st.integers(1, 6000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -168,23 +145,6 @@ def test_mcnemar_has_the_exact_values(only_first, only_second, p_value):
     assert comparison.mcnemar(*right(7, only_first, only_second, 4)) == pytest.approx(p_value)
 
 
-@given(*[st.integers(0, 30)] * 4)
-def test_mcnemar_ignores_where_both_agree_and_the_order(both, only_first, only_second, neither):
-    p_value = comparison.mcnemar(*right(both, only_first, only_second, neither))
-    first, second = right(0, only_first, only_second, 0)
-    assert p_value == pytest.approx(comparison.mcnemar(first, second))
-    assert p_value == pytest.approx(comparison.mcnemar(*right(both, only_second, only_first, neither)))
-    assert 0 < p_value <= 1
-
-
-@given(judged())
-def test_confusion_is_that_of_scikit_learn(case):
-    probabilities, labels = case
-    n_classes, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
-    counts = comparison.confusion(predicted, labels, n_classes)
-    assert np.array_equal(counts, sklearn_metrics.confusion_matrix(labels, predicted, labels=range(n_classes)))
-
-
 def test_class_accuracy_is_listed_best_first_without_empty_classes():
     labels, predicted = np.array([0, 0, 0, 0, 1, 1, 3]), np.array([0, 1, 1, 0, 1, 1, 0])
     frame = comparison.class_accuracy(predicted, labels, ["a", "b", "c", "d"])
@@ -204,17 +164,6 @@ def test_holm_has_the_values_of_his_procedure():
     assert comparison.holm(np.array([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert comparison.holm(np.array([0.5, 0.9])) == pytest.approx([1.0, 1.0])
     assert len(comparison.holm(np.array([]))) == 0
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_rejects_what_the_step_down_rule_rejects(p_values):
-    corrected, level, expected = comparison.holm(np.array(p_values)), 0.05, set()
-    for step, index in enumerate(np.argsort(p_values, kind="stable")):
-        if p_values[index] * (len(p_values) - step) >= level:
-            break
-        expected.add(index)
-    assert set(np.flatnonzero(corrected < level)) == expected
-    assert (corrected >= p_values).all() and (corrected <= 1).all()
 
 
 def test_all_pairs_are_compared_on_the_same_images():
@@ -278,7 +227,7 @@ def test_holm_has_the_values_of_its_formula(p_values):
     assert comparison.holm(np.array(p_values)) == pytest.approx(expected, abs=1e-12)
 
 
-@given(st.integers(0, 30), st.integers(0, 30))
-def test_mcnemar_has_the_values_of_the_binomial_test(only_first, only_second):
+@given(*[st.integers(0, 30)] * 4)
+def test_mcnemar_has_the_values_of_the_binomial_test(both, only_first, only_second, neither):
     expected = stats.binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
-    assert comparison.mcnemar(*right(5, only_first, only_second, 2)) == pytest.approx(expected, abs=1e-12)
+    assert comparison.mcnemar(*right(both, only_first, only_second, neither)) == pytest.approx(expected, abs=1e-12)

@@ -1,4 +1,3 @@
-import json
 import pickle
 import shutil
 import subprocess
@@ -202,32 +201,6 @@ def test_committed_records_are_what_was_written():
 
 def test_no_folder_has_no_runs(tmp_path):
     assert runs.finished(tmp_path / "nowhere") == []
-
-
-def test_json_is_written_whole(tmp_path):
-    storage.write_json(tmp_path / "value.json", {"a": [1, 2.5, None]})
-    assert json.loads((tmp_path / "value.json").read_text()) == {"a": [1, 2.5, None]}
-    assert [path.name for path in tmp_path.iterdir()] == ["value.json"]
-
-
-def test_what_cannot_be_written_as_json_leaves_the_old_file(tmp_path):
-    storage.write_json(tmp_path / "value.json", 1)
-    with pytest.raises(TypeError):
-        storage.write_json(tmp_path / "value.json", {"a": object()})
-    assert (tmp_path / "value.json").read_text() == "1\n"
-
-
-def test_an_interrupted_writing_leaves_the_old_file(tmp_path, monkeypatch):
-    storage.write_json(tmp_path / "value.json", "old")
-
-    def interrupted(path, text):
-        path.write_bytes(text[:3].encode())
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "write_text", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        storage.write_json(tmp_path / "value.json", "new and longer")
-    assert json.loads((tmp_path / "value.json").read_text()) == "old"
 
 
 def network_with_code(file, trace):
