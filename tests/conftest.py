@@ -1,4 +1,6 @@
 import errno
+import functools
+import http.server
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # before anything loads TensorFlow
@@ -7,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from playwright.sync_api import sync_playwright
 from helpers.config.demo_data import DemoData
 from helpers.data import dataset
 from helpers.data.demo import write_demo
+from helpers.data.splits import make_split
 
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("tests")
@@ -103,6 +107,33 @@ def tiny(kaggle_folder, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TINYIMAGE_CACHE", str(tmp_path_factory.mktemp("cache")))
         return dataset.open_source(kaggle_folder)
+
+
+@pytest.fixture(scope="session")
+def split(tiny):
+    return make_split(tiny)
+
+
+@pytest.fixture
+def serve():
+    """Serve a folder over HTTP; gives its address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    def serve(folder):
+        handler = functools.partial(Quiet, directory=str(folder))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

@@ -13,6 +13,15 @@ from helpers.training.runs import Run
 NUM_CLASSES = 5
 
 
+def assert_same(run, other):
+    """Two trainings gave the same bits, in whatever time."""
+    assert run.key == other.key
+    assert run.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
+    assert set(run.predictions) == set(other.predictions)
+    for name, array in run.predictions.items():
+        assert np.array_equal(array, other.predictions[name]), name
+
+
 def write_run(
     parent,
     model,

@@ -26,6 +26,13 @@ def broken(file):
     return file
 
 
+def flip(file):
+    """Change one bit in the middle of a file."""
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
 def annotations(source):
     """File name and wnid of each official validation image."""
     return [line.split("\t")[:2] for line in (source / "val" / "val_annotations.txt").read_text().splitlines()]

@@ -9,7 +9,7 @@ import time
 import nbformat
 import numpy as np
 import pytest
-from fake_runs import NUM_CLASSES, write_run
+from fake_runs import NUM_CLASSES, assert_same, write_run
 from processes import TRAIN, full_disk, kill_tree, read_until, start
 
 from helpers.core import paths, storage
@@ -33,9 +33,7 @@ def test_a_run_that_was_killed_gives_the_same_bits(kaggle_folder, tmp_path):
         assert ("resuming after epoch" in output) == bool(epochs)
         folders.append(output.splitlines()[0])
     killed, whole = (runs.Run(paths.Path(folder)) for folder in folders)
-    assert killed.history.drop(columns="seconds").equals(whole.history.drop(columns="seconds"))
-    for name, array in whole.predictions.items():
-        assert np.array_equal(array, killed.predictions[name]), name
+    assert_same(killed, whole)
 
 
 def test_ctrl_c_ends_the_series_within_seconds_and_says_how_to_go_on(tmp_path):

@@ -2,14 +2,8 @@ import keras
 import pytest
 
 from helpers.analysis import fine_tuning, linear_probes
-from helpers.data.splits import make_split
 from helpers.models import architecture
 from helpers.models.weights import find_weights
-
-
-@pytest.fixture(scope="module")
-def split(tiny):
-    return make_split(tiny)
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ import threading
 import time
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 from distributed import Client
+from fake_runs import assert_same
+from sources import flip
 
 from helpers import experiment
 from helpers.cluster import sweep, worker
@@ -142,13 +143,6 @@ def serial(tmp_path_factory):
     return {epochs: runs.Run(paths.Path(name)) for epochs, name in zip((1, 25), folders, strict=True)}
 
 
-def assert_equal(run, expected):
-    assert run.key == expected.key
-    assert run.history.drop(columns="seconds").equals(expected.history.drop(columns="seconds"))
-    for name, array in run.predictions.items():
-        assert np.array_equal(array, expected.predictions[name]), name
-
-
 def run_sweep(lab, seeds, address):
     """What `make sweep` does."""
     try:
@@ -196,7 +190,7 @@ def test_runs_come_back_with_their_networks_and_rows(cluster, swept_lab):
 def test_runs_of_a_sweep_have_the_bits_of_serial_ones(swept_lab, serial):
     [run] = [run for run in swept_lab.finished() if run.key == serial[1].key]
     assert run.threads == serial[1].threads == 1
-    assert_equal(run, serial[1])
+    assert_same(run, serial[1])
 
 
 def test_a_second_sweep_trains_nothing(cluster, swept_lab, capfd):
@@ -217,9 +211,7 @@ def test_failing_runs_are_listed_and_the_others_are_trained(swept, swept_lab):
 
 def test_damaged_images_of_a_worker_are_sent_again(cluster, swept_lab, tmp_path, capfd):
     for images in cluster.folder.glob("*/cache/images_*/labelled.npy"):
-        content = bytearray(images.read_bytes())
-        content[len(content) // 2] ^= 1
-        images.write_bytes(content)
+        flip(images)
     lab = open_lab(tmp_path, models=("mobilenetv2",))
     assert run_sweep(lab, 1, cluster.address) == {}
     [run] = [run for run in lab.finished() if run.model == "mobilenetv2"]
@@ -289,7 +281,7 @@ def test_a_run_resumes_after_its_process_is_killed_and_then_its_worker(cluster, 
     assert result == {"problems": {}}
     assert len(RESUMED.findall(capfd.readouterr().out)) == 2
     assert not list(checkpoints.rglob("*.npz"))
-    assert_equal(lab.finished()[0], serial[25])
+    assert_same(lab.finished()[0], serial[25])
 
 
 def test_a_worker_that_comes_back_after_it_was_presumed_dead_gives_no_second_row(cluster, tmp_path, checkpoints):

@@ -3,7 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
-from sources import fails, images_of, zipped
+from sources import fails, flip, images_of, zipped
 
 from helpers.config.demo_data import DemoData
 from helpers.core import paths
@@ -95,12 +95,6 @@ def test_a_source_whose_cache_was_deleted_is_decoded_again(kaggle, count_decodin
             shutil.rmtree(folder)
     assert len(open_source(kaggle).labels) == 72
     assert len(count_decodings) == 2
-
-
-def flip(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) * 2 // 3] ^= 1
-    file.write_bytes(content)
 
 
 def cut(file):

@@ -1,7 +1,4 @@
 import hashlib
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -13,16 +10,12 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A real HTTP server on this machine; gives the address of the archive."""
+def server(tmp_path, serve):
+    """Address of an archive on a real HTTP server of this machine."""
     folder = tmp_path / "served"
     folder.mkdir()
     (folder / "tiny.zip").write_bytes(CONTENT)
-    handler = partial(SimpleHTTPRequestHandler, directory=folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/tiny.zip"
-        server.shutdown()
+    return f"{serve(folder)}/tiny.zip"
 
 
 def test_download_is_checked_and_shows_progress(server, tmp_path, capfd):

@@ -1,11 +1,8 @@
 import errno
-import functools
-import http.server
 import pickle
 import socket
 import subprocess
 import sys
-import threading
 
 import h5py
 import keras
@@ -13,6 +10,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 from processes import start
+from sources import flip
 
 from helpers.config.demo_data import PRETRAINING
 from helpers.core import paths, provenance, storage
@@ -35,28 +33,6 @@ def served(tmp_path_factory):
     with h5py.File(folder / FILE, "w") as file:
         legacy_h5_format.save_weights_to_hdf5_group(file, mobilenet(1.0))
     return folder
-
-
-@pytest.fixture
-def serve():
-    """Serve a folder; gives its address."""
-    servers = []
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    def serve(folder):
-        handler = functools.partial(Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -269,9 +245,7 @@ def test_the_hash_of_a_download_is_noted_at_first_use(served, serve):
 
 def test_a_download_that_has_changed_since_is_refused(served, serve):
     found = find_weights("imagenet", is_demo=False, url=f"{serve(served)}/{FILE}")
-    content = bytearray(found.file.read_bytes())
-    content[len(content) // 2] ^= 1
-    found.file.write_bytes(content)
+    flip(found.file)
     with pytest.raises(InputError, match=rf"changed since it was used first.*{found.file.name}\.sha256"):
         find_weights("imagenet", is_demo=False, url=unreachable())
     found.file.unlink()

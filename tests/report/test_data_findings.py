@@ -4,7 +4,6 @@ import pytest
 
 from helpers.analysis import exploration
 from helpers.data.duplicates import duplicate_pairs
-from helpers.data.splits import make_split
 from helpers.report import data_findings
 
 SAME_CLASS = pd.DataFrame(
@@ -12,11 +11,6 @@ SAME_CLASS = pd.DataFrame(
     index=["pixels", "frozen features"],
 )
 BOXES = pd.DataFrame({"area": [0.2, 0.4, 0.9]})
-
-
-@pytest.fixture
-def split(tiny):
-    return make_split(tiny)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sources import flip
 
 from helpers.core.errors import InputError
 from helpers.training import checkpoints
@@ -32,9 +33,7 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(tmp_path):
     checkpoints.save(tmp_path, 2, SECOND)
     old.write_bytes(kept)
     [new] = [file for file in tmp_path.iterdir() if file != old]
-    content = bytearray(new.read_bytes())
-    content[len(content) // 2] ^= 1
-    new.write_bytes(content)
+    flip(new)
     lines = []
     assert checkpoints.load(tmp_path, lines.append)["a"].tolist() == FIRST["a"].tolist()
     assert lines == [f"{new} is damaged and is not used"]

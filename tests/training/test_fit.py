@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from fake_runs import assert_same
 from processes import full_disk
+from sources import flip
 from tensorflow.python.summary.summary_iterator import summary_iterator
 
 from helpers.config.demo_data import PRETRAINING
@@ -17,7 +19,6 @@ from helpers.config.results_versions import RESULTS_VERSIONS
 from helpers.core import checksums, paths, provenance, storage
 from helpers.core.errors import DivergenceError
 from helpers.core.tensorflow import tf
-from helpers.data.splits import make_split
 from helpers.models import architecture, features, runtime
 from helpers.models.weights import BaseWeights
 from helpers.training import fit, runs, tensorboard
@@ -37,11 +38,6 @@ TRANSFER = replace(
     views=0,
     augmentation="none",
 )
-
-
-@pytest.fixture(scope="module")
-def split(tiny):
-    return make_split(tiny)
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +85,6 @@ def interrupt_at(epoch):
 
 def never(line):
     assert line.endswith(": finished before"), f"nothing should be trained, but: {line}"
-
-
-def assert_same(run, other):
-    assert run.history.drop(columns="seconds").equals(other.history.drop(columns="seconds"))
-    assert set(run.predictions) == set(other.predictions)
-    for name, array in run.predictions.items():
-        assert np.array_equal(array, other.predictions[name]), name
 
 
 def logged(run):
@@ -368,9 +357,7 @@ def test_a_disk_that_is_full_at_a_checkpoint_costs_the_epoch_and_no_more(plan, f
 def test_a_finished_run_that_is_damaged_is_named_and_trained_again(name, plan, finished, capsys):
     shutil.copytree(finished[0].folder, plan.folder)
     assert_same(train(plan, never), finished[0])
-    content = bytearray((plan.folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (plan.folder / name).write_bytes(content)
+    flip(plan.folder / name)
     with pytest.raises(KeyboardInterrupt):  # named, and on its way
         train(plan, interrupt_at(1))
     assert capsys.readouterr().out.startswith(f"{plan.folder} is damaged ({name} is not what was written)")

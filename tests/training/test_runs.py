@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sources import flip
 
 from helpers.core import checksums, paths, storage
 from helpers.core.errors import DivergenceError, InputError
@@ -121,12 +122,6 @@ def test_only_complete_runs_are_listed_by_name(run):
     shutil.copytree(run.folder, parent / "a_first")
     assert [found.folder.name for found in runs.finished(parent)] == ["a_first", run.folder.name]
     assert not checksums.is_complete(parent / "unfinished")
-
-
-def flip(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
 
 
 def cut(file):
