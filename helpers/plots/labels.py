@@ -15,6 +15,7 @@ _DISTANCES = (5, 9, 14, 20, 27, 35, 45, 57, 72, 90)  # points between a place an
 _DIRECTIONS = ((1, 0), (1, 0.7), (1, -0.7), (0, 1), (0, -1), (-1, 0.7), (-1, -0.7), (-1, 0))
 _LEADER_FROM = 14  # points; a label that is farther away gets a line to its place
 _STEP = 3.0  # pixels between the points by which lines are known
+_GAP = np.array([6.0, 1.0])  # pixels between two labels, beside and above each other
 _FAINT_WEIGHT = 0.15  # of a reference line, beside one of data
 
 
@@ -123,7 +124,7 @@ def _covered(
     """How much a label in a box (left, bottom, right, top; pixels) would cover; 0 for nothing."""
     margin = 2.0
     inside = weights[((drawn > box[:2] - margin) & (drawn < box[2:] + margin)).all(axis=1)].sum()
-    overlaps = sum(bool((box[:2] < other[2:] + 1).all() and (other[:2] - 1 < box[2:]).all()) for other in taken)
+    overlaps = sum(bool((box[:2] < other[2:] + _GAP).all() and (other[:2] - _GAP < box[2:]).all()) for other in taken)
     outside = max(0.0, frame.x0 - box[0], frame.y0 - box[1], box[2] - frame.x1, box[3] - frame.y1)
     return float(inside + 1000 * overlaps + 100 * outside)
 
