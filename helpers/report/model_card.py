@@ -102,7 +102,7 @@ def _ingredients(recipe: dict[str, Any]) -> list[str]:
         "mix": "CutMix in {:.0%} of the batches of images or of maps, and in no phase that reads averages of maps",
     }
     views = as_recipe(recipe).views_at_test
-    in_use = [f"in use, probabilities are averaged over {len(views)} views: {', '.join(views)}"] if views[1:] else []
+    in_use = [f"in use, probabilities are averaged over {len(views)} views: {'; '.join(views)}"] if views[1:] else []
     return [text.format(recipe[name]) for name, text in words.items() if recipe.get(name)] + in_use
 
 

@@ -48,7 +48,7 @@ def test_the_difference_of_poolings_has_a_sign():
     accuracies = pd.DataFrame({"pooling": ["global_max", "global_average"], "accuracy": [0.5, 0.45], "n": [2_000] * 2})
     text = transfer_findings.poolings(accuracies)
     assert text.startswith(
-        "On 2,000 validation images the maximum gives 50.0%, the average 45.0%, a difference of -5.0 points."
+        "On 2,000 validation images the average gives 45.0%, the maximum 50.0%, a difference of +5.0 points."
     )
 
 
