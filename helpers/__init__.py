@@ -1,1 +1,1 @@
-"""Shared code of the TinyImage report series; docs/architecture.md describes its rooms."""
+"""Shared code of the TinyImage report series; docs/architecture.md describes its packages."""

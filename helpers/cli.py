@@ -272,9 +272,9 @@ def _list_products(options: Options, models: str) -> None:
     from helpers.runner.products import product_lines
 
     weights = options.weights if "mobilenetv2" in choices.split_names(models) else None
-    print(
-        *product_lines(open_experiment(options.profile, options.data, weights, options.output, options.seed)), sep="\n"
-    )
+    lab = open_experiment(options.profile, options.data, weights, options.output, options.seed)
+    for line in product_lines(lab):
+        print(line)
 
 
 def _open_input(data: str, weights: str, folder: Path, needs_weights: bool, skip_unreadable: bool) -> None:

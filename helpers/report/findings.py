@@ -165,9 +165,11 @@ def statistics_anew(table: pd.DataFrame) -> str:
     under_training, as_they_are, without_dropout = table["accuracy"].iloc[1:]
     steps = (under_training - table["accuracy"].iloc[0], as_they_are - under_training, without_dropout - as_they_are)
     reasons = ("averages that lag behind the weights", "training on augmented images", "dropout")
-    most = reasons[int(np.argmax(steps))]
+    largest = reasons[int(np.argmax(steps))]
     verdict = (
-        f"Most of what the averages cost comes from {most}." if max(steps) > 0 else "The averages cost it nothing."
+        f"The largest part of what the averages cost comes from {largest}."
+        if max(steps) > 0
+        else "The averages cost it nothing."
     )
     return (
         f"On {table['n'].iloc[0]:,} validation images the network of seed {table['seed'].iloc[0]} has an accuracy of {averages} with its moving "

@@ -352,7 +352,7 @@ def _if_measured(value: float, text: str) -> str:
 
 
 def template(name: str, **filters: Callable[[str], str]) -> jinja2.Template:
-    """A template of this room, in which a name that has no value is an error.
+    """A template of this package, in which a name that has no value is an error.
 
     Args:
         name: of its file.
