@@ -103,7 +103,7 @@ FAMILIES: dict[str, Family] = {
         networks={
             "shallow_reported": Network(reads=("l2", "activity_l1")),
             "shallow_released": Network(reads=("l2", "activity_l1")),
-            "shallow_improved": Network(reads=("dropout",)),
+            "shallow_wide": Network(reads=("dropout",)),
         },
     ),
     "deep_cnn": Family(

@@ -18,7 +18,7 @@ from helpers.core.errors import InputError
 SPLIT_SEED = 42  # the report's random_state; nobody varies it
 NUM_CLASSES = 100
 IMAGE_SIZE = 64
-OPTIMIZERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "adamw", "muon", "sgd")
 SCHEDULES = ("constant", "cosine")
 
 
@@ -33,10 +33,10 @@ class Phase:
 
     Attributes:
         epochs: passes over the training images.
-        optimizer: "adam", "adamw" or "sgd".
+        optimizer: "adam", "adamw", "muon" or "sgd".
         learning_rate: the peak where the schedule is "cosine".
         schedule: "constant", or "cosine": a warm-up over 5 % of the steps, then down to zero.
-        weight_decay: decoupled, for "adamw".
+        weight_decay: decoupled, for "adamw" and "muon".
         momentum: for "sgd".
         trainable: first layer of the pretrained base that learns, with all above it; "" for all layers,
             "head" for none of the base.
@@ -61,9 +61,9 @@ class Phase:
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        for name, optimizer in (("weight_decay", "adamw"), ("momentum", "sgd")):
-            if getattr(self, name) and self.optimizer != optimizer:
-                raise InputError(f"The optimizer {self.optimizer!r} ignores {name}; only {optimizer!r} has it.")
+        for name, optimizers in (("weight_decay", ("adamw", "muon")), ("momentum", ("sgd",))):
+            if getattr(self, name) and self.optimizer not in optimizers:
+                raise InputError(f"The optimizer {self.optimizer!r} ignores {name}; it belongs to {' and '.join(optimizers)}.")
 
 
 @dataclass(frozen=True)
@@ -300,14 +300,16 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "shallow_cnn",
         "improved",
-        network="shallow_improved",
-        phases=(Phase(22, "adamw", 3e-3, "cosine", weight_decay=0.05),),
+        network="shallow_wide",
+        phases=(Phase(26, "muon", 8e-3, "cosine", weight_decay=0.05),),
         batch_size=128,
         augmentation="mild_and_sharp",
         input_range=(-1.0, 1.0),
         dropout=0.3,
         label_smoothing=0.1,
+        mix=0.5,
         flip_at_test=True,
+        zoom_at_test=True,
     ),
     _DEEP_AS_REPORTED,
     replace(
