@@ -63,7 +63,9 @@ class Phase:
         _check_choice("schedule", self.schedule, SCHEDULES)
         for name, optimizers in (("weight_decay", ("adamw", "muon")), ("momentum", ("sgd",))):
             if getattr(self, name) and self.optimizer not in optimizers:
-                raise InputError(f"The optimizer {self.optimizer!r} ignores {name}; it belongs to {' and '.join(optimizers)}.")
+                raise InputError(
+                    f"The optimizer {self.optimizer!r} ignores {name}; it is for {' or '.join(optimizers)}."
+                )
 
 
 @dataclass(frozen=True)

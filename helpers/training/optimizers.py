@@ -53,11 +53,12 @@ class Muon(KernelAdam):
         if len(variable.shape) != 4:
             super().update_step(gradient, variable, learning_rate)
             return
+        gradient = tf.cast(gradient, variable.dtype)
         momentum = self._momentums[self._get_variable_index(variable)]
-        momentum.assign(_MUON_MOMENTUM * momentum + gradient)
+        self.assign(momentum, _MUON_MOMENTUM * momentum + gradient)
         ahead = tf.reshape(gradient + _MUON_MOMENTUM * momentum, (-1, variable.shape[-1]))  # Nesterov's
         step = orthogonalized(ahead) * (_SIZE_OF_ADAM_STEPS * max(ahead.shape) ** 0.5)
-        variable.assign_sub(tf.cast(learning_rate, variable.dtype) * tf.reshape(step, variable.shape))
+        self.assign_sub(variable, tf.cast(learning_rate, variable.dtype) * tf.reshape(step, variable.shape))
 
 
 def orthogonalized(matrix: tf.Tensor) -> tf.Tensor:

@@ -106,10 +106,10 @@ def test_a_recipe_comes_back_from_json(recipe):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"optimizer": "adamax"}, "no optimizer 'adamax'; choose one of adam, adamw, sgd"),
+        ({"optimizer": "adamax"}, "no optimizer 'adamax'; choose one of adam, adamw, muon, sgd"),
         ({"schedule": "step"}, "no schedule 'step'; choose one of constant, cosine"),
-        ({"momentum": 0.9}, "'adam' ignores momentum; only 'sgd'"),
-        ({"weight_decay": 0.1}, "'adam' ignores weight_decay; only 'adamw'"),
+        ({"momentum": 0.9}, "'adam' ignores momentum; it is for sgd"),
+        ({"weight_decay": 0.1}, "'adam' ignores weight_decay; it is for adamw or muon"),
     ],
 )
 def test_a_phase_that_cannot_be_trained_is_refused(settings, message):

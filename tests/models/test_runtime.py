@@ -23,7 +23,8 @@ import keras
 
 recipe = replace(profiles.find_recipe("shallow_cnn", "as_reported"), batch_size=8, augmentation="none")
 images = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), np.uint8)
-for phase in (recipes.Phase(1, "sgd", 1e-4), recipes.Phase(1, "adamw", 1e-5, weight_decay=0.1)):
+adamw = recipes.Phase(1, "adamw", 1e-5, weight_decay=0.1)
+for phase in (recipes.Phase(1, "sgd", 1e-4), adamw, replace(adamw, optimizer="muon")):
     losses = []
     for strategy in (tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])):
         with strategy.scope():

@@ -25,10 +25,9 @@ from helpers.training import fit, runs, tensorboard
 from helpers.training.fit import compiled, predict, train
 from helpers.training.plans import make_plan
 
-ADAMW = Phase(2, "adamw", 3e-3, "cosine", weight_decay=0.05)
-SCRATCH = replace(
-    find_recipe("shallow_cnn", "improved"), phases=(ADAMW, replace(ADAMW, epochs=1)), batch_size=20, mix=0.5
-)
+MUON = Phase(2, "muon", 3e-3, "cosine", weight_decay=0.05)
+ADAMW = replace(MUON, epochs=1, optimizer="adamw")
+SCRATCH = replace(find_recipe("shallow_cnn", "improved"), phases=(MUON, ADAMW), batch_size=20, mix=0.5)
 _TRANSFER = find_recipe("mobilenetv2", "improved")
 TRANSFER = replace(
     _TRANSFER,
@@ -201,7 +200,7 @@ def test_run_json_is_written_last(plan, monkeypatch):
         write_text(path, text)
 
     monkeypatch.setattr(storage, "write_text", watch)
-    train(replace(plan, recipe=replace(SCRATCH, phases=(replace(ADAMW, epochs=1),))), quiet)
+    train(replace(plan, recipe=replace(SCRATCH, phases=(ADAMW,))), quiet)
     assert {"config.json", "history.csv", "predictions.npz", "model.keras", "SHA256SUMS", "logs"} <= set(there)
     assert checksums.LAST_FILE not in there
 

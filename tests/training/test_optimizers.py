@@ -1,11 +1,14 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from helpers.config.recipes import Phase
-from helpers.training.optimizers import learning_rate, optimizer
+from helpers.training.optimizers import learning_rate, optimizer, orthogonalized
 
 ADAMW = Phase(1, "adamw", 3e-3, "cosine", weight_decay=0.05)
+MUON = Phase(1, "muon", 3e-3, weight_decay=0.05)
 
 
 def followed(chosen, gradients):
@@ -22,8 +25,9 @@ def followed(chosen, gradients):
     [
         (Phase(1, "adam", 0.01), keras.optimizers.Adam(0.01)),
         (ADAMW, keras.optimizers.AdamW(learning_rate(ADAMW, 30), weight_decay=0.05)),
+        (MUON, keras.optimizers.AdamW(3e-3, weight_decay=0.05)),
     ],
-    ids=["adam", "adamw"],
+    ids=["adam", "adamw", "muon without a convolution"],
 )
 def test_thirty_steps_are_those_of_keras(phase, of_keras):
     scales = 10.0 ** np.arange(-8, 4)  # from far below epsilon to gradients that explode
@@ -31,6 +35,34 @@ def test_thirty_steps_are_those_of_keras(phase, of_keras):
     np.testing.assert_allclose(
         followed(optimizer(phase, 30), gradients), followed(of_keras, gradients), rtol=1e-5, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("shape", [(75, 64), (64, 576), (16, 16), (1, 9)], ids=str)
+def test_orthogonalization_keeps_singular_vectors_and_evens_out_singular_values(shape):
+    matrix = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    left, _, right = np.linalg.svd(matrix, full_matrices=False)
+    inside = left.T @ np.asarray(orthogonalized(keras.ops.convert_to_tensor(matrix))) @ right.T
+    values = np.diag(inside)
+    assert values.min() > 0.65 and values.max() < 1.25
+    np.testing.assert_allclose(inside, np.diag(values), atol=1e-4)
+
+
+def test_muon_moves_every_kernel_by_the_same_share_of_the_rate_however_small_its_gradient():
+    generator = np.random.default_rng(0)
+    for scale in (1e-6, 1.0, 1e6):
+        kernel = keras.Variable(np.zeros((3, 3, 16, 32), np.float32))
+        chosen = optimizer(replace(MUON, weight_decay=0.0), 1)
+        chosen.build([kernel])
+        chosen.apply([keras.ops.convert_to_tensor((scale * generator.normal(size=kernel.shape)).astype(np.float32))])
+        assert np.sqrt(np.mean(np.square(kernel))) == pytest.approx(0.2 * 3e-3, rel=0.2)
+
+
+def test_muon_shrinks_kernels_by_the_weight_decay():
+    kernel = keras.Variable(np.ones((3, 3, 2, 2), np.float32))
+    chosen = optimizer(MUON, 1)
+    chosen.build([kernel])
+    chosen.apply([keras.ops.zeros(kernel.shape)])
+    np.testing.assert_allclose(np.asarray(kernel), 1 - 0.05 * 3e-3, rtol=1e-6)
 
 
 def test_a_gradient_that_is_no_number_shows_in_the_variable():
