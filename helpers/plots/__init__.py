@@ -30,7 +30,7 @@ _FUNCTIONS = {
     "results": ("accuracies", "cost", "differences"),
     "scaling_benchmark": ("scaling",),
     "training": ("gradient_noise", "learning_rates", "penalty_course"),
-    "transfer": ("folds", "input_sweep", "learning_curve", "levers"),
+    "transfer": ("folds", "input_sweep", "learning_curve", "transfer_changes"),
 }
 _MODULE_OF = {function: module for module, functions in _FUNCTIONS.items() for function in functions}
 

@@ -21,18 +21,18 @@ from helpers.plots.style import (
 )
 
 
-def levers(frame: pd.DataFrame, source: str) -> Plot:
-    """What each lever brought, one after another, as a waterfall with intervals over images.
+def transfer_changes(frame: pd.DataFrame, source: str) -> Plot:
+    """What each change brought, one after another, as a waterfall with intervals over images.
 
     Args:
-        frame: of `results.levers`.
+        frame: of `tables.transfer_changes`.
         source: what was evaluated.
     """
     first, last = frame["accuracy"].iloc[[0, -1]]
     largest = frame.loc[frame["gain"].idxmax()] if len(frame) > 1 else frame.iloc[0]
     finding = f"From {first:.1%} to {last:.1%} on validation"
     if len(frame) > 1:
-        finding += f"; the largest step, {100 * largest['gain']:+.1f} points: {largest['lever']}"
+        finding += f"; the largest step, {100 * largest['gain']:+.1f} points: {largest['change']}"
     colour = MODEL_COLOURS["mobilenetv2"]
     with theme():
         figure, axis = new_figure(PAGE, 1.1 + 0.36 * len(frame))
@@ -52,16 +52,16 @@ def levers(frame: pd.DataFrame, source: str) -> Plot:
             axis.text(max(row.high, start) + 0.012, place, words, va="center")
             if place:
                 axis.plot([row.accuracy] * 2, [place - 1.31, place + 0.31], color=FAINT, linewidth=0.8)
-        axis.set_yticks(places, [wrapped(lever, 34, 2) for lever in frame["lever"]])
+        axis.set_yticks(places, [wrapped(change, 34, 2) for change in frame["change"]])
         axis.tick_params(axis="y", length=0)
         axis.set(xlabel="validation accuracy", xlim=(0, 1.35 * frame["high"].max()), ylim=(-0.6, len(frame) - 0.4))
         percent_axis(axis, "x", decimals=0)
         headline(figure, finding, f"{source}, {frame['n'].iloc[0]:,} validation images")
     return Plot(
         figure,
-        f"What each lever brought, one after another, on validation ({source}); thin lines are 95 % intervals over images of the accuracy "
+        f"What each change brought, one after another, on validation ({source}); thin lines are 95 % intervals over images of the accuracy "
         "reached. Linear classifiers on a frozen base learned from a part of the training images.",
-        f"{finding}. " + "; ".join(f"{row.lever}: {row.accuracy:.1%}" for row in frame.itertuples()) + ".",
+        f"{finding}. " + "; ".join(f"{row.change}: {row.accuracy:.1%}" for row in frame.itertuples()) + ".",
     )
 
 

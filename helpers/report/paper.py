@@ -21,7 +21,7 @@ _CITATION = re.compile(r" \[\d+\]")  # numbers of the notebooks' references
 _FIGURES_AFTER = {  # paragraphs of the findings, by how they start
     "**The shallow CNN's 0": ("shallow_cnn_learning_rates",),
     "**The deep CNN's": ("deep_cnn_l2_penalty",),
-    "**MobileNetV2's": ("mobilenetv2_input_sweep", "mobilenetv2_levers"),
+    "**MobileNetV2's": ("mobilenetv2_input_sweep", "mobilenetv2_changes"),
 }
 _FIGURES = paths.FIGURES / "full"
 

@@ -221,15 +221,15 @@ def seconds_to(run: Run, accuracy: float) -> float | None:
     return float(run.history["seconds"].cumsum()[reached].iloc[0]) if reached.any() else None
 
 
-def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
-    """What each lever of an improved MobileNetV2 brought on validation, one after another, with intervals over images.
+def transfer_changes(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
+    """What each change of an improved MobileNetV2 brought on validation, one after another, with intervals over images.
 
     Args:
         run: of a recipe whose first phase trains a head on a frozen base.
         sweep: of `linear_probes.input_sweep` on the same validation images.
 
     Returns:
-        Columns `lever`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
+        Columns `change`, `n`, `accuracy`, `low`, `high`, `gain` (over the row before it).
     """
     recipe, n = run.config["recipe"], run.result("validation")["n"]
     sizes = {sweep["input_size"].min(), run.settings.input_size}  # the smallest in both ranges, and that of the run
@@ -246,10 +246,10 @@ def levers(run: Run, sweep: pd.DataFrame) -> pd.DataFrame:
         rows.append((what, accuracy))
     if (n_views := len(run.settings.views_at_test)) > 1:
         rows.append((f"averaged over {n_views} views of an image", run.result("validation")["accuracy"]))
-    frame = pd.DataFrame(rows, columns=["lever", "accuracy"]).assign(n=n)
+    frame = pd.DataFrame(rows, columns=["change", "accuracy"]).assign(n=n)
     intervals = [metrics.accuracy_interval(value, n) for value in frame["accuracy"]]
     frame[["low", "high"]] = intervals
-    return frame.assign(gain=frame["accuracy"].diff())[["lever", "n", "accuracy", "low", "high", "gain"]]
+    return frame.assign(gain=frame["accuracy"].diff())[["change", "n", "accuracy", "low", "high", "gain"]]
 
 
 def _named(run: Run) -> dict[str, str | int]:

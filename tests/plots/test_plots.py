@@ -27,8 +27,8 @@ ROWS = {"flip": IMAGES.astype(np.float32), "shear": IMAGES[:2] * 1.5}
 MARGINS = {"accuracy": [0.3, 0.4, 0.5], "low": [0.2, 0.3, 0.4], "high": [0.4, 0.5, 0.6], "n": 80}
 SWEEP = pd.DataFrame({"input_size": [32, 32, 96], "input_range": ["0 to 1", "-1 to 1", "-1 to 1"], **MARGINS})
 FOLDS = pd.DataFrame({"fold": [1, 2, 3], **MARGINS})
-LEVERS = pd.DataFrame(
-    {"lever": ["frozen", "tuned"], "n": 99, "accuracy": [0.2, 0.4], "low": 0.1, "high": 0.5, "gain": [np.nan, 0.2]}
+TRANSFER_CHANGES = pd.DataFrame(
+    {"change": ["frozen", "tuned"], "n": 99, "accuracy": [0.2, 0.4], "low": 0.1, "high": 0.5, "gain": [np.nan, 0.2]}
 )
 COUNTS = np.array([[6, 2, 0], [1, 3, 1], [0, 0, 4]])
 RELATED = RelatedConfusion(COUNTS, ["cat", "dog", "reel"], [("animal", 2), ("reel", 1)])
@@ -151,7 +151,7 @@ CASES = {
     "reliability": lambda runs: plots.reliability(runs[:2], [0.5, 2.0], SOURCE),
     "risk_coverage": lambda runs: plots.risk_coverage(runs[:2], SOURCE),
     "scaling": lambda runs: plots.scaling(GROWN, SOURCE),
-    "levers": lambda runs: plots.levers(LEVERS, SOURCE),
+    "transfer_changes": lambda runs: plots.transfer_changes(TRANSFER_CHANGES, SOURCE),
 }
 PHOTOGRAPHS = {"grad_cam", "image_grid", "nearest_pairs", "neighbours"}
 # How many images there were is in the source that these are given: what they draw does not tell.
@@ -214,7 +214,7 @@ def test_a_figure_has_words_a_source_and_the_right_mark(name, runs):
     ("name", "which"),
     [
         ("accuracies", "x"),
-        ("levers", "x"),
+        ("transfer_changes", "x"),
         ("training_curves", "y"),
         ("input_sweep", "y"),
     ],
@@ -275,7 +275,7 @@ def test_many_labels_at_one_place_find_room_without_covering_each_other():
 
 
 @pytest.mark.parametrize(
-    "name", ["accuracies", "cost", "differences", "confusion", "levers", "input_sweep", "folds", "neighbours"]
+    "name", ["accuracies", "cost", "differences", "confusion", "transfer_changes", "input_sweep", "folds", "neighbours"]
 )
 def test_a_title_states_what_was_found(name, runs):
     figure = CASES[name](runs).figure
@@ -514,9 +514,9 @@ def test_input_sweep_ticks_are_the_sizes(runs):
 
 def test_steps_of_the_waterfall_are_differences_of_the_numbers_that_stand_there():
     frame = pd.DataFrame(
-        {"lever": ["a", "b"], "n": 99, "accuracy": [0.7564, 0.7676], "low": 0.7, "high": 0.8, "gain": [np.nan, 0.0112]}
+        {"change": ["a", "b"], "n": 99, "accuracy": [0.7564, 0.7676], "low": 0.7, "high": 0.8, "gain": [np.nan, 0.0112]}
     )
-    assert words_of(plots.levers(frame, SOURCE).figure.axes[0]) == ["75.6%", "+1.2 to 76.8%"]
+    assert words_of(plots.transfer_changes(frame, SOURCE).figure.axes[0]) == ["75.6%", "+1.2 to 76.8%"]
 
 
 def test_folds_say_whether_they_spread_as_chance_would():

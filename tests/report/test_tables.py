@@ -338,7 +338,7 @@ def test_seconds_are_counted_to_the_first_epoch_that_is_good_enough(folder, accu
     assert tables.seconds_to(run, accuracy) == seconds
 
 
-def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(folder):
+def test_changes_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(folder):
     run = write_run(folder, "mobilenetv2", "improved", right=80, validation=(0.5, 0.6, 0.75))
     n_phases = len(run.config["recipe"]["phases"])
     history = run.history.assign(phase=[*range(1, n_phases), *[n_phases] * (4 - n_phases)])
@@ -346,10 +346,10 @@ def test_levers_go_from_a_frozen_base_through_the_phases_to_the_finished_recipe(
     size = run.config["recipe"]["input_size"]
     sizes, ranges = [64, 64, 96, size], ["0 to 1", *["-1 to 1"] * 3]
     sweep = pd.DataFrame({"input_size": sizes, "input_range": ranges, "accuracy": [0.1, 0.2, 0.25, 0.3]})
-    table = tables.levers(Run(run.folder), sweep)
+    table = tables.transfer_changes(Run(run.folder), sweep)
     ends = history.groupby("phase")["validation_accuracy"].last().tolist()
     assert table["accuracy"].tolist() == [0.1, 0.2, 0.3, *ends, 0.8]
-    assert table["lever"].str.contains("96 px").sum() == 0
+    assert table["change"].str.contains("96 px").sum() == 0
     assert table["gain"].sum() == pytest.approx(0.7) and np.isnan(table["gain"].iloc[0])
     assert (table["n"] == 100).all() and (table["low"] < table["accuracy"]).all()
 
