@@ -51,7 +51,7 @@ _DEMO_EPOCHS = {
     ("shallow_cnn", "as_reported"): (2,),
     ("shallow_cnn_l2", "as_reported"): (1,),
     ("shallow_cnn", "as_coded"): (1,),
-    ("shallow_cnn", "improved"): (3,),
+    ("shallow_cnn", "improved"): (1,),
     ("deep_cnn", "as_reported"): (1,),
     ("deep_cnn_l2", "as_reported"): (1,),
     ("deep_cnn", "as_coded"): (1,),
@@ -62,7 +62,6 @@ _DEMO_EPOCHS = {
     ("mobilenetv2", "improved"): (8, 2),
 }
 _QUICK_EPOCHS = _DEMO_EPOCHS | {
-    ("shallow_cnn", "improved"): (4,),
     ("deep_cnn", "improved"): (5,),
     ("mobilenetv2", "improved"): (20, 4),
 }
