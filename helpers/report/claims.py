@@ -52,7 +52,7 @@ def judge(
         ("The shallow CNN is worse than chance.", _chance(runs_by_recipe)),
         ("Transfer saves compute.", _compute(runs_by_recipe, costs_of_recipes)),
         ("More epochs, perhaps grokking, would help.", _more_epochs(runs_by_recipe)),
-        ("k-fold cross-validation costs too much.", _folds(runs_by_recipe, folds)),
+        ("k-fold cross-validation costs too much.", _folds(costs_of_recipes, folds)),
         ("64 x 64 images may show their class badly.", _size(sweep)),
         ("The labels may be wrong.", _labels(n_wrong_labels)),
         ("`python main.py` reproduces the best result.", _main(runs_by_recipe)),
@@ -162,15 +162,21 @@ def _compute(runs_by_recipe: RunsByRecipe, costs_of_recipes: pd.DataFrame) -> An
         return _missing("MobileNetV2 and the deep CNN by the same recipe, improved or as reported")
     transfer, scratch = pair
     goal = scratch.history["validation_accuracy"].max()
-    own, reached = tables.seconds_to(scratch, goal), tables.seconds_to(transfer, goal)
+    by_recipe = costs_of_recipes.set_index(["model", "recipe"])[["train_seconds", "feature_seconds"]]
+    if not by_recipe.index.isin([(run.model, run.recipe) for run in pair]).sum() == len(pair):
+        return _missing(f"what {scratch.title}, and {transfer.title}, cost")
+
+    def seconds_to_goal(run: Run) -> float | None:
+        """By the recipe's measured time, since the runs themselves may come from machines of different speed."""
+        reached = tables.seconds_to(run, goal)
+        return reached and reached / run.train_seconds * by_recipe.loc[(run.model, run.recipe), "train_seconds"]
+
+    own, reached = seconds_to_goal(scratch), seconds_to_goal(transfer)
     assert own is not None  # the goal is its own maximum
-    evidence = f"{scratch.title}, peaks at {goal:.1%} on validation, after {duration(own)} of training epochs. "
+    evidence = f"{scratch.title}, peaks at {goal:.1%} on validation, without test-time augmentation, after {duration(own)} of training epochs. "
     if reached is None:
         return "not supported", f"{evidence}{transfer.title}, never reaches that."
-    by_recipe = costs_of_recipes.set_index(["model", "recipe"])["feature_seconds"]
-    if (transfer.model, transfer.recipe) not in by_recipe:
-        return _missing(f"what {transfer.title}, costs")
-    features = by_recipe[transfer.model, transfer.recipe]
+    features = by_recipe.loc[(transfer.model, transfer.recipe), "feature_seconds"]
     before = f"{duration(features)} in which its frozen features are computed and " if features else ""
     return "holds" if reached + features < own else "not supported", (
         f"{evidence}{transfer.title}, reaches that after {before}{duration(reached)} of epochs. Pretraining is not counted."
@@ -201,7 +207,7 @@ def _more_epochs(runs_by_recipe: RunsByRecipe) -> Answer:
     )
 
 
-def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
+def _folds(costs_of_recipes: pd.DataFrame, folds: pd.DataFrame) -> Answer:
     if folds.empty:
         return _missing("the cross-validation of notebook 04")
     mean, n = folds["accuracy"].mean(), folds["n"].mean()
@@ -210,9 +216,10 @@ def _folds(runs_by_recipe: RunsByRecipe, folds: pd.DataFrame) -> Answer:
         f"{folds['accuracy'].min():.1%} to {folds['accuracy'].max():.1%} with a standard deviation of {_points(folds['accuracy'].std())}; "
         f"chance alone, with {n:,.0f} images a fold, gives {_points((mean * (1 - mean) / n) ** 0.5)}."
     )
-    deep = runs_by_recipe.get(("deep_cnn", "as_reported"))
-    if deep is not None:
-        evidence += f" {deep.title}, would take {duration(len(folds) * deep.train_seconds)} for {len(folds)} folds."
+    deep = costs_of_recipes.query("model == 'deep_cnn' and recipe == 'as_reported'")
+    if len(deep):
+        seconds = len(folds) * deep["train_seconds"].iloc[0]
+        evidence += f" {len(folds)} folds of the deep CNN as reported would take {duration(seconds)}."
     return "not supported for frozen features", evidence
 
 
