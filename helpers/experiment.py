@@ -107,7 +107,7 @@ class Experiment:
             evaluations.write_submission(self.output, run, self.dataset.unlabelled_names)
 
     def write_tables(self) -> None:
-        """Write `tables.csv` and `tables.md` from all runs on these data in this profile."""
+        """Write `results.csv` and `results.md` from all runs on these data in this profile."""
         self.output.mkdir(parents=True, exist_ok=True)
         # A notebook beside this one may have finished a run in between.
         with storage.locked(self.output / ".tables.lock"):

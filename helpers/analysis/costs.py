@@ -151,7 +151,7 @@ def measure(runs: Sequence[Run], timed_steps: int = 0) -> pd.DataFrame:
         `train_seconds` (of `training_seconds`), `timed_steps`, `threads` and `hardware`.
     """
     rows = []
-    for run in runs:
+    for run in filter(Run.has_known_network, runs):
         num_classes = run.probabilities().shape[1]
         recipe = run.settings
         network = architecture.build(recipe, num_classes)

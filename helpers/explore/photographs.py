@@ -35,13 +35,16 @@ def read_photograph(content: bytes, name: str) -> np.ndarray:
         InputError: it cannot be decoded.
     """
     try:
-        photograph = ImageOps.exif_transpose(Image.open(io.BytesIO(content), formats=_FORMATS)).convert("RGB")
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        photograph = ImageOps.exif_transpose(image).convert("RGB")
     except Exception as error:  # decoders raise many kinds for broken content
         if content[4:8] == b"ftyp" and content[8:12] in _HEIC_BRANDS and "HEIF" not in _FORMATS:
             raise InputError(
                 f"{name} is an HEIC image; they are read once pillow-heif is there: .venv/bin/pip install pillow-heif."
             ) from error
         raise InputError(f"{name} cannot be read as an image; try a JPEG or PNG file.") from error
+    if image.mode.startswith(("I", "F")):  # Pillow cuts their values off at 255, which is white
+        raise InputError(f"{name} has more than eight bits for each pixel and channel; save it with eight.")
     return np.asarray(ImageOps.fit(photograph, (IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.LANCZOS))
 
 

@@ -163,7 +163,7 @@ def _compute(runs_by_recipe: RunsByRecipe, costs_of_recipes: pd.DataFrame) -> An
     transfer, scratch = pair
     goal = scratch.history["validation_accuracy"].max()
     by_recipe = costs_of_recipes.set_index(["model", "recipe"])[["train_seconds", "feature_seconds"]]
-    if not by_recipe.index.isin([(run.model, run.recipe) for run in pair]).sum() == len(pair):
+    if by_recipe.index.isin([(run.model, run.recipe) for run in pair]).sum() != len(pair):
         return _missing(f"what {scratch.title}, and {transfer.title}, cost")
 
     def seconds_to_goal(run: Run) -> float | None:

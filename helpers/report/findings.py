@@ -327,9 +327,9 @@ def larger_batches(runs: Sequence[Run]) -> str:
     )
     batches = [seeds[0].settings.batch_size for seeds in by_recipe]
     return (
-        f"At its end the deep CNN has a training accuracy of {training[0]} as reported, with batches of {batches[0]}; as coded, with twice "
-        f"the dropout, {training[1]} with {batches[1]} and {training[2]} with {batches[2]}. On validation these are {validation[0]}, then "
-        f"{validation[1]}, then {validation[2]}. Several numbers are of several seeds."
+        f"The deep CNN ends at a training accuracy, by seed, of {training[0]} as reported, with batches of {batches[0]}; as coded (dropout of "
+        f"50% after the dense layers) of {training[1]} with batches of {batches[1]} and {training[2]} with {batches[2]}. On validation: "
+        f"{validation[0]}; {validation[1]}; {validation[2]}."
     )
 
 

@@ -172,7 +172,11 @@ def run_facts(runs: list[Run], folder: Path) -> dict[str, Any]:
 def _trainings(runs: list[Run], measured: pd.DataFrame, family: str) -> str:
     """How many trainings of a family there are, its networks with a penalty included, and how long they take as measured in one go."""
     seconds = _training_seconds(measured)
-    hours = [seconds[run.model, run.recipe] / 3600 for run in runs if run.model.startswith(family)]
+    hours = [
+        seconds[key] / 3600
+        for run in runs
+        if (key := (run.model, run.recipe)) in seconds and run.model.startswith(family)
+    ]
     return f"{len(hours)} trainings take {sum(hours):.1f} hours"
 
 
@@ -196,9 +200,9 @@ def _provenance(runs: list[Run], measured: pd.DataFrame) -> pd.DataFrame:
     """
     recipes = selection.by_recipe(runs)
     columns = ["Model", "Recipe", "Accuracy", "95 % interval", "Range over seeds", "Top-5", "Epochs", "Wall time"]
-    seconds = _training_seconds(measured)
+    minutes = (_training_seconds(measured) / 60).reindex(list(recipes))
     return results.summary(runs)[columns].assign(
-        Training=[f"{seconds[recipe] / 60:.1f} min" for recipe in recipes],
+        Training=[_if_measured(value, f"{value:.1f} min") for value in minutes],
         Weights=[_short_hash(run) for run in recipes.values()],
         Records=[
             ", ".join(
@@ -218,9 +222,9 @@ def _tried(file: Path) -> pd.DataFrame:
         {
             "Model": table["model"].map(MODEL_NAMES),
             "Change": table["change"],
-            "Validation": [f"{row.before:.1%} to {row.after:.1%}" for row in table.itertuples()],
+            "Validation": [f"{row.before:.1%} → {row.after:.1%}" for row in table.itertuples()],
             "Test": [
-                _if_measured(row.test_after, f"{row.test_before:.1%} to {row.test_after:.1%}")
+                _if_measured(row.test_after, f"{row.test_before:.1%} → {row.test_after:.1%}")
                 for row in table.itertuples()
             ],
         }

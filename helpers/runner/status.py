@@ -57,7 +57,8 @@ def estimate(plan: Plan, measured: Sequence[Run]) -> float | None:
     Returns:
         The estimate; None where no run of this recipe has been measured.
     """
-    alike = [run for run in measured if (run.model, run.recipe) == (plan.recipe.model, plan.recipe.name)]
+    key = (plan.recipe.model, plan.recipe.name)
+    alike = [run for run in measured if (run.model, run.recipe) == key and run.has_known_network()]
     own = [run for run in alike if run.hardware == runtime.hardware()] or alike
     if not own:
         return None

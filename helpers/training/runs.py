@@ -29,6 +29,7 @@ import keras
 import numpy as np
 import pandas as pd
 
+from helpers.config.families import FAMILIES
 from helpers.config.labels import name_of
 from helpers.config.recipes import Recipe, as_recipe
 from helpers.core import checksums, provenance, storage
@@ -209,7 +210,12 @@ class Run:
 
     def has_model(self) -> bool:
         """Whether the network itself is here: of the records, those of the improved recipes have it."""
-        return (self.folder / "model.keras").exists() or self.is_network_from_record()
+        is_here = (self.folder / "model.keras").exists() or self.is_network_from_record()
+        return is_here and self.has_known_network()
+
+    def has_known_network(self) -> bool:
+        """Whether the architecture still exists; an older version of the code may have trained another."""
+        return any(self.config["recipe"]["network"] in family.networks for family in FAMILIES.values())
 
     def is_network_from_record(self) -> bool:
         """Whether the network is that of a compact record, whose kernels are rounded to half precision."""

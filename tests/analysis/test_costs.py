@@ -66,3 +66,10 @@ def test_a_network_that_is_built_otherwise_today_is_left_out(tmp_path):
     run = write_run(tmp_path, "shallow_cnn", "as_reported")
     run.record["parameters"] = 1
     assert costs.measure([run]).empty
+
+
+def test_a_network_that_no_longer_exists_is_left_out(tmp_path):
+    run = write_run(tmp_path, "shallow_cnn", "as_reported")
+    run.config["recipe"]["network"] = "shallow_of_last_year"
+    assert costs.measure([run]).empty
+    assert not run.has_known_network()

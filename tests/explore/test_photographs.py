@@ -39,6 +39,11 @@ def test_a_bad_file_is_one_sentence_with_its_name(content):
         read_photograph(content, "holiday.txt")
 
 
+def test_more_than_eight_bits_are_refused_since_they_would_be_read_as_white():
+    with pytest.raises(InputError, match=r"^deep.png has more than eight bits"):
+        read_photograph(encoded(Image.new("I;16", (70, 90), 300), "PNG"), "deep.png")
+
+
 def test_a_webp_file_is_read():
     assert (read_photograph(encoded(Image.new("RGB", (70, 90), "red"), "WEBP"), "red.webp")[..., 0] > 240).all()
 

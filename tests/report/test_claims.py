@@ -158,7 +158,10 @@ def test_recipes_are_compared_at_the_same_epoch(make):
         make("deep_cnn", "as_reported", validation=(0.1, 0.2), training=(0.1,) * 2),
         make("deep_cnn", "improved", validation=(0.1, 0.3, 0.9), training=(0.1,) * 3),
     ]
-    assert "In its first 2 epochs it reaches 20.0%, the improved recipe, with a network of its own, 30.0%" in verdict("epochs", runs)[1]
+    assert (
+        "In its first 2 epochs it reaches 20.0%, the improved recipe, with a network of its own, 30.0%"
+        in verdict("epochs", runs)[1]
+    )
 
 
 def test_folds_are_compared_with_chance_and_with_training_from_pixels(make):

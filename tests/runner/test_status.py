@@ -44,6 +44,10 @@ class Measured:
         phases = tuple(replace(phase, epochs=10) for phase in plan.recipe.phases)
         self.settings = replace(plan.recipe, phases=phases, epoch_images=500)
         self.hardware, self.train_seconds = hardware, seconds
+        self.is_known = True
+
+    def has_known_network(self):
+        return self.is_known
 
 
 def test_an_estimate_scales_the_speed_of_this_machine_where_it_was_measured(lab):
@@ -53,6 +57,8 @@ def test_an_estimate_scales_the_speed_of_this_machine_where_it_was_measured(lab)
     assert status.estimate(plan, []) is None
     assert status.estimate(plan, [elsewhere]) == pytest.approx(100 * images / 5_000)
     assert status.estimate(plan, [here, elsewhere]) == pytest.approx(500 * images / 5_000)
+    here.is_known = False
+    assert status.estimate(plan, [here, elsewhere]) == pytest.approx(100 * images / 5_000)
 
 
 def test_differences_name_what_decides_a_run(lab):

@@ -15,7 +15,7 @@ from helpers.training import records, runs
 from helpers.training.runs import Run
 
 CONFIG = {
-    "recipe": {"model": "deep_cnn", "name": "improved"},
+    "recipe": {"model": "deep_cnn", "name": "improved", "network": "deep_improved"},
     "seed": 3,
     "key": "0123456789abcdef",
     "profile": "smoke",
@@ -48,7 +48,9 @@ def test_a_run_is_read_from_its_folder(run):
     assert run.label == "deep_cnn improved"
     assert run.history["epoch"].tolist() == [1, 2]
     assert run.result() == {"n": 30, "accuracy": 0.2}
-    assert run.has_model()
+    assert run.has_model() and run.has_known_network()
+    run.config["recipe"]["network"] = "deep_of_last_year"
+    assert not run.has_model()
     best = run.predictions["test_probabilities"].argmax(axis=1)
     assert np.array_equal(run.is_right(), best == run.predictions["test_labels"])
     assert len(run.is_right("validation")) == 40
