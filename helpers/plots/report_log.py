@@ -49,7 +49,7 @@ def epoch_seconds(runs: Sequence[Run], reported: pd.DataFrame, source: str) -> P
     ratios = {name: seconds[2] / seconds[1] for name, (_, _, seconds) in drawn.items()}
     finding = f"In the report's log an epoch of phase 2 takes {ratios[_LOG]:.2f} times as long as one of phase 1"
     released = [run.title for run in first if [not phase.trainable for phase in run.settings.phases] == [False, True]]
-    finding += "".join(f"; where the base is released ({name}), {ratios[name]:.2f} times" for name in released)
+    finding += "".join(f"; where the base is unfrozen ({name}), {ratios[name]:.2f} times" for name in released)
     n_images = "".join(f", {n:,} training images" for n in sorted({run.training_images for run in first}))
     with theme():
         figure, axis = new_figure(PAGE, 1.2 + 0.36 * len(drawn))

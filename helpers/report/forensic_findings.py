@@ -98,9 +98,9 @@ def epoch_seconds(log: pd.DataFrame, runs: Sequence[Run]) -> str:
 
 
 def clock(log: pd.DataFrame, runs: Sequence[Run]) -> str:
-    """What the seconds of the report's log say of its second phase, beside a run here that released its base; see `epoch_seconds`."""
+    """What the seconds of the report's log say of its second phase, beside a run here that unfroze its base; see `epoch_seconds`."""
     released = [costs.slower_second_phase(run.history) for run in runs if run.recipe == "as_reported"][:1]
-    here = "".join(f"; with the base released it takes {ratio:.2f} times as long here" for ratio in released)
+    here = "".join(f"; with the base unfrozen it takes {ratio:.2f} times as long here" for ratio in released)
     return (
         f"In the report's log an epoch of the second phase takes {costs.slower_second_phase(log):.2f} times as long as one of the first{here}. So the report's "
         "base stayed frozen, as the histograms of its weights also say."
@@ -129,14 +129,15 @@ def label_candidates(candidates: pd.DataFrame, noise: pd.DataFrame, n_images: in
     """
     check = noise.iloc[0]
     false_alarms = (check["candidates"] - check["found"]) / (check["images"] - check["planted"])
+    as_many = ": false alarms alone could be as many" if false_alarms * n_images >= len(candidates) else ""
     n_caught = np.isin(copies, candidates["index"]).any(axis=1).sum()
     return (
-        f"{len(candidates):,} of {n_images:,} images are candidates, {len(candidates) / n_images:.1%}: rather an upper bound of the share "
-        f"of wrong labels than an estimate. In the test above, where {check['planted'] / check['images']:.1%} of the labels were replaced, "
-        f"the method named {check['candidates'] / check['images']:.1%}, among them {false_alarms:.1%} of the labels that were left as they "
-        f"are; {check['found'] / check['candidates']:.0%} of those that it named had been replaced. Of the {len(copies)} images that stand in "
+        f"{len(candidates):,} of {n_images:,} images are candidates, {len(candidates) / n_images:.1%}. In the test above, with "
+        f"{check['planted'] / check['images']:.1%} of the labels replaced, the method names {check['found']:,} of the {check['planted']:,} "
+        f"replaced labels, and {check['candidates'] - check['found']:,} of the {check['images'] - check['planted']:,} others "
+        f"({false_alarms:.1%}): {check['found'] / check['candidates']:.0%} of those that it names are wrong. Of the {len(copies)} images that stand in "
         f"two classes, where one of the two labels counts as wrong, {n_caught} have a copy among the candidates. The other candidates are no "
-        "evidence of errors by themselves."
+        f"evidence of errors by themselves{as_many}."
     )
 
 

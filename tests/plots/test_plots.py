@@ -439,9 +439,9 @@ def test_epoch_seconds_compare_the_phases_without_their_first_epochs(tmp_path):
     run.history["phase"] = [1, 1, 2, 2]
     run.history["seconds"] = [99.0, 10.0, 99.0, 30.0]
     plot = plots.epoch_seconds([run], LOG, SOURCE)
-    assert "where the base is released (MobileNetV2, as reported), 3.00 times" in plot.alt
+    assert "where the base is unfrozen (MobileNetV2, as reported), 3.00 times" in plot.alt
     assert {"3.00 (10 s to 30 s)", "1.13 (194 s to 219 s)"} == set(words_of(plot.figure.axes[0]))
-    assert "released" not in plots.epoch_seconds([], LOG, SOURCE).alt
+    assert "unfrozen" not in plots.epoch_seconds([], LOG, SOURCE).alt
 
 
 @pytest.mark.parametrize("name", ["brightness_spread", "box_summary", "correlation_spread"])

@@ -46,15 +46,15 @@ def test_epoch_seconds_are_compared_between_phases(tmp_path):
     assert here == "- `as_coded`, seed 0, here: 66 s in all on 800 training images; 2.00 times."
 
 
-def test_the_clock_has_the_ratio_of_the_log_and_of_a_run_that_released_its_base(tmp_path):
+def test_the_clock_has_the_ratio_of_the_log_and_of_a_run_that_unfroze_its_base(tmp_path):
     log = pd.DataFrame({"phase": [1, 1, 1, 2, 2, 2], "seconds": [90.0, 200.0, 200.0, 900.0, 220.0, 220.0]})
     run = write_run(tmp_path, "mobilenetv2", "as_reported", validation=(0.1,) * 4, training=(0.1,) * 4)
     run.history["phase"], run.history["seconds"] = [1, 1, 2, 2], [10.0, 12.0, 20.0, 36.0]
     text = forensic_findings.clock(log, [run])
     assert (
-        "takes 1.10 times as long as one of the first; with the base released it takes 3.00 times as long here." in text
+        "takes 1.10 times as long as one of the first; with the base unfrozen it takes 3.00 times as long here." in text
     )
-    assert "released" not in forensic_findings.clock(log, [])
+    assert "unfrozen" not in forensic_findings.clock(log, [])
 
 
 def test_candidates_are_worth_what_the_test_of_the_method_says():
@@ -71,10 +71,8 @@ def test_candidates_are_checked_on_known_errors():
         pd.DataFrame({"index": [3, 8]}), noise, n_images=40, copies=np.array([[3, 5], [6, 7], [8, 9]])
     )
     assert text.startswith("2 of 40 images are candidates, 5.0%")
-    assert (
-        "where 5.0% of the labels were replaced, the method named 7.0%, among them 4.0% of the labels that were" in text
-    )
-    assert "46% of those that it named had been replaced." in text
+    assert "with 5.0% of the labels replaced, the method names " in text
+    assert "others (4.0%): 46% of those that it names are wrong." in text
     assert (
         "Of the 3 images that stand in two classes, where one of the two labels counts as wrong, 2 have a copy" in text
     )
