@@ -28,7 +28,7 @@ from helpers.plots.style import Plot, WrappedTable
 from helpers.report import evaluations, results, selection
 from helpers.report.committed import check_output
 from helpers.report.network_card import network_card
-from helpers.training import checkpoints, fit, plans, records
+from helpers.training import fit, plans, records
 from helpers.training.plans import Plan
 from helpers.training.runs import Failure, Run
 
@@ -328,7 +328,6 @@ def open_experiment(profile: str, data: str, weights: str | None, output: str, s
         InputError: one of them cannot be used.
     """
     settings = profiles.find_profile(profile)
-    checkpoints.remove_torn_notes()
     runtime.apply_limits()
     dataset = open_source(data, bool(os.environ.get("TINYIMAGE_SKIP_UNREADABLE"))) if data else open_demo(settings.demo)
     models, recipes = (choices.split_names(os.environ.get(f"TINYIMAGE_{name}", "")) for name in ("MODELS", "RECIPES"))

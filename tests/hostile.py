@@ -273,7 +273,13 @@ register(
         "zip_with_a_device": (("disk", "link or a device"), with_entry(entry("disk", stat.S_IFBLK | 0o644), "")),
         "zip_with_the_leavings_of_a_mac": (
             all_as_good,
-            lambda source: zipped(source, ("__MACOSX/._wnids.txt", "x"), (".DS_Store", "x")),
+            lambda source: zipped(
+                source,
+                ("__MACOSX/._wnids.txt", "x"),
+                (".DS_Store", "x"),
+                ("train/.DS_Store", "x"),
+                ("train/train/.DS_Store", "x"),
+            ),
         ),
         "zip_with_names_that_differ_only_in_case": (
             all_as_good,

@@ -210,19 +210,6 @@ def test_tables_take_the_run_that_would_be_made_now(small):
     assert [found.key for found in small.other_versions()] == ["other"]
 
 
-def test_a_note_of_features_that_a_crash_tore_is_removed(tmp_path):
-    folder = paths.cache() / "activations"
-    folder.mkdir(parents=True)
-    (folder / "torn.json").write_text("")
-    (folder / "whole.json").write_text("256")
-    (folder / "held.json").write_text("")
-    with storage.locked(folder / "held.lock", "nobody"):  # by a process that may be writing it now
-        open_smoke(tmp_path)
-        assert sorted(file.name for file in folder.glob("*.json")) == ["held.json", "whole.json"]
-    open_smoke(tmp_path)
-    assert [file.name for file in folder.glob("*.json")] == ["whole.json"]
-
-
 def test_photographs_of_real_data_are_shown_but_not_saved(small, tmp_path):
     small.show(plot(has_photographs=True), "photographs")
     small.show(plot(), "chart")

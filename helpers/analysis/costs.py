@@ -140,7 +140,7 @@ def training_seconds(recipe: Recipe, n_images: int, n_steps: int) -> float:
 def measure(runs: Sequence[Run], timed_steps: int = 0) -> pd.DataFrame:
     """What the networks of runs cost; they are built anew, since no number depends on what was learned.
 
-    Test-time augmentation (horizontal flip) counts: such a recipe computes each prediction twice.
+    Test-time augmentation counts: such a recipe computes each prediction once for each view.
 
     Args:
         runs: one for each recipe; one whose network today's code no longer builds is left out.

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 
+from helpers.config.profiles import find_recipe
 from helpers.config.recipes import AUGMENTATIONS, Augmentation
 from helpers.core.tensorflow import tf
 from helpers.data import augment
@@ -245,7 +246,8 @@ def augmentation_rows(image: np.ndarray, seed: int, draws: int = 4) -> dict[str,
         name: augment.transform(np.repeat(image[None], len(next(iter(values.values()))), axis=0), _tensors(values))
         for name, values in _limits(AUGMENTATIONS["report"], image.shape[0]).items()
     }
-    for title, name in (("report, at random", "report"), ("improved, at random", "mild_and_sharp")):
+    improved = find_recipe("deep_cnn", "improved").augmentation
+    for title, name in (("report, at random", "report"), ("improved, at random", improved)):
         rows[title] = augment.augment(copies, AUGMENTATIONS[name], tf.constant([seed, 0]))
     return {name: np.concatenate([image[None], np.asarray(variants)]) for name, variants in rows.items()}
 

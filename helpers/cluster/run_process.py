@@ -20,7 +20,7 @@ from helpers.data import dataset
 from helpers.data.splits import make_split
 from helpers.models import runtime
 from helpers.models.weights import BaseWeights
-from helpers.training import checkpoints, fit
+from helpers.training import fit
 from helpers.training.plans import Plan
 
 
@@ -38,7 +38,6 @@ def main() -> None:
         os.environ["TINYIMAGE_CHECKPOINTS"] = job.checkpoints
         try:
             plan = _plan(job)
-            checkpoints.remove_torn_notes()
             with suppress(DivergenceError):  # recorded in the run folder
                 fit.train(plan, progress)
         except InputError as error:

@@ -106,7 +106,7 @@ def locked(lock: Path, holder: str = "", progress: Callable[[str], None] = print
         holder: who may hold it and what for, as the start of the line that is shown before waiting; "" for no line.
         progress: gets that line.
     """
-    file_lock = take(lock)
+    file_lock = _take(lock)
     if not file_lock.is_locked:
         marker = file_lock.lock_file if isinstance(file_lock, SoftFileLock) else ""
         if holder:
@@ -118,7 +118,7 @@ def locked(lock: Path, holder: str = "", progress: Callable[[str], None] = print
         file_lock.release()
 
 
-def take(lock: Path) -> BaseFileLock:
+def _take(lock: Path) -> BaseFileLock:
     """A lock between processes, held unless another process holds it (`is_locked`).
 
     On a mount without locks, a marker `<lock>.held` stands in, which names its holder. What a killed process left is taken over

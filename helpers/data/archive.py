@@ -80,7 +80,7 @@ class Files:
 
     Attributes:
         path: of the source.
-        names: below the folder that has wnids.txt, sorted.
+        names: below the folder that has wnids.txt, sorted; without hidden ones, which a desktop leaves in any folder.
     """
 
     def __init__(self, path: Path, sizes: dict[str, int]) -> None:
@@ -91,7 +91,7 @@ class Files:
         if self._root:
             sizes = {name.removeprefix(self._root): n for name, n in sizes.items() if name.startswith(self._root)}
         self._sizes = sizes
-        self.names = sorted(self._sizes)
+        self.names = sorted(name for name in self._sizes if not any(part.startswith(".") for part in name.split("/")))
 
     def __enter__(self) -> "Files":
         return self

@@ -69,7 +69,7 @@ def _compute(network: keras.Model, inputs: np.ndarray | Rows | View, file: Path,
         chunk = np.asarray(inputs[start : start + _CHUNK])
         rows[start : start + _CHUNK] = forward(chunk[:, :, ::-1] if mirrored else chunk)
         rows.flush()
-        note.write_text(str(start + len(chunk)))
+        storage.write_text(note, str(start + len(chunk)))
     del rows
     # The hash first: what is interrupted between the two lines resumes after the last chunk.
     storage.write_checksum(file, provenance.file_hash(partial))

@@ -25,9 +25,9 @@ from helpers.config.labels import RECIPE_NAMES, name_of
 from helpers.config.recipes import RECIPES
 from helpers.core import storage
 
-# Inches: a column of 85 mm, and a page. Text of 8.5 points on a figure as wide as a page has 5 points, the least that journals
-# allow, where the figure is printed in a column, and 8 pixels on a phone.
-COLUMN, PAGE = 3.35, 5.5
+# Inches: the width of a figure. Its text of 8.5 points has 5 points, the least that journals allow, where the figure is printed in
+# a column of 85 mm, and 8 pixels on a phone.
+PAGE = 5.5
 
 BLUE, ORANGE, GREEN, PINK, GREY = PALETTE
 INK, FAINT, LIGHT = "#222222", "#767676", "#C9C9C9"

@@ -306,8 +306,8 @@ def _test(run: Run) -> str:
     return f"{run.result()['accuracy']:.1%} ({_interval(run.result())})"
 
 
-def _points(fraction: float, sign: bool = False) -> str:
-    return f"{100 * fraction:{'+' if sign else ''}.1f} points"
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:.1f} points"
 
 
 def _pace(values: pd.Series) -> tuple[float, float]:

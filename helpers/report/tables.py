@@ -139,7 +139,7 @@ def accuracy_without(runs: Sequence[Run], left_out: np.ndarray) -> pd.DataFrame:
 
     Args:
         runs: finished runs.
-        left_out: indices of images, as in `test_indices`.
+        left_out: indices of images, as in `Run.indices`.
 
     Returns:
         Columns `Model`, `Recipe`, `seed`, `n`, `accuracy`, `n_left`, `accuracy_left`, `accuracy_left_out`.

@@ -63,18 +63,6 @@ def clear(folder: Path) -> None:
         shared.clear()
 
 
-def remove_torn_notes() -> None:
-    """Remove the progress notes of cached features that a crash left half-written, since they stop the next computation.
-
-    Without its note a computation starts again. A note that another process holds is left alone.
-    """
-    for note in (paths.cache() / "activations").glob("*.json"):
-        lock = storage.take(note.with_suffix(".lock"))
-        if lock.is_locked and note.exists() and not note.read_bytes().isdigit():
-            note.unlink()
-        lock.release()
-
-
 def check_shared() -> None:
     """Make sure that files can be written where copies of checkpoints are kept, if TINYIMAGE_CHECKPOINTS names a place.
 

@@ -137,7 +137,7 @@ class Run:
 
     @property
     def test_source(self) -> str:
-        """Where the test images come from: `split_off` or `official`."""
+        """Where the test images come from: `split_off` or `official_val`."""
         return self.record["test_source"]
 
     @property
@@ -169,11 +169,6 @@ class Run:
     def code_version(self) -> str:
         """The git commit of the code, with "-dirty" where files differed from it."""
         return self.record["code_version"]
-
-    @property
-    def started(self) -> str:
-        """When it was started first: UTC in the ISO format."""
-        return self.record["started"]
 
     @property
     def finished(self) -> str:
