@@ -183,9 +183,9 @@ def _range(values: Sequence[float]) -> str:
 
 def _caption(runs: Sequence[Run], source: str, reported: Mapping[str, pd.DataFrame], panels: Sequence[str]) -> str:
     losses = (
-        "objective (with penalties and label smoothing) and cross-entropy, both logarithmic"
+        "Accuracy, objective (with penalties and label smoothing) and cross-entropy, the latter two on a logarithmic scale"
         if "objective" in panels
-        else "cross-entropy (penalties left out), logarithmic"
+        else "Accuracy, and cross-entropy without penalties on a logarithmic scale"
     )
     has_border = any(_phase_borders(run) for run in runs)
     losses_of_report = (
@@ -193,15 +193,15 @@ def _caption(runs: Sequence[Run], source: str, reported: Mapping[str, pd.DataFra
         for name, curves in reported.items()
     )
     of_report = (
-        f"Black: the report's, on its own split, losses with any penalties (in training: {'; '.join(losses_of_report)}). "
+        f"Black: the report's curves on its own split; its losses include penalties (in training: {'; '.join(losses_of_report)}). "
         if reported
         else ""
     )
     several = len({(run.model, run.recipe) for run in runs}) < len(runs)
     names = dict.fromkeys(run.title for run in runs if len(run.settings.views_at_test) > 1)
-    flipped = f"The scores of {'; '.join(names)} include test-time augmentation, the curves do not." if names else ""
+    flipped = f"Scores of {'; '.join(names)} include test-time augmentation; the curves do not." if names else ""
     return (
-        f"Accuracy, {losses}, by epoch; validation solid, training dashed ({source}). Training values are measured while the "
+        f"{losses}, by epoch ({source}). Solid: validation; dashed: training. Training values are measured while the "
         "network changes, with the augmentation, mixing and dropout of the recipe. Dotted: chance level"
         f"{', and upright the border between two phases' if has_border else ''}. {of_report}"
         f"{'Where a recipe has several seeds, each has a line. ' if several else ''}"

@@ -13,7 +13,6 @@ from helpers.analysis import comparison, reported
 from helpers.config.recipes import NUM_CLASSES
 from helpers.config.report_facts import REPORTED, REPORTED_RATE
 from helpers.data.dataset import Split
-from helpers.report import selection
 from helpers.training.metrics import accuracy_interval
 from helpers.training.runs import Run
 
@@ -335,15 +334,18 @@ def larger_batches(runs: Sequence[Run]) -> str:
 
 def improved_beside_reported(runs: Sequence[Run], model: str) -> str:
     """How the improved recipe of a model compares with the reported one on validation; "" where one of them is missing."""
-    by_recipe = selection.by_recipe(runs)
-    plain, improved = (by_recipe.get((model, recipe)) for recipe in ("as_reported", "improved"))
-    if plain is None or improved is None:
+    plain, improved = (
+        [run for run in runs if (run.model, run.recipe) == (model, recipe)] for recipe in ("as_reported", "improved")
+    )
+    if not plain or not improved:
         return ""
-    p_value = comparison.mcnemar(improved.is_right("validation"), plain.is_right("validation"))
+    worst, best = min(improved, key=_validation_accuracy), max(plain, key=_validation_accuracy)
+    p_value = comparison.mcnemar(worst.is_right("validation"), best.is_right("validation"))
+    nearest = " of the two nearest seeds" if len(plain) + len(improved) > 2 else ""
     return (
-        f"On validation, `improved` has {comparison.accuracy_text(improved.result('validation'))}, `as_reported` "
-        f"{comparison.accuracy_text(plain.result('validation'))} (McNemar's exact test, {comparison.p_value_text(p_value)}), with "
-        f"{improved.parameters / plain.parameters:.0%} of the parameters."
+        f"On validation, `improved` has {_accuracy_of_seeds(improved)}, `as_reported` {_accuracy_of_seeds(plain)} "
+        f"(McNemar's exact test{nearest}, "
+        f"{comparison.p_value_text(p_value)}), with {worst.parameters / best.parameters:.0%} of the parameters."
     )
 
 
@@ -358,6 +360,17 @@ def cost_of_blur(sharpness: pd.DataFrame) -> str:
         f"as they are stored and {most['moved']:.1%} once they are moved by a quarter of a pixel (McNemar's exact test, "
         f"{comparison.p_value_text(most['p_value'])})."
     )
+
+
+def _validation_accuracy(run: Run) -> float:
+    return run.result("validation")["accuracy"]
+
+
+def _accuracy_of_seeds(seeds: Sequence[Run]) -> str:
+    if len(seeds) == 1:
+        return comparison.accuracy_text(seeds[0].result("validation"))
+    values = [100 * _validation_accuracy(run) for run in seeds]
+    return f"{min(values):.1f} % to {max(values):.1f} % ({len(seeds)} seeds)"
 
 
 def _beside_chance(run: Run, num_classes: int) -> str:

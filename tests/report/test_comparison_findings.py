@@ -60,9 +60,12 @@ def test_verdicts_are_counted():
 
 
 def test_the_summary_has_rivals_gains_and_pairs(rivals, tmp_path):
-    runs = [*rivals, write_run(tmp_path / "reported", "deep_cnn", "as_reported", right=20)]
+    reported = [
+        write_run(tmp_path / "reported", "deep_cnn", "as_reported", seed, right=10 + 20 * seed) for seed in (0, 1)
+    ]
+    runs = [*rivals, *reported]
     first, second, third = comparison_findings.summary(rivals, runs, PAIRS).splitlines()
     assert first.startswith("- MobileNetV2, improved: 90.0%")
     assert first.endswith("(p < 0.001).")
-    assert second == "- Deep CNN: 20.0% as reported, 40.0% improved (validation)."
+    assert second == "- Deep CNN: 20.0% as reported, 40.0% improved (validation, means over seeds)."
     assert third == "- 2 of 3 pairs of these trained networks differ by more than chance on the same images."

@@ -219,6 +219,9 @@ def test_improved_is_compared_with_reported_on_validation(tmp_path):
     assert "`as_reported` 20.0 %" in text
     assert "(McNemar's exact test, p < 0.001), with 100% of the parameters." in text
     assert findings.improved_beside_reported([plain], "deep_cnn") == ""
+    another = write_run(tmp_path / "another", "deep_cnn", "as_reported", seed=1, right=30)
+    text = findings.improved_beside_reported([plain, another, improved], "deep_cnn")
+    assert "`as_reported` 20.0 % to 30.0 % (2 seeds) (McNemar's exact test of the two nearest seeds" in text
 
 
 def test_blur_is_mentioned_where_a_network_gains_by_more_than_chance():
