@@ -153,7 +153,7 @@ def grad_cam(
         headline(figure, finding, source)
     return Plot(
         figure,
-        f"Where the networks find their answer (Grad-CAM): light places speak for the class named above ({source}). Each column is one "
+        f"Where the networks find their answer (Grad-CAM): light places raise the score of the class named above ({source}). Each column is one "
         "network; the first has the image.",
         f"{finding + '. ' if finding else ''}{len(images)} images in rows; beside each the same image in grey under a coloured map for "
         f"{' and '.join(maps)}.",

@@ -153,8 +153,8 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
     return Plot(
         figure,
         f"Test accuracy with 95 % intervals against seconds of training ({source}). No faster recipe is more accurate than those on the "
-        f"dashed line. Accuracies are means over seeds. {_about_seconds(table)} Pretraining is not in them."
-        f"{f' Computing frozen features once is in them, from the speed of the network on {hardware}: {computed}.' if computed else ''}"
+        f"dashed line. Accuracies are means over seeds. {_about_seconds(table)} Evaluation and pretraining are not included"
+        f"{f'; computing frozen features once is, estimated from the speed of the network on {hardware}: {computed}' if computed else ''}."
         f"{f' On fewer threads than the others: {alone}.' if alone else ''}",
         f"{_best_for_its_time(table)}. "
         + "; ".join(
@@ -168,7 +168,9 @@ def cost(table: pd.DataFrame, source: str, hardware: str) -> Plot:
 def _about_seconds(table: pd.DataFrame) -> str:
     if "timed_steps" not in table:
         return "Seconds are medians over seeds."
-    return f"Seconds are of all epochs without evaluation, by the speed of {table['timed_steps'].iloc[0]} steps, all timed in one go."
+    return (
+        f"Seconds are extrapolated from {table['timed_steps'].iloc[0]} steps of each phase, all timed on one machine."
+    )
 
 
 def _cheapest(table: pd.DataFrame) -> pd.DataFrame:

@@ -280,7 +280,7 @@ def _memory() -> Answer:
         f"{MODEL_NAMES[model]} {small:.2f} and {large:.2f} GB" for model, (small, large) in needed.items()
     )
     return "not supported" if max(large for _, large in needed.values()) < _GPU_GIGABYTES else "holds", (
-        f"Memory of a training step with {batches[0]} and with {batches[1]} images, computed from the layers: {listed}. The report's GPU has "
+        f"Memory of a training step with {batches[0]} and with {batches[1]} images, computed from the layers: {listed}. The report gives its GPU "
         f"{_GPU_GIGABYTES} GB. The workspace of its kernels is not counted."
     )
 

@@ -390,7 +390,7 @@ def test_cost_draws_each_run_in_its_colour_at_all_its_seconds(tmp_path, runs):
     np.testing.assert_allclose(segments(axis)[:, 0, 0], table["train_seconds"] + [0, 100])
     assert words_of(axis) == ["Deep CNN, as reported", "Deep CNN, improved"]
     assert "from the speed of the network on two cores: Deep CNN, improved (100 s)" in plot.caption
-    assert plot.caption.endswith(" On fewer threads than the others: Deep CNN, as reported (1).")
+    assert plot.caption.endswith(". On fewer threads than the others: Deep CNN, as reported (1).")
     assert "fewer threads" not in CASES["cost"](runs).caption
 
 
