@@ -110,7 +110,7 @@ class Recipe:
         input_range: what pixel values 0 to 255 become inside the network.
         width: MobileNetV2's multiplier alpha.
         l2: factor of the squared kernel weights added to the objective.
-        activity_l1: factor of the absolute outputs of every layer added to the objective.
+        activity_l1: factor of the absolute outputs of every layer but the last added to the objective.
         dropout: rate before the output layer of the improved networks.
         label_smoothing: share of the target spread over all classes.
         mix: share of batches whose images, or maps of a frozen layer, are blended in pairs by CutMix.
@@ -297,7 +297,7 @@ RECIPES: tuple[Recipe, ...] = (
         network="shallow_released",  # He-uniform initialisation, a second ReLU after the second convolution
         phases=(Phase(10, "sgd", 0.01, momentum=0.1),),
         l2=0.01,
-        activity_l1=0.01,  # on the activity of every layer
+        activity_l1=0.01,  # code: of every layer; of the last, behind the softmax, it is a constant
     ),
     Recipe(
         "shallow_cnn",
