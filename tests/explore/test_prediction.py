@@ -24,7 +24,9 @@ from helpers.training.runs import Run
 
 CLASS_NAMES = [f"class {label}" for label in range(NUM_CLASSES)]
 SHALLOW = find_recipe("shallow_cnn", "improved")
-IMAGES = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), np.uint8)
+_GENERATOR = np.random.default_rng(0)
+# Noise in a colour of its own each, which untrained networks tell apart.
+IMAGES = (_GENERATOR.random((9, 1, 1, 3)) * _GENERATOR.integers(0, 256, (9, 64, 64, 3))).astype(np.uint8)
 
 
 def write_network(folder, recipe):

@@ -35,7 +35,7 @@ def transfer():
         ("shallow_cnn", "as_reported", 4_239_652),
         ("shallow_cnn", "as_coded", 4_239_652),
         ("shallow_cnn_l2", "as_reported", 4_239_652),
-        ("shallow_cnn", "improved", 563_236),
+        ("shallow_cnn", "improved", 1_121_316),
         ("deep_cnn", "as_reported", 11_260_740),
         ("deep_cnn", "as_coded", 11_260_740),
         ("deep_cnn_batch_128", "as_coded", 11_260_740),
