@@ -370,7 +370,8 @@ def _accuracy_of_seeds(seeds: Sequence[Run]) -> str:
     if len(seeds) == 1:
         return comparison.accuracy_text(seeds[0].result("validation"))
     values = [100 * _validation_accuracy(run) for run in seeds]
-    return f"{min(values):.1f} % to {max(values):.1f} % ({len(seeds)} seeds)"
+    ends = dict.fromkeys(f"{value:.1f} %" for value in (min(values), max(values)))
+    return f"{' to '.join(ends)} ({len(seeds)} seeds)"
 
 
 def _beside_chance(run: Run, num_classes: int) -> str:
